@@ -1,0 +1,74 @@
+"""The errors that Themis raises on purpose, each kind with a meaning that HTTP and the console can show."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ThemisError(Exception):
+    """An expected failure: a sentence that says what happened and what to do, a stable code, and the fields at fault."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, fields: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.fields = dict(fields or {})
+
+
+class MalformedError(ThemisError):
+    """The input cannot be read as what it should be: a parameter, a filter, a body."""
+
+    code = "malformed"
+
+
+class NotFoundError(ThemisError):
+    """What was named does not exist, or not for this user."""
+
+    code = "not_found"
+
+
+class ConflictError(ThemisError):
+    """The request does not fit the present state: a taken name, a stale cursor, an upload at another offset."""
+
+    code = "conflict"
+
+
+class GoneError(ThemisError):
+    """What was named existed once and was removed."""
+
+    code = "gone"
+
+
+class TooLargeError(ThemisError):
+    """More than the configured limit, or more than the disk has room for."""
+
+    code = "too_large"
+
+
+class ImpossibleError(ThemisError):
+    """The request is understood, but cannot be carried out on this data."""
+
+    code = "impossible"
+
+
+class LimitError(ThemisError):
+    """Too many at once or in an hour; `retry_after` is in seconds."""
+
+    code = "limit"
+
+    def __init__(self, message: str, *, retry_after: int, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+class CorruptError(ThemisError):
+    """Stored data does not match its manifest: an index is stale or a file is damaged."""
+
+    code = "corrupt"
+
+
+class CancelledError(ThemisError):
+    """The work was told to stop."""
+
+    code = "cancelled"
