@@ -1,0 +1,1 @@
+"""Datasets, their versions and themes, and how samples come in."""

@@ -1,0 +1,311 @@
+"""Datasets, the shards and versions they are made of, themes, and uploads on their way in."""
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models.functions import Lower
+
+if TYPE_CHECKING:
+    from themisdb_datasets.version import OpenVersion
+
+Viewer = AbstractBaseUser | AnonymousUser
+API = "/api/v1"
+
+
+def sees_everything(user: Viewer) -> bool:
+    return bool(user.is_authenticated and getattr(user, "is_superuser", False))
+
+
+def _username(user: Any) -> str | None:
+    return user.get_username() if user is not None else None
+
+
+class DatasetQuerySet(models.QuerySet["Dataset"]):
+    def visible_to(self, user: Viewer) -> Self:
+        if sees_everything(user):
+            return self
+        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+
+    def named(self, name: str) -> Self:
+        """Those whose name is `name` in any case; compared in Python, for SQLite lowers only ASCII letters."""
+        return self.filter(pk__in=_named(self, name))
+
+
+class Dataset(models.Model):
+    """A named collection of samples with a key field, a timestamp field and a default field mapping."""
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="")
+    key_field = models.CharField(max_length=500, blank=True, default="")
+    timestamp_field = models.CharField(max_length=500, blank=True, default="")
+    field_mapping = models.JSONField(default=dict, blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets")
+    latest = models.ForeignKey("Version", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = DatasetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint("owner", Lower("name"), name="dataset_name_once_an_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        return f"{API}/datasets/{self.pk}/"
+
+    @property
+    def lane(self) -> str:
+        """The jobs that change this dataset run one after the other in this lane."""
+        return f"dataset:{self.pk}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.pk,
+            "url": self.url,
+            "name": self.name,
+            "description": self.description,
+            "key_field": self.key_field,
+            "timestamp_field": self.timestamp_field,
+            "field_mapping": self.field_mapping,
+            "latest": self.latest.to_dict() if self.latest is not None else None,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "created_by": _username(self.owner),
+        }
+
+
+class Shard(models.Model):
+    """An immutable, content-addressed folder of samples; the same shard may be part of many versions."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    num_samples = models.PositiveBigIntegerField()
+    num_bytes = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class VersionQuerySet(models.QuerySet["Version"]):
+    def visible_to(self, user: Viewer) -> Self:
+        if sees_everything(user):
+            return self
+        return self.filter(dataset__owner_id=user.pk) if user.is_authenticated else self.none()
+
+
+class Version(models.Model):
+    """An immutable, ordered list of shards; its digest is that of its samples in order."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64, db_index=True)
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children"
+    )
+    num_samples = models.PositiveBigIntegerField()
+    num_bytes = models.PositiveBigIntegerField()
+    num_rejects = models.PositiveBigIntegerField(default=0)
+    num_blank = models.PositiveBigIntegerField(default=0)
+    fields = models.JSONField(default=list)
+    note = models.TextField(blank=True, default="")
+    mode = models.CharField(max_length=20)
+    source_name = models.CharField(max_length=500, blank=True, default="")
+    job = models.ForeignKey(
+        "jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="versions"
+    )
+    shards = models.ManyToManyField(Shard, through="VersionShard", related_name="versions")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint("dataset", "number", name="version_number_once_a_dataset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} {self.number}"
+
+    @property
+    def url(self) -> str:
+        return f"{API}/versions/{self.pk}/"
+
+    @property
+    def is_latest(self) -> bool:
+        return self.dataset.latest_id == self.pk
+
+    def shard_paths(self) -> list[Path]:
+        """The folders of this version's shards, in order."""
+        from themisdb_datasets.artifacts import ArtifactStore
+
+        store = ArtifactStore(settings.THEMIS.storage)
+        digests = self.version_shards.order_by("ordinal").values_list("shard__digest", flat=True)
+        return [store.shard_path(digest) for digest in digests]
+
+    def open(self) -> "OpenVersion":
+        from themisdb_datasets.version import OpenVersion
+
+        return OpenVersion.open(self.shard_paths())
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.pk,
+            "url": self.url,
+            "dataset": self.dataset_id,
+            "number": self.number,
+            "digest": self.digest,
+            "parent": self.parent_id,
+            "num_samples": self.num_samples,
+            "num_bytes": self.num_bytes,
+            "num_rejects": self.num_rejects,
+            "num_blank": self.num_blank,
+            "fields": self.fields,
+            "note": self.note,
+            "mode": self.mode,
+            "source_name": self.source_name,
+            "job": self.job_id,
+            "created_at": self.created_at.isoformat(),
+            "created_by": _username(self.created_by),
+        }
+
+
+class VersionShard(models.Model):
+    """The place of one shard in one version."""
+
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="version_shards")
+    shard = models.ForeignKey(Shard, on_delete=models.PROTECT, related_name="version_shards")
+    ordinal = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["ordinal"]
+        constraints = [
+            models.UniqueConstraint("version", "ordinal", name="shard_ordinal_once_a_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version_id}/{self.ordinal}"
+
+
+class ThemeQuerySet(models.QuerySet["Theme"]):
+    def visible_to(self, user: Viewer) -> Self:
+        if sees_everything(user):
+            return self
+        return self.filter(dataset__owner_id=user.pk) if user.is_authenticated else self.none()
+
+    def named(self, name: str) -> Self:
+        """Those whose name is `name` in any case; compared in Python, for SQLite lowers only ASCII letters."""
+        return self.filter(pk__in=_named(self, name))
+
+
+class Theme(models.Model):
+    """A saved filter over a dataset."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="themes")
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="")
+    where = models.JSONField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ThemeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint("dataset", Lower("name"), name="theme_name_once_a_dataset"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        return f"{API}/themes/{self.pk}/"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.pk,
+            "url": self.url,
+            "dataset": self.dataset_id,
+            "name": self.name,
+            "description": self.description,
+            "where": self.where,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "created_by": _username(self.created_by),
+        }
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """The uploader's alone: nobody else has any business with a half-sent file, administrators included."""
+        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+
+
+class Upload(models.Model):
+    """A file on its way in, sent in parts that may be broken off and resumed."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        COMPLETE = "complete"
+        USED = "used"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
+    filename = models.CharField(max_length=500)
+    num_bytes = models.PositiveBigIntegerField()
+    received = models.PositiveBigIntegerField(default=0)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.OPEN)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.filename
+
+    @property
+    def url(self) -> str:
+        return f"{API}/uploads/{self.pk}/"
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.THEMIS.uploads_dir) / f"{self.pk}.part"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": str(self.pk),
+            "url": self.url,
+            "filename": self.filename,
+            "num_bytes": self.num_bytes,
+            "received": self.received,
+            "state": self.state,
+            "created_at": self.created_at.isoformat(),
+            "created_by": _username(self.owner),
+        }
+
+
+def _named(objects: models.QuerySet[Any], name: str) -> list[int]:
+    wanted = name.casefold()
+    return [pk for pk, each in objects.order_by("pk").values_list("pk", "name") if each.casefold() == wanted]
