@@ -1,0 +1,59 @@
+"""Plans that were asked for: the only state a stream needs to be resumed."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.db import models
+
+from themis_admin.datasets.models import Dataset, Version, Viewer, sees_everything
+from themisdb_datasets.plan import Plan
+
+if TYPE_CHECKING:
+    from themis_admin.accounts.models import User
+
+
+class StoredPlanQuerySet(models.QuerySet["StoredPlan"]):
+    """Plans, as far as a user may see their datasets."""
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Plans over datasets that the user may see."""
+        if sees_everything(user):
+            return self
+        return self.filter(dataset__owner_id=user.pk) if user.is_authenticated else self.none()
+
+
+class StoredPlan(models.Model):
+    """A plan's document by its digest, for one dataset; equal data in two datasets are two rows.
+
+    `version` is the version it was first asked of. It becomes null when that version is removed, and the plan's
+    cursors are refused from then on.
+    """
+
+    digest = models.CharField(max_length=64)
+    document = models.JSONField()
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="plans")
+    version = models.ForeignKey(Version, on_delete=models.SET_NULL, null=True, related_name="plans")
+    title = models.CharField(max_length=500)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = StoredPlanQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["digest", "dataset"], name="plan_once_a_dataset")]
+
+    def __str__(self) -> str:
+        return self.digest
+
+    @classmethod
+    def keep(cls, plan: Plan, *, version: Version, title: str, user: "User") -> "StoredPlan":
+        """The row of `plan`, made where it is new."""
+        defaults: dict[str, Any] = {
+            "document": plan.to_document(),
+            "version": version,
+            "title": title[:500],
+            "created_by": user,
+        }
+        stored, _ = cls.objects.get_or_create(digest=plan.digest, dataset=version.dataset, defaults=defaults)
+        return stored

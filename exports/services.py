@@ -1,0 +1,103 @@
+"""Opening a delivery for a user: a request or a cursor becomes a plan, its version and its selection."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from msgspec import UNSET
+
+from exports.body import StreamBody
+from exports.build import build_request
+from exports.models import StoredPlan
+from themis_admin.accounts.models import User
+from themis_admin.datasets.models import Version
+from themisdb_datasets.duck import DuckLimits
+from themisdb_datasets.errors import ConflictError
+from themisdb_datasets.plan import Cursor, Delivery, Plan
+from themisdb_datasets.selection import SelectionCache
+
+PREVIEW_LINES = 3
+ESTIMATED_FROM = 1000  # samples whose lines are rendered to estimate the bytes of all
+BYTES_A_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A delivery, and the part of it that a request gets."""
+
+    delivery: Delivery
+    version: Version
+    window: range
+    title: str
+    missing_fields: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def selections() -> SelectionCache:
+    """The process's cache of selections, as the settings say."""
+    themis = settings.THEMIS
+    limits = DuckLimits(memory=themis.duck_memory, threads=themis.duck_threads, temp_directory=themis.work_dir)
+    return SelectionCache(themis.selections_dir, max_bytes=themis.selections_max_bytes, limits=limits)
+
+
+def open_request(body: StreamBody, user: User) -> Opened:
+    """Open what a request asks for; a new plan is kept, so that its cursors can be resumed."""
+    if body.cursor is not None:
+        return _resume(body, Cursor.parse(body.cursor), user)
+    request = build_request(body, user)
+    delivery = open_delivery(request.plan, request.version)
+    window = delivery.window(0 if body.start is UNSET else body.start, body.limit)
+    if not body.dry_run:
+        StoredPlan.keep(request.plan, version=request.version, title=request.title, user=user)
+    return Opened(delivery, request.version, window, request.title, request.missing_fields)
+
+
+def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
+    stored = StoredPlan.objects.visible_to(user).select_related("version", "dataset").filter(digest=cursor.plan).first()
+    if stored is None:
+        raise _stale("There is no plan of this cursor (any more); start the stream anew without it.")
+    plan = Plan.from_document(stored.document)
+    version = stored.version or stored.dataset.versions.filter(digest=plan.version).first()
+    if version is None:
+        raise _stale("The version that this cursor belongs to was removed; start the stream anew without it.")
+    delivery = open_delivery(plan, version)
+    return Opened(delivery, version, delivery.window(cursor.position, body.limit), stored.title)
+
+
+def _stale(message: str) -> ConflictError:
+    return ConflictError(message, code="stale_cursor", fields={"cursor": message})
+
+
+def open_delivery(plan: Plan, version: Version) -> Delivery:
+    """The plan on its version's files, with its selection built where it is not there yet."""
+    opened = version.open()
+    return Delivery(plan, opened, selections().get(opened, plan.version, plan.criteria))
+
+
+def describe(opened: Opened) -> dict[str, Any]:
+    """What a dry run answers: counts, the first lines, missing fields, estimated bytes and tokens."""
+    delivery, window = opened.delivery, opened.window
+    looked_at = range(window.start, min(window.start + ESTIMATED_FROM, window.stop))
+    lines: list[str] = []
+    size = 0
+    for chunk in delivery.chunks(looked_at, batch_size=PREVIEW_LINES):
+        size += len(chunk.data)
+        if len(lines) < PREVIEW_LINES:
+            lines += bytes(chunk.data).decode().split("\n")[: min(chunk.num_samples, PREVIEW_LINES - len(lines))]
+    num_bytes = round(size / len(looked_at) * len(window)) if len(looked_at) else 0
+    plan = delivery.plan
+    return {
+        "plan": plan.digest,
+        "document": plan.to_document(),
+        "version": {"id": opened.version.pk, "number": opened.version.number, "digest": plan.version},
+        "num_samples": len(window),
+        "total": delivery.num_samples,
+        "estimated_bytes": num_bytes,
+        "estimated_tokens": num_bytes // BYTES_A_TOKEN,
+        "lines": lines,
+        "missing_fields": list(opened.missing_fields),
+        "cursor": str(Cursor(plan.digest, window.start)),
+    }
+
+

@@ -1,0 +1,63 @@
+"""The only place that opens DuckDB: in memory, confined to the folders it is given, with its settings locked."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from themisdb_datasets.errors import ImpossibleError, MalformedError
+
+
+@dataclass(frozen=True)
+class DuckLimits:
+    """What one connection may use; `temp_directory` is where it spills, None forbids spilling."""
+
+    memory: str = "1GB"
+    threads: int = 2
+    temp_directory: Path | None = None
+
+
+@contextmanager
+def connect(
+    directories: Sequence[Path], *, limits: DuckLimits | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A locked connection that can read the given folders and nothing else; closed at the end of the block.
+
+    Errors that come from what a user wrote (a bad regular expression, a value out of range) leave as MalformedError,
+    running out of memory as ImpossibleError.
+    """
+    limits = limits or DuckLimits()
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": limits.memory,
+        "threads": limits.threads,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        allowed = [_quote(f"{path.resolve()}/") for path in directories]
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET temp_directory = {_quote(str(limits.temp_directory or ''))}")
+        connection.execute(f"SET allowed_directories = [{', '.join(allowed)}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        raise MalformedError(_first_line(error), code="bad_query") from error
+    except duckdb.OutOfMemoryException as error:
+        raise ImpossibleError(
+            f"This needs more than the {limits.memory} of memory that a query may use; narrow the filter.",
+            code="query_too_large",
+        ) from error
+    finally:
+        connection.close()
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]

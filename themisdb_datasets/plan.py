@@ -1,0 +1,133 @@
+"""Plans and cursors: a fully pinned delivery as one small canonical document, and a place in it."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError
+from themisdb_datasets.order import Order, StoredOrder
+from themisdb_datasets.render import Format, Renderer
+from themisdb_datasets.selection import Criteria, Selection
+from themisdb_datasets.version import OpenVersion
+
+SCHEME = 1
+CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
+BLOCK_BYTES = 1 << 20  # what a chunk grows to, whatever small batch is asked for
+BLOCK_ROWS = 8192  # rows rendered at once, at most
+_CURSOR = re.compile(r"([0-9a-f]{64})\.(\d{1,18})")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is delivered, in every detail that decides a byte of it; two equal plans deliver equal bytes."""
+
+    version: str  # digest of the version
+    criteria: Criteria
+    form: Format
+    order: str = "stored"
+
+    def to_document(self) -> dict[str, Any]:
+        """The canonical document."""
+        return {
+            "plan": SCHEME,
+            "version": self.version,
+            "select": self.criteria.to_document(),
+            "format": self.form.to_document(),
+            "order": {"kind": self.order},
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Plan":
+        """The plan that `to_document` wrote; ConflictError for one of another scheme."""
+        if document.get("plan") != SCHEME:
+            raise ConflictError("This plan was made by another release of Themis; start it anew.", code="plan_scheme")
+        return cls(
+            version=document["version"],
+            criteria=Criteria.from_document(document["select"]),
+            form=Format.from_document(document["format"]),
+            order=document["order"]["kind"],
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the document, 64 hex digits."""
+        return hashlib.sha256(msgspec.json.encode(self.to_document(), order="deterministic")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a plan: everything before `position` has been delivered."""
+
+    plan: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.plan}.{self.position}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Read `<plan digest>.<position>`; MalformedError otherwise."""
+        match = _CURSOR.fullmatch(text)
+        if match is None:
+            message = "A cursor is the plan's 64 hex digits, a dot and a position."
+            raise MalformedError(message, code="bad_cursor", fields={"cursor": message})
+        return cls(match[1], int(match[2]))
+
+
+class Chunk(NamedTuple):
+    """Whole lines, joined."""
+
+    data: memoryview
+    num_samples: int
+
+
+class Delivery:
+    """A plan opened on its version and selection; any part of it can be iterated, from any thread, at any time."""
+
+    def __init__(self, plan: Plan, version: OpenVersion, selection: Selection) -> None:
+        self.plan = plan
+        self.selection = selection
+        self.order: Order = StoredOrder(selection.num_samples)
+        self.renderer = Renderer(version, plan.form)
+        if version.num_samples < selection.num_samples:
+            raise ConflictError("The selection does not belong to this version.", code="stale_selection")
+
+    @property
+    def num_samples(self) -> int:
+        """Lines in one epoch."""
+        return self.order.num_samples
+
+    def window(self, start: int, limit: int | None) -> range:
+        """The positions that a request for `limit` lines from `start` gets; ImpossibleError past the end."""
+        if start > self.num_samples:
+            message = f"Position {start:,} is past the end: the plan has {self.num_samples:,} samples."
+            raise ImpossibleError(message, code="past_the_end", fields={"start": message})
+        return range(start, self.num_samples if limit is None else min(start + limit, self.num_samples))
+
+    def chunks(self, window: range, *, batch_size: int = 100) -> Iterator[Chunk]:
+        """The lines of `window` as chunks of at most 4 MiB or one line.
+
+        The first chunk has `batch_size` lines, so that the first byte comes at once; later ones grow until they hold
+        about 1 MiB, or `batch_size` lines where that is more, which keeps the cost of a chunk small beside its bytes.
+        """
+        position, rows = window.start, min(batch_size, BLOCK_ROWS)
+        while position < window.stop:
+            stop = min(position + rows, window.stop)
+            index = self.order.block(position, stop)
+            positions = self.selection.positions[index].astype(np.int64)
+            lines = self.renderer.lines(positions, self.selection.weights[index])
+            ends = np.cumsum(lines.sizes)
+            done = 0
+            while done < len(ends):
+                before = int(ends[done - 1]) if done else 0
+                upto = max(int(np.searchsorted(ends, before + CHUNK_BYTES, side="right")), done + 1)
+                yield Chunk(lines.join(done, upto), upto - done)
+                done = upto
+            position = stop
+            average = max(int(ends[-1]) // len(ends), 1)
+            rows = min(max(batch_size, min(rows * 4, BLOCK_BYTES // average), 1), BLOCK_ROWS)
