@@ -1,0 +1,55 @@
+// Starts what every page of the console has: colours, times, copying, toasts, keyboard, live events, small states.
+import Alpine from "../vendor/alpine-csp.esm.min.js";
+import { startCopy } from "./copy.js";
+import { showTimes } from "./format.js";
+import { startLive } from "./live.js";
+import { startPalette } from "./palette.js";
+import { startTheme } from "./theme.js";
+import { startToasts, toast } from "./toast.js";
+
+// A code block's language tabs; the choice is kept for the next block.
+Alpine.data("tabs", () => ({
+  init() {
+    this.$el.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-tab]");
+      if (button) this.choose(button);
+    });
+  },
+  choose(button) {
+    for (const each of this.$el.querySelectorAll("[data-tab]")) each.setAttribute("aria-selected", String(each === button));
+    for (const panel of this.$el.querySelectorAll("[role=tabpanel]")) panel.hidden = panel.id !== button.getAttribute("aria-controls");
+  },
+}));
+
+// A destructive form: its button works once the name has been typed.
+Alpine.data("typedName", () => ({
+  typed: "",
+  get wrong() { return this.typed.trim() !== this.$root.dataset.name; },
+}));
+
+// A switch that shows more of a form.
+Alpine.data("disclosure", () => ({
+  open: false,
+  init() { this.open = this.$root.dataset.open === "true"; },
+  toggle() { this.open = !this.open; },
+}));
+
+window.Alpine = Alpine;
+Alpine.start();
+startTheme();
+startToasts();
+startCopy();
+startPalette();
+startLive();
+showTimes();
+setInterval(showTimes, 30000);
+
+document.addEventListener("htmx:afterSettle", () => showTimes());
+document.addEventListener("htmx:responseError", (event) => toast(`The server answered ${event.detail.xhr.status}.`, { kind: "error" }));
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-dialog]");
+  if (opener) { event.preventDefault(); document.getElementById(opener.dataset.dialog)?.showModal(); }
+  if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+});
+// Forms that filter a list send themselves when a choice changes.
+document.addEventListener("change", (event) => event.target.closest("form[data-auto]")?.requestSubmit());

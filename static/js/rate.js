@@ -1,0 +1,30 @@
+// A job's rate while its page is open, from its live progress events.
+import { rate } from "./format.js";
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const FONT = '11px "Plex Sans", sans-serif';
+
+function draw(section) {
+  const box = section.querySelector(".th-chart");
+  const job = Number(section.dataset.rateChart);
+  const data = [[], []];
+  let unit = "bytes";
+  const axis = (extra) => ({ font: FONT, gap: 4, stroke: () => css("--t-ink-3"), grid: { stroke: () => css("--t-line"), width: 1 }, ticks: { show: false }, ...extra });
+  const chart = new window.uPlot({
+    width: box.clientWidth, height: 176, padding: [8, 4, 0, 0], legend: { show: false }, cursor: { y: false, points: { size: 6 } },
+    scales: { y: { range: (_, low, high) => [0, (high || 1) * 1.1] } },
+    axes: [axis({ space: 72, grid: { show: false } }), axis({ size: 72, space: 34, values: (_, values) => values.map((value) => (value ? rate(value, unit) : "0")) })],
+    series: [{}, { stroke: () => css("--t-s1"), fill: () => `${css("--t-s1")}1f`, width: 1.5, points: { show: false } }],
+  }, data, box);
+  new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: 176 })).observe(box);
+  document.addEventListener("themis:theme", () => chart.redraw(false, true));
+  document.body.addEventListener("themis:event", ({ detail: event }) => {
+    if (event.job !== job || event.kind !== "job.progress" || !event.data.rate) return;
+    unit = event.data.unit;
+    data[0].push(Date.parse(event.created_at) / 1000);
+    data[1].push(event.data.rate);
+    chart.setData(data);
+  });
+}
+
+document.querySelectorAll("[data-rate-chart]").forEach(draw);
