@@ -2,7 +2,7 @@
 
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -10,8 +10,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models.functions import Lower
 
-if TYPE_CHECKING:
-    from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.version import OpenVersion
+
 
 Viewer = AbstractBaseUser | AnonymousUser
 API = "/api/v1"
@@ -32,8 +33,12 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
         return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
 
     def named(self, name: str) -> Self:
-        """Those whose name is `name` in any case; compared in Python, for SQLite lowers only ASCII letters."""
+        """Those of this name in any case; compared in Python, for SQLite lowers only ASCII letters."""
         return self.filter(pk__in=_named(self, name))
+
+    def with_latest(self) -> Self:
+        """With all that `to_dict` reads."""
+        return self.select_related("owner", "latest__created_by")
 
 
 class Dataset(models.Model):
@@ -151,15 +156,11 @@ class Version(models.Model):
 
     def shard_paths(self) -> list[Path]:
         """The folders of this version's shards, in order."""
-        from themisdb_datasets.artifacts import ArtifactStore
-
         store = ArtifactStore(settings.THEMIS.storage)
         digests = self.version_shards.order_by("ordinal").values_list("shard__digest", flat=True)
         return [store.shard_path(digest) for digest in digests]
 
-    def open(self) -> "OpenVersion":
-        from themisdb_datasets.version import OpenVersion
-
+    def open(self) -> OpenVersion:
         return OpenVersion.open(self.shard_paths())
 
     def to_dict(self) -> dict[str, Any]:
@@ -208,7 +209,7 @@ class ThemeQuerySet(models.QuerySet["Theme"]):
         return self.filter(dataset__owner_id=user.pk) if user.is_authenticated else self.none()
 
     def named(self, name: str) -> Self:
-        """Those whose name is `name` in any case; compared in Python, for SQLite lowers only ASCII letters."""
+        """Those of this name in any case; compared in Python, for SQLite lowers only ASCII letters."""
         return self.filter(pk__in=_named(self, name))
 
 
@@ -256,7 +257,7 @@ class Theme(models.Model):
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def visible_to(self, user: Viewer) -> Self:
-        """The uploader's alone: nobody else has any business with a half-sent file, administrators included."""
+        """The uploader's alone: nobody else, administrators included, has business with a half-sent file."""
         return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
 
 

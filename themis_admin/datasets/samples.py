@@ -1,0 +1,163 @@
+"""Looking into a version: pages of samples, one sample, rejected lines, and what a filter would keep."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from themis_admin.datasets.build import rejects_path
+from themis_admin.datasets.checks import known_fields
+from themis_admin.datasets.models import Dataset, Version
+from themisdb_datasets import browse, selection
+from themisdb_datasets.duck import DuckLimits
+from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
+from themisdb_datasets.filters import Condition, Filter, Group, Not, parse_filter
+
+MAX_LENGTH = 100
+# A page ends early rather than being larger than this; samples may have megabytes each.
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+PREVIEWED = 10
+REJECT_TEXT = 1024
+
+
+@dataclass(frozen=True)
+class Page:
+    """Samples by position, each as its own line, how many there are, and where the next page begins."""
+
+    lines: list[tuple[int, bytes]]
+    num_samples: int
+    next_offset: int | None
+
+    def results(self) -> bytes:
+        """A JSON list of {"position", "sample"}, each sample spelled as it came in."""
+        return b"[" + b",".join(b'{"position":%d,"sample":%b}' % each for each in self.lines) + b"]"
+
+
+def page(
+    version: Version,
+    *,
+    where: Any = None,
+    search: str = "",
+    order_by: str = "",
+    offset: int = 0,
+    length: int = MAX_LENGTH,
+) -> Page:
+    """A page of the samples that a filter and a search keep; `order_by` is a field, `-field` descending."""
+    opened = version.open()
+    names = [field.name for field in opened.fields]
+    descending = order_by.startswith("-") and order_by not in names
+    positions, total = browse.page(
+        opened,
+        parse_filter(where, fields=known_fields(version)) if where is not None else None,
+        search=search or None,
+        order_by=(order_by.removeprefix("-") if descending else order_by) or None,
+        descending=descending,
+        offset=offset,
+        length=length,
+        limits=limits(),
+    )
+    lines: list[tuple[int, bytes]] = []
+    size = 0
+    for position in positions:
+        line = opened.line(position)
+        size += len(line)
+        if lines and size > MAX_PAGE_BYTES:
+            break
+        lines.append((position, line))
+    stop = offset + len(lines)
+    return Page(lines, total, stop if lines and stop < total else None)
+
+
+def sample(version: Version, position: int) -> bytes:
+    """One sample's line. NotFoundError outside the version."""
+    try:
+        return version.open().line(position)
+    except IndexError:
+        raise NotFoundError(f"The version has {version.num_samples:,} samples, numbered from 0.") from None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a filter keeps of a version, what each condition keeps by itself, and the first samples."""
+
+    num_samples: int
+    total: int
+    counts: list[dict[str, Any]]
+    page: Page
+
+
+def preview(dataset: Dataset, where: Any) -> Preview:
+    """Try a filter on the dataset's latest version. ImpossibleError before there is one."""
+    version = dataset.latest
+    if version is None:
+        raise ImpossibleError("The dataset has no version yet; upload samples first.", code="no_version")
+    kept = parse_filter(where, fields=known_fields(version))
+    conditions = list(conditions_of(kept))
+    opened = version.open()
+    total, *each = selection.count(
+        opened, [kept, *(condition for _, condition in conditions)], limits=limits()
+    )
+    counts = [{"place": place, "num_samples": n} for (place, _), n in zip(conditions, each, strict=True)]
+    return Preview(total, opened.num_samples, counts, page(version, where=where, length=PREVIEWED))
+
+
+def conditions_of(kept: Filter, place: str = "where") -> Iterator[tuple[str, Condition]]:
+    """The single conditions of a filter with their places, in the order in which they are written."""
+    match kept:
+        case Condition():
+            yield place, kept
+        case Not():
+            yield from conditions_of(kept.item, f"{place}.not")
+        case Group():
+            for number, item in enumerate(kept.items):
+                yield from conditions_of(item, f"{place}.{kept.kind}[{number}]")
+
+
+def rejects(
+    job_id: int | None, *, offset: int = 0, length: int = MAX_LENGTH
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of the lines that a job rejected, and whether there are more; their texts are shortened."""
+    found: list[dict[str, Any]] = []
+    path = rejects_file(job_id)
+    if path is None:
+        return found, False
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            if number >= offset + length:
+                return found, True
+            if number >= offset:
+                found.append(_shortened(msgspec.json.decode(line)))
+    return found, False
+
+
+def rejects_file(job_id: int | None) -> Path | None:
+    """The file of rejected lines, if the job rejected any."""
+    path = rejects_path(job_id) if job_id is not None else None
+    return path if path is not None and os.path.exists(path) else None
+
+
+def limits() -> DuckLimits:
+    """What one question to DuckDB may use."""
+    themis = settings.THEMIS
+    work = Path(themis.work_dir)
+    return DuckLimits(memory=themis.duck_memory, threads=themis.duck_threads, temp_directory=work)
+
+
+def parse_json(text: str, *, field: str) -> Any:
+    """A JSON value that came as a query parameter."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        message = f"This is no JSON: {error}"
+        raise MalformedError(message, fields={field: message}) from None
+
+
+def _shortened(reject: dict[str, Any]) -> dict[str, Any]:
+    for key in ("text", "base64"):
+        if isinstance(reject.get(key), str) and len(reject[key]) > REJECT_TEXT:
+            reject |= {key: reject[key][:REJECT_TEXT], "truncated": True}
+    return reject

@@ -1,0 +1,80 @@
+"""The bodies that the API of datasets takes; their fields are checked further by the services."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from themisdb_datasets.filters import nearest
+
+
+class Body(serializers.Serializer[dict[str, Any]]):
+    """A body whose unknown fields are errors, named with the nearest known one."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict):
+            known = list(self.fields)
+            unknown = {
+                name: [f"There is no field {name!r}{nearest(name, known)}."]
+                for name in data
+                if name not in known
+            }
+            if unknown:
+                raise serializers.ValidationError(unknown)
+        return dict(super().to_internal_value(data))
+
+
+class FilterField(serializers.JSONField):
+    """A FILTER: one condition, or a tree of all, any and not."""
+
+
+class DatasetBody(Body):
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    key_field = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    timestamp_field = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    field_mapping = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+
+
+class ThemeBody(Body):
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    where = FilterField()
+
+
+class PreviewBody(Body):
+    where = FilterField()
+
+
+class IngestBody(Body):
+    """Either a multipart `file`, or `upload`, `path` or `uri`."""
+
+    file = serializers.FileField(required=False, use_url=False)
+    upload = serializers.UUIDField(required=False)
+    path = serializers.CharField(required=False)
+    uri = serializers.CharField(required=False)
+    mode = serializers.CharField(default="append")
+    note = serializers.CharField(default="", allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        given = [name for name in ("file", "upload", "path", "uri") if name in attrs]
+        if len(given) != 1:
+            raise serializers.ValidationError(
+                {"file": 'Give one of "file" (multipart), "upload", "path" and "uri".'}
+            )
+        return attrs
+
+
+class UploadBody(Body):
+    filename = serializers.CharField(max_length=500)
+    num_bytes = serializers.IntegerField(min_value=1)
+
+
+class PageQuery(serializers.Serializer[dict[str, Any]]):
+    offset = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
+    length = serializers.IntegerField(min_value=1, max_value=100, default=100)
+
+
+class SamplesQuery(PageQuery):
+    where = serializers.CharField(required=False, max_length=1_000_000)
+    search = serializers.CharField(required=False, allow_blank=True, max_length=1000, trim_whitespace=False)
+    order_by = serializers.CharField(required=False, allow_blank=True, max_length=500)

@@ -1,0 +1,263 @@
+"""What people do with datasets and themes: database, disk and queue together."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+
+from themis_admin.accounts import audit
+from themis_admin.accounts.models import User
+from themis_admin.datasets import checks, uploads
+from themis_admin.datasets.models import Dataset, Theme, Upload
+from themis_admin.datasets.space import check_room, estimate_unpacked
+from themis_admin.jobs import events
+from themis_admin.jobs import services as jobs
+from themis_admin.jobs.models import Job
+from themisdb_datasets.errors import (
+    ConflictError,
+    ImpossibleError,
+    MalformedError,
+    NotFoundError,
+    ThemisError,
+)
+from themisdb_datasets.filters import nearest
+from themisdb_datasets.sources import open_source
+
+MODES = ("append", "replace")
+MAX_NOTE = 2_000
+LATER_MODES = ("upsert", "delete")
+# Unpacked text, its shards, and the columns with what is being built of them.
+ROOM_FACTOR = 3
+
+Row = TypeVar("Row", Dataset, Theme)
+
+
+def create_dataset(*, user: User, name: Any, **settings_: Any) -> Dataset:
+    """A new, empty dataset; ConflictError when the user has one of this name in any case."""
+    values = _dataset_values({"name": name, **settings_})
+    with transaction.atomic():
+        if Dataset.objects.filter(owner=user).named(values["name"]).exists():
+            raise _name_taken(values["name"], "dataset")
+        dataset = _saved(Dataset(owner=user, **values), "dataset")
+        audit.record(user=user, action="dataset.created", object=dataset.url, detail={"name": dataset.name})
+        events.record("dataset.created", owner=user, data={"dataset": dataset.pk, "name": dataset.name})
+    return dataset
+
+
+def update_dataset(dataset: Dataset, *, user: User, **changes: Any) -> Dataset:
+    """Change a dataset's name, description, fields or mapping; its versions stay as they are."""
+    values = _dataset_values(changes)
+    with transaction.atomic():
+        if "name" in values:
+            others = Dataset.objects.filter(owner_id=dataset.owner_id).exclude(pk=dataset.pk)
+            if others.named(values["name"]).exists():
+                raise _name_taken(values["name"], "dataset")
+        for field, value in values.items():
+            setattr(dataset, field, value)
+        _saved(dataset, "dataset", update_fields=[*values, "updated_at"])
+        audit.record(
+            user=user, action="dataset.updated", object=dataset.url, detail={"fields": sorted(values)}
+        )
+    return dataset
+
+
+def delete_dataset(dataset: Dataset, *, user: User) -> Job:
+    """Delete a dataset with its versions and themes; a job then frees the shards that nothing refers to."""
+    with transaction.atomic():
+        locked = Dataset.objects.select_for_update().filter(pk=dataset.pk).first()
+        if locked is None:
+            raise NotFoundError("The dataset is gone already.")
+        busy = Job.objects.filter(lane=locked.lane, state__in=("queued", "running")).first()
+        if busy is not None:
+            raise ConflictError(
+                f"“{busy.title}” is {busy.state}; cancel that job or wait for it, then delete the dataset.",
+                code="dataset_busy",
+                fields={"job": busy.pk},
+            )
+        detail = {"name": locked.name, "num_versions": locked.versions.count()}
+        audit.record(user=user, action="dataset.deleted", object=locked.url, detail=detail)
+        events.record("dataset.deleted", owner=locked.owner, data={"dataset": locked.pk, "name": locked.name})
+        locked.delete()
+        return jobs.submit(
+            "collect", owner=user, title="Free the space of deleted data", params={}, lane="collect"
+        )
+
+
+def create_theme(dataset: Dataset, *, user: User, name: Any, where: Any, description: Any = "") -> Theme:
+    """Save a filter over the dataset under a name; ConflictError when the name is taken in any case."""
+    values = _theme_values(dataset, {"name": name, "where": where, "description": description})
+    with transaction.atomic():
+        if dataset.themes.named(values["name"]).exists():
+            raise _name_taken(values["name"], "theme")
+        theme = _saved(Theme(dataset=dataset, created_by=user, **values), "theme")
+        audit.record(user=user, action="theme.created", object=theme.url, detail={"name": theme.name})
+        events.record("theme.created", owner=dataset.owner, data={"theme": theme.pk, "dataset": dataset.pk})
+    return theme
+
+
+def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
+    """Change a theme; streams that are already planned keep the filter they were planned with."""
+    values = _theme_values(theme.dataset, changes)
+    with transaction.atomic():
+        if "name" in values:
+            others = theme.dataset.themes.exclude(pk=theme.pk)
+            if others.named(values["name"]).exists():
+                raise _name_taken(values["name"], "theme")
+        for field, value in values.items():
+            setattr(theme, field, value)
+        _saved(theme, "theme", update_fields=[*values, "updated_at"])
+        audit.record(user=user, action="theme.updated", object=theme.url, detail={"fields": sorted(values)})
+        events.record("theme.updated", owner=theme.dataset.owner, data={"theme": theme.pk})
+    return theme
+
+
+def delete_theme(theme: Theme, *, user: User) -> None:
+    """Delete a theme; the samples stay."""
+    with transaction.atomic():
+        audit.record(user=user, action="theme.deleted", object=theme.url, detail={"name": theme.name})
+        events.record(
+            "theme.deleted", owner=theme.dataset.owner, data={"theme": theme.pk, "name": theme.name}
+        )
+        theme.delete()
+
+
+def start_ingest(
+    dataset: Dataset,
+    *,
+    user: User,
+    upload: Upload | None = None,
+    file: UploadedFile | None = None,
+    path: Path | None = None,
+    mode: str = "append",
+    note: str = "",
+) -> Job:
+    """Queue the job that makes a new version of an upload, a file of this request, or a file on the server.
+
+    What can be refused at once is refused here: an unknown mode or kind of file, a damaged archive, a disk
+    without room for about three times the unpacked size.
+    """
+    check_mode(mode)
+    note = checks.clean_text(note, field="note", max_length=MAX_NOTE)
+    if file is not None:
+        upload = uploads.receive_file(file, owner=user)
+        try:
+            return _start(dataset, user=user, upload=upload, path=None, mode=mode, note=note)
+        except ThemisError:
+            uploads.discard(upload)  # nobody knows of it
+            raise
+    if upload is not None and upload.state == Upload.State.OPEN:
+        message = f"The upload has {upload.received:,} of {upload.num_bytes:,} bytes; send the rest first."
+        raise ConflictError(message, code="upload_incomplete", fields={"upload": message})
+    return _start(dataset, user=user, upload=upload, path=path, mode=mode, note=note)
+
+
+def _start(
+    dataset: Dataset, *, user: User, upload: Upload | None, path: Path | None, mode: str, note: str
+) -> Job:
+    source = upload.path if upload is not None else path
+    if source is None:
+        raise MalformedError("Name an upload or a path.", fields={"upload": "Name an upload or a path."})
+    name = checks.clean_filename(upload.filename if upload is not None else source.name)
+    if not source.is_file():
+        raise NotFoundError(f"{name} is not there.", fields={"path": "There is no such file."})
+    needed = ROOM_FACTOR * estimate_unpacked(open_source(source, name))
+    check_room(needed, folder=Path(settings.THEMIS.storage), what=f"Ingesting {name}")
+    params = {
+        "dataset": dataset.pk,
+        "upload": str(upload.pk) if upload is not None else None,
+        "path": str(path.resolve()) if path is not None else None,
+        "name": name,
+        "mode": mode,
+        "note": note,
+    }
+    title = f"Ingest {shorten(name, 80)} into {shorten(dataset.name, 80)}"
+    with transaction.atomic():
+        if upload is not None:
+            _take(upload)
+        job = jobs.submit("ingest", owner=user, title=title, params=params, lane=dataset.lane)
+        detail = {"job": job.pk, "name": name}
+        audit.record(user=user, action="dataset.ingest", object=dataset.url, detail=detail)
+    return job
+
+
+def check_mode(mode: str) -> None:
+    """Refuse modes that do not exist, and those that do not exist yet."""
+    if mode in MODES:
+        return
+    if mode in LATER_MODES:
+        message = f'The mode "{mode}" is not available yet; use append or replace.'
+        raise ImpossibleError(message, code="mode_unavailable", fields={"mode": message})
+    message = f"There is no mode {mode!r}{nearest(mode, (*MODES, *LATER_MODES))}."
+    raise MalformedError(message, fields={"mode": message})
+
+
+def allowed_path(text: Any) -> Path:
+    """The file on the server that a request names, which must lie under a configured ingest root."""
+    roots = [Path(root).resolve() for root in settings.THEMIS.ingest_roots]
+    if not isinstance(text, str) or not text or "\x00" in text:
+        raise MalformedError("The path is a text.", fields={"path": "The path is a text."})
+    path = Path(text).resolve()
+    if not any(path.is_relative_to(root) for root in roots):
+        message = "Files are taken from the folders of THEMIS_INGEST_ROOTS only; upload this one instead."
+        raise ImpossibleError(message, code="path_not_allowed", fields={"path": message})
+    return path
+
+
+def shorten(text: str, length: int) -> str:
+    """The text, cut with an ellipsis where it is longer."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _take(upload: Upload) -> None:
+    """Mark the upload as used by this ingest; of two that ask for it at once only one gets it."""
+    if not Upload.objects.filter(pk=upload.pk, state=Upload.State.COMPLETE).update(state=Upload.State.USED):
+        message = "Another ingest has taken this upload; upload the file again."
+        raise ConflictError(message, code="upload_used", fields={"upload": message})
+
+
+def _dataset_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field, value in given.items():
+        if field == "name":
+            values[field] = checks.clean_name(value)
+        elif field == "description":
+            values[field] = checks.clean_text(value, field=field)
+        elif field in ("key_field", "timestamp_field"):
+            values[field] = checks.clean_text(value, field=field, max_length=checks.MAX_FIELD)
+        elif field == "field_mapping":
+            values[field] = checks.clean_mapping(value)
+        else:
+            raise TypeError(f"a dataset has no {field}")
+    return values
+
+
+def _theme_values(dataset: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field, value in given.items():
+        if field == "name":
+            values[field] = checks.clean_name(value)
+        elif field == "description":
+            values[field] = checks.clean_text(value, field=field)
+        elif field == "where":
+            values[field] = checks.clean_where(value, dataset)
+        else:
+            raise TypeError(f"a theme has no {field}")
+    return values
+
+
+def _name_taken(name: str, noun: str) -> ConflictError:
+    message = f"There is already a {noun} named “{name}”."
+    return ConflictError(message, code="name_taken", fields={"name": message})
+
+
+def _saved(row: Row, noun: str, **options: Any) -> Row:
+    """Save a row; the database has the last word on a name that two requests take at once."""
+    try:
+        with transaction.atomic():
+            row.save(**options)
+    except IntegrityError:
+        raise _name_taken(row.name, noun) from None
+    return row

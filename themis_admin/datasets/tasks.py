@@ -1,0 +1,19 @@
+"""The jobs of datasets: thin adapters from the queue to the functions that do the work."""
+
+from typing import Any
+
+from themis_admin.jobs.runner import RunningJob, job_task
+
+from themis_admin.datasets import build
+
+
+@job_task(kind="ingest", queue="default")
+def ingest(job: RunningJob, **params: Any) -> None:
+    """Make a new version of a dataset from a file."""
+    build.ingest_file(job, **params)
+
+
+@job_task(kind="collect", queue="default")
+def collect(job: RunningJob) -> None:
+    """Free the shards that nothing refers to."""
+    build.collect_shards(job)
