@@ -1,7 +1,5 @@
 """A shard's columns: every field as one typed Parquet column, made from the samples' bytes and their spans."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,30 +12,25 @@ import pyarrow.parquet as pq
 
 from themisdb_datasets.fields import Bytes, Field, Ints
 from themisdb_datasets.gather import VIEW, gather
+from themisdb_datasets.unescape import unescaped
 
 GROUP_SAMPLES = 16_384
 GROUP_BYTES = 16 << 20
-UNESCAPE_SAMPLES = 256  # decoded at a time, so that the strings stay in the processor's cache
 SAMPLE_ID = pa.binary(16)
 TYPES = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64(), "json": pa.string(), "text": pa.string()}
 
-DECODE_TEXTS = msgspec.json.Decoder(list[str]).decode
 DECODE_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-UNICODE_ESCAPE = re.compile(rb"(?:\\u[0-9a-fA-F]{4})+|\\.", re.DOTALL)
-MUST_STAY = re.compile(r'[\x00-\x1f"\\]')
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples in a row: their bytes, where each starts and ends (without its LF), and the spans of their fields."""
+    """Samples in a row: their bytes, where each starts and ends (without its LF), their fields' spans, their ids."""
 
     buffer: pa.Buffer
     starts: Ints
     ends: Ints
     spans: npt.NDArray[np.uint32]  # [samples, fields, 2]
-
-    def slice(self, first: int, last: int) -> "Samples":
-        return Samples(self.buffer, self.starts[first:last], self.ends[first:last], self.spans[first:last])
+    ids: npt.NDArray[np.uint8]  # [samples, 16]
 
 
 @dataclass(frozen=True)
@@ -48,21 +41,45 @@ class Layout:
     rest_column: str | None
 
     @property
+    def shape(self) -> tuple[object, ...]:
+        """What a file depends on: two layouts of one shape are written alike."""
+        return (self.rest_column, *((field.path, field.kind) for field in self.fields))
+
+    @property
     def schema(self) -> pa.Schema:
         """`sample_id`, one column a field, and the rest."""
         columns = [("sample_id", SAMPLE_ID)] + [(field.column, TYPES[field.kind]) for field in self.fields]
         return pa.schema(columns + ([(self.rest_column, pa.string())] if self.rest_column else []))
 
 
-def row_groups(locations: npt.NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """The first and the last (excluded) sample of each row group: at most 16,384 samples and, unless one, 16 MiB."""
-    first = 0
-    while first < len(locations):
-        window = locations[first : first + GROUP_SAMPLES]
-        sizes = np.cumsum(window[:, 2].astype(np.int64))
-        last = first + max(1, int(np.searchsorted(sizes, GROUP_BYTES, side="right")))
-        yield first, last
-        first = last
+class RowGroups:
+    """Cuts samples into row groups as they come: at most 16,384 samples and, unless a single one, 16 MiB each."""
+
+    def __init__(self) -> None:
+        self.ends: list[int] = []  # of the groups that are complete
+        self._num_samples = 0
+        self._num_bytes = 0  # of the group that is not
+
+    def add(self, sizes: Ints) -> None:
+        """Further samples have these sizes in bytes."""
+        start = 0
+        while start < len(sizes):
+            begun = self._num_samples - (self.ends[-1] if self.ends else 0)
+            some = np.cumsum(sizes[start : start + GROUP_SAMPLES - begun])
+            fit = int(np.searchsorted(some, GROUP_BYTES - self._num_bytes, side="right"))
+            if fit == 0 and begun == 0:
+                fit = 1
+            self._num_samples += fit
+            self._num_bytes += int(some[fit - 1]) if fit else 0
+            start += fit
+            if start < len(sizes) or begun + fit == GROUP_SAMPLES:
+                self.finish()
+
+    def finish(self) -> None:
+        """What has come so far is a group, however small."""
+        if self._num_samples > (self.ends[-1] if self.ends else 0):
+            self.ends.append(self._num_samples)
+            self._num_bytes = 0
 
 
 class ColumnsWriter:
@@ -73,10 +90,10 @@ class ColumnsWriter:
         self._path = path
         self._writer: pq.ParquetWriter | None = None
 
-    def write(self, samples: Samples, sample_ids: npt.NDArray[np.uint8]) -> None:
-        """Append one row group; `sample_ids` is [samples, 16]."""
+    def write(self, samples: Samples) -> None:
+        """Append one row group."""
         num = len(samples.starts)
-        arrays = [pa.Array.from_buffers(SAMPLE_ID, num, [None, pa.py_buffer(np.ascontiguousarray(sample_ids))])]
+        arrays = [pa.Array.from_buffers(SAMPLE_ID, num, [None, pa.py_buffer(np.ascontiguousarray(samples.ids))])]
         arrays += [column(samples, field) for field in self.layout.fields]
         if self.layout.rest_column:
             arrays.append(rest(samples, self.layout.fields))
@@ -122,37 +139,24 @@ def column(samples: Samples, field: Field) -> pa.Array:
         return pa.array(first == ord("t"), pa.bool_(), mask=~valid)
     if field.kind in ("int64", "double"):
         return _strings(samples.buffer, offsets, lengths, valid).cast(TYPES[field.kind])
-    return _text(samples.buffer, data, offsets, lengths, valid, first)
+    return _text(samples.buffer, offsets, lengths, valid, first)
 
 
 def _text(
-    buffer: pa.Buffer, data: Bytes, offsets: Ints, lengths: Ints, valid: npt.NDArray[np.bool_], first: Bytes
+    buffer: pa.Buffer, offsets: Ints, lengths: Ints, valid: npt.NDArray[np.bool_], first: Bytes
 ) -> pa.Array:
     """Strings without their quotes and escapes, all other values as they are spelled but for \\u escapes."""
     quoted = valid & (first == ord('"'))
     offsets, lengths = offsets + quoted, lengths - 2 * quoted
     plain = _strings(buffer, offsets, lengths, valid)
-    escaped = np.asarray(pc.fill_null(pc.match_substring(plain, "\\"), False))
-    if not escaped.any():
+    if not pc.any(pc.match_substring(plain, "\\")).as_py():
         return plain
-    view = memoryview(buffer)
-    texts: list[pa.Array] = []
-    rows = np.flatnonzero(escaped & quoted)
-    for start in range(0, len(rows), UNESCAPE_SAMPLES):
-        some = rows[start : start + UNESCAPE_SAMPLES]
-        pieces = [view[a - 1 : a + n + 1] for a, n in zip(offsets[some].tolist(), lengths[some].tolist(), strict=True)]
-        texts.append(pa.array(DECODE_TEXTS(b"[%b]" % b",".join(pieces)), pa.string()))
-    others = np.flatnonzero(escaped & ~quoted)
-    spelled = [_readable(bytes(view[offsets[i] : offsets[i] + lengths[i]])) for i in others.tolist()]
-    texts.append(pa.array(spelled, pa.binary()).cast(pa.string()))
-    return pc.replace_with_mask(plain, pa.array(escaped), _ordered(texts, rows, others))
-
-
-def _ordered(texts: list[pa.Array], rows: Ints, others: Ints) -> pa.Array:
-    joined = pa.concat_arrays(texts)
-    if not len(others) or not len(rows):
-        return joined
-    return joined.take(pa.array(np.argsort(np.concatenate([rows, others]), kind="stable")))
+    if (quoted | ~valid).all():
+        return unescaped(plain)
+    texts = unescaped(plain.filter(pa.array(quoted)))
+    spelled = pc.replace_with_mask(plain, pa.array(quoted), texts)
+    others = unescaped(plain.filter(pa.array(~quoted)), within_json=True)
+    return pc.replace_with_mask(spelled, pa.array(~quoted), others)
 
 
 def _strings(buffer: pa.Buffer, offsets: Ints, lengths: Ints, valid: npt.NDArray[np.bool_]) -> pa.Array:
@@ -167,18 +171,6 @@ def _strings(buffer: pa.Buffer, offsets: Ints, lengths: Ints, valid: npt.NDArray
     return pa.Array.from_buffers(pa.string(), len(lengths), [bitmap, pa.py_buffer(bounds), pa.py_buffer(joined)])
 
 
-def _readable(raw: bytes) -> bytes:
-    """JSON with its \\u escapes written out as UTF-8, where JSON allows that; all else stays as it is spelled."""
-    return UNICODE_ESCAPE.sub(_written_out, raw) if b"\\u" in raw else raw
-
-
-def _written_out(match: re.Match[bytes]) -> bytes:
-    if match[0][1:2] != b"u":
-        return match[0]
-    text = msgspec.json.decode(b'"%b"' % match[0], type=str)
-    return MUST_STAY.sub(lambda character: f"\\u{ord(character[0]):04x}", text).encode()
-
-
 def rest(samples: Samples, fields: tuple[Field, ...]) -> pa.Array:
     """The top-level fields that have no column, as one JSON object a sample; NULL where there are none."""
     known = {field.path[0] for field in fields if len(field.path) == 1}
@@ -187,5 +179,5 @@ def rest(samples: Samples, fields: tuple[Field, ...]) -> pa.Array:
     for start, end in zip(samples.starts.tolist(), samples.ends.tolist(), strict=True):
         members = DECODE_OBJECT(view[start:end])
         left = [b"%b:%b" % (msgspec.json.encode(name), raw) for name, raw in members.items() if name not in known]
-        texts.append(_readable(b"{%b}" % b",".join(left)) if left else None)
-    return pa.array(texts, pa.binary()).cast(pa.string())
+        texts.append(b"{%b}" % b",".join(left) if left else None)
+    return unescaped(pa.array(texts, pa.binary()).cast(pa.string()), within_json=True)

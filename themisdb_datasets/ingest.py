@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.background import short_turns
 from themisdb_datasets.building import CHECK_SAMPLES, MAX_SHARD_BYTES, ShardWriter
 from themisdb_datasets.jsonl import MAX_LINE_BYTES, Block, LineScanner, Reject
 from themisdb_datasets.sources import Source
@@ -56,14 +57,14 @@ def ingest(
     scanner = LineScanner(source.chunks(), max_line_bytes=max_line_bytes)
     rejects_path = workdir / "rejects.jsonl"
     try:
-        with rejects_path.open("wb") as file:
+        with rejects_path.open("wb") as file, short_turns():
             for block in scanner.blocks():
                 rejects = [*block.rejects, *run.add(block)]
                 rejects.sort(key=lambda reject: reject.line)
                 file.writelines(reject.to_json() for reject in rejects)
                 run.num_rejects += len(rejects)
                 run.pulse()
-        run.cut()
+            run.cut()
     finally:
         run.abandon()
     return IngestResult(
