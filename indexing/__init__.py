@@ -1,0 +1,1 @@
+"""Indexes over HTTP: random access to samples by number."""

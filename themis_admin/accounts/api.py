@@ -1,0 +1,105 @@
+"""REST: one's own tokens, and the audit log."""
+
+from datetime import datetime
+from typing import Any, cast
+
+import msgspec
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from themis_admin.accounts import services
+from themis_admin.accounts.models import ApiToken, AuditEntry, User
+from themis_admin.api import ThemisView
+from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.filters import nearest
+
+OBJECT = OpenApiTypes.OBJECT
+
+
+class TokenBody(msgspec.Struct, forbid_unknown_fields=True):
+    """POST tokens/."""
+
+    name: str
+    scopes: list[str]
+    expires_at: datetime | None = None
+
+
+class TokensView(ThemisView):
+    """One's own tokens. Making one through a token needs the scope `admin`, for it could have more than its maker."""
+
+    scopes = {"POST": "write"}
+
+    @extend_schema(responses=OBJECT)
+    def get(self, request: Request) -> Response:
+        """The tokens, without their texts."""
+        paginator = self.pagination_class()
+        tokens = ApiToken.objects.visible_to(cast(User, request.user)).select_related("user")
+        page = paginator.paginate_queryset(tokens, request, view=self)
+        return paginator.get_paginated_response([token.to_dict() for token in page or []])
+
+    @extend_schema(request=OBJECT, responses={201: OBJECT})
+    def post(self, request: Request) -> Response:
+        """A new token; its text is in this answer and nowhere else."""
+        body = token_body(request.data)
+        held = request.auth
+        if isinstance(held, ApiToken) and "admin" not in held.scopes:
+            extra = sorted(set(body.scopes) - set(held.scopes))
+            if extra:
+                message = f"A token cannot give out what it does not have: {', '.join(extra)}."
+                raise MalformedError(message, code="scope", fields={"scopes": message})
+        token, text = services.create_token(
+            cast(User, request.user), name=body.name, scopes=body.scopes, expires_at=body.expires_at
+        )
+        return Response({**token.to_dict(), "token": text}, status=201, headers={"Cache-Control": "no-store"})
+
+
+class TokenView(ThemisView):
+    """One token."""
+
+    @extend_schema(responses=OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        """The token, without its text."""
+        return Response(self._token(request, pk).to_dict())
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Revoke it at once."""
+        services.revoke_token(self._token(request, pk), user=cast(User, request.user))
+        return Response(status=204)
+
+    def _token(self, request: Request, pk: int) -> ApiToken:
+        return get_object_or_404(ApiToken.objects.visible_to(cast(User, request.user)).select_related("user"), pk=pk)
+
+
+class AuditView(ThemisView):
+    """Who did what: administrators see all, others what they did themselves."""
+
+    @extend_schema(responses=OBJECT)
+    def get(self, request: Request) -> Response:
+        """The entries, the newest first."""
+        paginator = self.pagination_class()
+        entries = AuditEntry.objects.visible_to(cast(User, request.user)).select_related("user", "token")
+        if action := request.query_params.get("action"):
+            entries = entries.filter(action=action)
+        page = paginator.paginate_queryset(entries, request, view=self)
+        return paginator.get_paginated_response([entry.to_dict() for entry in page or []])
+
+
+def token_body(document: Any) -> TokenBody:
+    """The body of a new token, checked."""
+    known = TokenBody.__struct_fields__
+    for name in document if isinstance(document, dict) else []:
+        if name not in known:
+            message = f"There is no field {name!r}{nearest(name, known)}."
+            raise MalformedError(message, fields={name: message})
+    try:
+        body = msgspec.convert(document, TokenBody)
+    except msgspec.ValidationError as error:
+        raise MalformedError(f"The token cannot be made: {error}.") from None
+    if body.expires_at is not None and body.expires_at.tzinfo is None:
+        message = "expires_at is a time with an offset, such as 2030-01-31T12:00:00Z."
+        raise MalformedError(message, fields={"expires_at": message})
+    return body

@@ -1,0 +1,91 @@
+"""What people do with accounts: making and revoking tokens, counting failed logins, resetting a password."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.contrib.auth.tokens import default_token_generator
+from django.core.cache import cache
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from themis_admin.accounts import audit
+from themis_admin.accounts.models import ApiToken, User, new_token_text, token_digest
+from themis_admin.api import SCOPES
+from themisdb_datasets.errors import ConflictError, LimitError, MalformedError
+from themisdb_datasets.filters import nearest
+
+FAILURES = 10
+FAILURE_WINDOW = timedelta(minutes=15)
+
+
+def create_token(
+    user: User, *, name: str, scopes: Sequence[str], expires_at: datetime | None = None
+) -> tuple[ApiToken, str]:
+    """A new token and its text, which is shown this once and kept nowhere."""
+    name = name.strip()
+    if not name or len(name) > 200:
+        raise _bad("name", "A token has a name of 1 to 200 characters, to know it again by.")
+    chosen = list(dict.fromkeys(scopes))
+    if not chosen:
+        raise _bad("scopes", f"Choose at least one scope: {', '.join(SCOPES)}.")
+    for scope in chosen:
+        if scope not in SCOPES:
+            raise _bad("scopes", f"There is no scope {scope!r}{nearest(scope, SCOPES)}; there are {', '.join(SCOPES)}.")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise _bad("expires_at", "The token would be expired already; choose a later time.")
+    text, prefix = new_token_text()
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user, name=name, prefix=prefix, digest=token_digest(text), scopes=chosen, expires_at=expires_at
+        )
+        audit.record(user=user, action="token.created", object=f"/api/v1/tokens/{token.pk}/", detail={"scopes": chosen})
+    return token, text
+
+
+def revoke_token(token: ApiToken, *, user: User) -> None:
+    """End a token at once; its entry stays, so that what it did can still be told."""
+    with transaction.atomic():
+        if not ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+            raise ConflictError("This token is revoked already.", code="token_revoked")
+        audit.record(user=user, action="token.revoked", object=f"/api/v1/tokens/{token.pk}/")
+    token.refresh_from_db(fields=["revoked_at"])
+
+
+def reset_path(user: User) -> str:
+    """The path of a page on which the user sets a new password, once and within a day."""
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    token = default_token_generator.make_token(user)
+    return reverse("password-reset-confirm", kwargs={"uidb64": uid, "token": token})
+
+
+def check_login_allowed(username: str, ip: str) -> None:
+    """LimitError after too many failed logins for this name from this address."""
+    if cache.get(_failure_key(username, ip), 0) >= FAILURES:
+        minutes = int(FAILURE_WINDOW.total_seconds() // 60)
+        raise LimitError(
+            f"Too many failed logins. Try again in {minutes} minutes, or have your password reset.",
+            retry_after=int(FAILURE_WINDOW.total_seconds()),
+            code="too_many_logins",
+        )
+
+
+def count_failed_login(username: str, ip: str) -> None:
+    """Count a failed login for this name from this address."""
+    key = _failure_key(username, ip)
+    cache.set(key, cache.get(key, 0) + 1, FAILURE_WINDOW.total_seconds())
+
+
+def forget_failed_logins(username: str, ip: str) -> None:
+    """Start counting anew after a login that succeeded."""
+    cache.delete(_failure_key(username, ip))
+
+
+def _failure_key(username: str, ip: str) -> str:
+    return f"login-failures:{token_digest(f'{ip} {username.casefold()}')}"
+
+
+def _bad(field: str, message: str) -> MalformedError:
+    return MalformedError(message, fields={field: message})

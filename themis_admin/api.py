@@ -1,0 +1,193 @@
+"""What every REST view shares: who may, how lists are paged, how bodies are read, and how errors become HTTP."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from themisdb_datasets.errors import (
+    ConflictError,
+    CorruptError,
+    GoneError,
+    ImpossibleError,
+    LimitError,
+    MalformedError,
+    NotFoundError,
+    ThemisError,
+    TooLargeError,
+)
+
+log = logging.getLogger(__name__)
+
+SCOPES = ("read", "export", "write", "admin")
+# What a scope allows beside itself: who may write may look at what was written, who may export at what is exported.
+IMPLIED = {"read": {"read"}, "export": {"export", "read"}, "write": {"write", "read"}, "admin": set(SCOPES)}
+STATUS: dict[type[ThemisError], int] = {
+    MalformedError: 400,
+    NotFoundError: 404,
+    ConflictError: 409,
+    GoneError: 410,
+    TooLargeError: 413,
+    ImpossibleError: 422,
+    LimitError: 429,
+    CorruptError: 500,
+}
+CODES = {400: "malformed", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+
+
+class HasScope(BasePermission):
+    """A session has all scopes of its user; a token those it was made with.
+
+    A view says what it needs by `scopes`, a mapping of methods; by default reading needs `read` and all else `write`.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not request.user.is_authenticated:
+            return False
+        needed = _needed(request, view)
+        token = request.auth
+        if token is not None and not any(needed in IMPLIED[scope] for scope in token.scopes):
+            raise exceptions.PermissionDenied(f'This needs a token with the scope "{needed}".', code="scope")
+        if needed == "admin" and token is None and not getattr(request.user, "is_superuser", False):
+            raise exceptions.PermissionDenied("Only an administrator may do this.")
+        return True
+
+
+def _needed(request: Request, view: APIView) -> str:
+    reads = request.method in ("GET", "HEAD", "OPTIONS")
+    scopes: Mapping[str, str] = getattr(view, "scopes", {})
+    return scopes.get(request.method or "", "read" if reads else "write")
+
+
+class StrictJSONParser(BaseParser):
+    """JSON as the standard has it: no NaN, no lone surrogates, and no nesting that ends the process."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        body = stream.read()
+        try:
+            return msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
+        except RecursionError:
+            raise exceptions.ParseError("The body is nested too deeply.") from None
+
+
+class ListPagination(CursorPagination):
+    """Pages of 100 by a cursor, which neither skips nor repeats while rows are added."""
+
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 1000
+    ordering: Any = "-id"
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data})
+
+
+class ThemisView(APIView):
+    """The base of the API's views."""
+
+    permission_classes = [HasScope]
+    parser_classes = [StrictJSONParser]
+    pagination_class = ListPagination
+    scopes: Mapping[str, str] = {}
+
+
+def handle_error(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's exception handler: every error that is meant has the same JSON shape."""
+    if isinstance(error, ThemisError):
+        if isinstance(error, CorruptError):
+            log.error("corrupt data: %s", error)
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, LimitError) else None
+        response = error_response(status_of(error), error.message, error.code, error.fields, headers)
+    elif isinstance(error, Http404):
+        response = error_response(404, "There is no such object.", "not_found")
+    elif isinstance(error, PermissionDenied):
+        response = error_response(403, "This is not allowed.", "forbidden")
+    elif isinstance(error, RequestDataTooBig):
+        response = error_response(413, "The body is too large; send big files by resumable uploads.", "too_large")
+    elif isinstance(error, exceptions.APIException):
+        response = _from_drf(error)
+    else:
+        return None
+    return response
+
+
+def status_of(error: ThemisError) -> int:
+    """The HTTP status of an error of ours."""
+    return STATUS.get(type(error), 400)
+
+
+def _from_drf(error: exceptions.APIException) -> Response:
+    headers: dict[str, str] = {}
+    if auth := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = auth
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    if isinstance(error, exceptions.ValidationError):
+        fields = _flatten(error.detail)
+        name, first = next(iter(fields.items()), ("", "The request is malformed."))
+        sentence = f"{name}: {first}" if name else first
+        return error_response(400, sentence, "malformed", fields, headers)
+    code = CODES.get(error.status_code, error.default_code)
+    if isinstance(error, exceptions.PermissionDenied) and error.get_codes() == "scope":
+        code = "scope"
+    return error_response(error.status_code, str(error.detail), code, None, headers)
+
+
+def _flatten(detail: Any, place: str = "") -> dict[str, str]:
+    """DRF's nested errors as one sentence a place: `field_mapping.x`."""
+    if isinstance(detail, Mapping):
+        found: dict[str, str] = {}
+        for name, inner in detail.items():
+            below = "" if name == "non_field_errors" else str(name)
+            found.update(_flatten(inner, ".".join(part for part in (place, below) if part)))
+        return found
+    if isinstance(detail, list):
+        if detail and isinstance(detail[0], Mapping | list):
+            return {
+                key: text for i, inner in enumerate(detail) for key, text in _flatten(inner, f"{place}[{i}]").items()
+            }
+        return {place: " ".join(str(item) for item in detail)}
+    return {place: str(detail)}
+
+
+def error_document(sentence: str, code: str, fields: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The shape of every error."""
+    return {"status": "error", "error": sentence, "code": code, "fields": dict(fields or {})}
+
+
+def error_response(
+    number: int,
+    sentence: str,
+    code: str,
+    fields: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error as a response of DRF."""
+    return Response(error_document(sentence, code, fields), status=number, headers=dict(headers or {}))
+
+
+def unknown_route(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
+    """Below /api/ also what does not exist answers as JSON."""
+    document = error_document(f"There is nothing at {request.path}; /api/docs/ lists what there is.", "not_found")
+    return JsonResponse(document, status=status.HTTP_404_NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """A fault of ours, told without its insides."""
+    sentence = "Something went wrong on the server; its log says what."
+    return JsonResponse(error_document(sentence, "internal"), status=status.HTTP_500_INTERNAL_SERVER_ERROR)
+

@@ -1,0 +1,44 @@
+"""Celery: it carries the hint that a job waits; the job itself is in the database."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_init
+
+from themis_admin.processes import die_with_parent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "themis_admin.settings")
+
+SOCKET = {"socket_timeout": 30, "socket_connect_timeout": 5, "health_check_interval": 10, "socket_keepalive": True}
+
+
+def broker_url(redis_url: str) -> str:
+    """Celery's spelling of a Redis address: a unix socket has a scheme of its own."""
+    return redis_url.replace("unix://", "redis+socket://", 1)
+
+
+app = Celery("themis")
+app.conf.update(
+    broker_url=broker_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")),
+    broker_transport_options={**SOCKET, "visibility_timeout": 3600},
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_acks_late=False,
+    task_publish_retry=False,
+    task_default_queue="default",
+    worker_prefetch_multiplier=1,
+    worker_pool_start_method="spawn",  # DuckDB and Arrow do not survive a fork
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    timezone="UTC",
+)
+app.autodiscover_tasks(["themis_admin.datasets", "indexing", "exports"])
+
+
+@worker_process_init.connect
+def _end_with_the_worker(**_: Any) -> None:
+    """A pool process must not work on when its worker was killed: the job goes to another one."""
+    die_with_parent()

@@ -1,0 +1,179 @@
+"""`manage.py up`: the whole of Themis on one machine, supervised."""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from argparse import ArgumentParser
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import URLError
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.migrations.loader import MigrationLoader
+
+from themis_admin import environment as env
+from themis_admin.console import demo, valkey
+from themis_admin.console.supervisor import POLL_SECONDS, Child, Supervisor
+
+START_SECONDS = 60.0
+
+
+class Command(BaseCommand):
+    help = "Start everything: broker, worker, sweeper and web, with demo data where the data folder is new."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=env.text("THEMIS_HOST", "127.0.0.1"))
+        parser.add_argument("--port", type=int, default=env.integer("PORT", 8000))
+        parser.add_argument("--no-demo", action="store_true", help="make no demo dataset in a new data folder")
+
+    def handle(self, *args: Any, host: str, port: int, no_demo: bool, **options: Any) -> None:
+        data = settings.THEMIS.data_dir
+        for folder in (data / "logs", data / "tmp", settings.THEMIS.work_dir, settings.THEMIS.storage):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = _lock(data)
+        _check_port(host, port)
+        _migrate(self.stdout)
+        run = Path(tempfile.mkdtemp(prefix="themis-", dir="/tmp" if os.path.isdir("/tmp") else None))
+        supervisor = Supervisor(say=self._say)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: supervisor.stopping.set())
+        try:
+            self._start(supervisor, run, host, port)
+            address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+            self._greet(supervisor, address, demo_data=not no_demo)
+            supervisor.watch()
+            self._say("stopping")
+        finally:
+            supervisor.stop()
+            shutil.rmtree(run, ignore_errors=True)
+            lock.close()
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def _start(self, supervisor: Supervisor, run: Path, host: str, port: int) -> None:
+        data = settings.THEMIS.data_dir
+        environment = {
+            **os.environ,
+            "THEMIS_DATA": str(data),
+            "PYTHONUNBUFFERED": "1",
+            # The web server keeps the bodies it receives here until a view takes them, so they need the data's disk.
+            "TMPDIR": str(data / "tmp"),
+        }
+        if "REDIS_URL" not in os.environ:
+            environment["REDIS_URL"] = valkey.url(run)
+            supervisor.add(Child("valkey", valkey.command(run), environment, data / "logs" / "valkey.log"))
+            _wait(supervisor, lambda: valkey.answers(run), "valkey")
+        os.environ.update(environment)
+
+        def manage(name: str, *arguments: str) -> None:
+            command = [sys.executable, str(settings.BASE_DIR / "manage.py"), name, *arguments]
+            supervisor.add(Child(name, command, environment, data / "logs" / f"{name}.log"))
+
+        manage("worker")
+        manage("sweeper")
+        manage("web", "--host", host, "--port", str(port))
+        _wait(supervisor, lambda: _answers(host, port), "web")
+
+    def _greet(self, supervisor: Supervisor, address: str, *, demo_data: bool) -> None:
+        """Print where everything is; the first time, after making the administrator, a token and the demo data.
+
+        That is done in a process of its own, which knows the broker, while the others are looked after.
+        """
+        data = settings.THEMIS.data_dir
+        if not demo_data or (data / demo.FILE).exists():
+            self._say(f"Themis is at {address}")
+            return
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "first_run", "--url", address]
+        with subprocess.Popen(command, start_new_session=True) as first_run:
+            while first_run.poll() is None:
+                if supervisor.stopping.wait(POLL_SECONDS):
+                    first_run.terminate()
+                    return
+                supervisor.tend()
+        if first_run.returncode:
+            self._say(f"Themis is at {address}, but its demo data is not complete; the next start goes on with it.")
+
+
+def _lock(data: Path) -> IO[str]:
+    """Hold the data folder; the lock goes with the process, however it ends."""
+    lock = (data / "up.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        raise CommandError(
+            f"Themis is running on {data} already (process {holder}). Stop that one, or choose another folder with DATA=."
+        ) from None
+    os.set_inheritable(lock.fileno(), False)
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} on {host} cannot be used ({error.strerror}). Stop what uses it, or choose another:"
+                f" make run PORT={port + 1 if port < 65535 else 8000}"
+            ) from None
+
+
+def _migrate(stdout: Any) -> None:
+    """Bring the database up to this release; refuse one that a later release has changed."""
+    loader = MigrationLoader(connection, ignore_no_initial=True)
+    ours = {name for name, _ in loader.disk_migrations}
+    unknown = sorted(
+        f"{app}.{name}"
+        for app, name in loader.applied_migrations
+        if app in ours and (app, name) not in loader.disk_migrations
+    )
+    if unknown:
+        raise CommandError(
+            f"The data folder {settings.THEMIS.data_dir} belongs to a later release of Themis: its database has"
+            f" {', '.join(unknown)}. Start that release, or choose another folder with DATA=."
+        )
+    call_command("migrate", interactive=False, verbosity=0, stdout=stdout)
+    call_command("createcachetable", verbosity=0, stdout=stdout)
+    connections[DEFAULT_DB_ALIAS].close()
+
+
+def _answers(host: str, port: int) -> bool:
+    reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    address = f"[{reached}]" if ":" in reached else reached
+    with suppress(URLError, OSError), urllib.request.urlopen(f"http://{address}:{port}/health/live", timeout=2):
+        return True
+    return False
+
+
+def _wait(supervisor: Supervisor, ready: Callable[[], bool], name: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not supervisor.stopping.is_set():
+        if ready():
+            return
+        child = next(child for child in supervisor.children if child.name == name)
+        if not child.alive:
+            raise CommandError(f"{name} ended at once; {child.log} says why.")
+        if time.monotonic() > deadline:
+            raise CommandError(f"{name} does not answer after {START_SECONDS:.0f} s; {child.log} says why.")
+        time.sleep(0.1)

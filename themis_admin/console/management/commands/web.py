@@ -1,0 +1,32 @@
+"""`manage.py web`: the web process."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import uvicorn
+from django.core.management.base import BaseCommand
+
+from themis_admin import environment as env
+
+
+class Command(BaseCommand):
+    help = "Serve the console and the API (THEMIS_HOST and PORT say where)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=env.text("THEMIS_HOST", "127.0.0.1"))
+        parser.add_argument("--port", type=int, default=env.integer("PORT", 8000))
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        uvicorn.run(
+            "themis_admin.asgi:application",
+            host=host,
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            log_level="info",
+            timeout_graceful_shutdown=3,
+        )

@@ -1,0 +1,1 @@
+"""Tracked background work, and the events that tell of it."""

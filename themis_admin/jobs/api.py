@@ -1,0 +1,96 @@
+"""REST: jobs and events."""
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from themis_admin.api import ThemisView
+from themis_admin.jobs import events, services
+from themis_admin.jobs.models import Event, Job, JobState
+from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.filters import nearest
+
+OBJECT = OpenApiTypes.OBJECT
+MAX_EVENTS = 1000
+
+
+class JobsView(ThemisView):
+    """The jobs one may see."""
+
+    @extend_schema(responses=OBJECT, parameters=[OpenApiParameter("state"), OpenApiParameter("kind")])
+    def get(self, request: Request) -> Response:
+        """The newest first, by state and kind."""
+        jobs = Job.objects.visible_to(request.user).select_related("owner")
+        if state := request.query_params.get("state"):
+            if state not in JobState.values:
+                message = f"There is no state {state!r}{nearest(state, JobState.values)}."
+                raise MalformedError(message, fields={"state": message})
+            jobs = jobs.filter(state=state)
+        if kind := request.query_params.get("kind"):
+            jobs = jobs.filter(kind=kind)
+        paginator = self.pagination_class()
+        page = paginator.paginate_queryset(jobs, request, view=self)
+        return paginator.get_paginated_response([job.to_dict() for job in page or []])
+
+
+class JobView(ThemisView):
+    """One job."""
+
+    @extend_schema(responses=OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        """The job as it stands."""
+        return Response(find(request, pk).to_dict())
+
+
+class CancelView(ThemisView):
+    """Ending a job before its time."""
+
+    @extend_schema(request=None, responses={202: OBJECT})
+    def post(self, request: Request, pk: int) -> Response:
+        """Cancel a queued job at once, and have a running one stop."""
+        return Response(services.cancel(find(request, pk)).to_dict(), status=202)
+
+
+class RetryView(ThemisView):
+    """Doing again what failed."""
+
+    @extend_schema(request=None, responses={202: OBJECT})
+    def post(self, request: Request, pk: int) -> Response:
+        """Queue a new job with the same work."""
+        return Response({"job": services.retry(find(request, pk)).to_dict()}, status=202)
+
+
+class LogView(ThemisView):
+    """A job's log."""
+
+    @extend_schema(responses=OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        """Its changes of state and what it logged, the oldest first."""
+        rows = Event.objects.filter(job=find(request, pk)).exclude(kind="job.progress").order_by("id")[:MAX_EVENTS]
+        return Response({"next": None, "previous": None, "results": [row.to_dict() for row in rows]})
+
+
+class EventsView(ThemisView):
+    """Events by polling: the same as over the socket."""
+
+    @extend_schema(responses=OBJECT, parameters=[OpenApiParameter("since", int), OpenApiParameter("limit", int)])
+    def get(self, request: Request) -> Response:
+        """Those after `since`; `last` is where to go on."""
+        since, limit = _number(request, "since", 0), min(_number(request, "limit", 200), MAX_EVENTS)
+        found = events.after(request.user, since, limit=limit)
+        return Response({"results": [event.to_dict() for event in found], "last": found[-1].pk if found else since})
+
+
+def find(request: Request, pk: int) -> Job:
+    """The job, if the user may see it."""
+    return get_object_or_404(Job.objects.visible_to(request.user).select_related("owner"), pk=pk)
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        message = f"{name} is a whole number."
+        raise MalformedError(message, fields={name: message})
+    return int(text)

@@ -1,0 +1,89 @@
+"""The socket of events: a replay of what was missed, then what happens, as it happens."""
+
+import asyncio
+import json
+import time
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+from channels.auth import get_user
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+
+from themis_admin.accounts.auth import user_of_token
+from themis_admin.accounts.models import User
+from themis_admin.api import IMPLIED
+from themis_admin.jobs import events
+from themis_admin.jobs.broadcast import hub
+
+POLL_SECONDS = 5.0
+CHECK_SECONDS = 30.0  # how soon a socket ends after a logout or a token's revocation
+BATCH = 200
+
+
+class EventsConsumer(AsyncWebsocketConsumer):
+    """`/ws/events?since=<id>`: events as JSON; without `since`, only what happens from now on.
+
+    Who listens is known by a bearer token, or by the session where the page that opens the socket is of this origin.
+    """
+
+    feed: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        user = await self.authenticate()
+        since = parse_qs(self.scope["query_string"].decode("latin-1")).get("since", [""])[0]
+        if user is None or not (since == "" or (since.isascii() and since.isdigit() and len(since) < 19)):
+            await self.close()  # before it was accepted: HTTP 403
+            return
+        await self.accept()
+        self.feed = asyncio.create_task(self._feed(user, int(since) if since else None))
+
+    async def disconnect(self, code: int) -> None:
+        if self.feed is not None:
+            self.feed.cancel()
+
+    async def authenticate(self) -> User | None:
+        """The user who opens the socket; None where it is nobody, or the page is of another origin."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.scope["headers"]}
+        scheme, _, text = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            found = await database_sync_to_async(user_of_token)(text.strip())
+            if found is None or not any("read" in IMPLIED[scope] for scope in found[1].scopes):
+                return None
+            return found[0]
+        if not same_origin(headers.get("origin", ""), headers.get("host", "")):
+            return None
+        user = await get_user(self.scope)
+        return None if isinstance(user, AnonymousUser) or not user.is_active else cast(User, user)
+
+    async def _feed(self, user: User, since: int | None) -> None:
+        last = await database_sync_to_async(events.last_id)() if since is None else since
+        checked = time.monotonic()
+        async with hub() as bell:
+            while True:
+                seen = bell.count
+                found = await database_sync_to_async(_after)(user, last)
+                for event in found:
+                    await self.send(json.dumps(event, ensure_ascii=False))
+                    last = event["id"]
+                if len(found) == BATCH:
+                    continue
+                await bell.wait(seen, POLL_SECONDS)
+                if time.monotonic() - checked > CHECK_SECONDS:
+                    checked = time.monotonic()
+                    if await self.authenticate() is None:
+                        await self.close(4401)
+                        return
+
+
+def same_origin(origin: str, host: str) -> bool:
+    """Whether a page of `origin` may open a socket on `host`."""
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    return bool(host) and urlsplit(origin).netloc == host
+
+
+def _after(user: User, last: int) -> list[dict[str, Any]]:
+    return [event.to_dict() for event in events.after(user, last, limit=BATCH)]

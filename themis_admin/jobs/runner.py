@@ -1,0 +1,284 @@
+"""The runner: claims jobs, keeps their lease, and is the only writer of a job's state.
+
+A claim raises the job's fence. Every later write of the claimant names the fence it got; once the lease was lost and
+the fence raised by another, such a write finds no row and the claimant stops. So a job ends once, whoever dies when.
+"""
+
+import logging
+import shutil
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from themis_admin.jobs import events, hints
+from themis_admin.jobs.models import UNENDED, Job, JobState
+from themis_admin.jobs.rate import Rate
+from themisdb_datasets.errors import CancelledError, ThemisError
+
+MAX_LOST_CLAIMS = 3
+REPORT_SECONDS = 0.5
+log = logging.getLogger(__name__)
+
+
+class FencedError(Exception):
+    """This claim was lost: another worker has the job, or nobody shall have it any more."""
+
+
+@dataclass
+class RunningJob:
+    """What a job's function is given: where it works, and how it reports, logs and ends."""
+
+    row: Job
+    fence: int
+    workdir: Path
+    lost: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    finished: bool = False
+    rate: Rate = field(default_factory=Rate)
+    _reported: float = 0.0
+
+    @property
+    def id(self) -> int:
+        return self.row.pk
+
+    @property
+    def owner(self) -> AbstractBaseUser:
+        return self.row.owner
+
+    def check(self) -> None:
+        """Raise CancelledError or FencedError where the job shall not go on."""
+        if self.lost.is_set():
+            raise FencedError
+        if self.cancelled.is_set():
+            raise CancelledError("The job was cancelled.")
+
+    def report(self, done: int, total: int | None = None, *, unit: str = "bytes") -> None:
+        """Tell how far the work is; written twice a second at most. Raises where the job shall not go on."""
+        self.check()
+        now = time.monotonic()
+        self.rate.add(now, done)
+        if now < self._reported + REPORT_SECONDS:
+            return
+        self._reported = now
+        speed = self.rate.per_second
+        eta = (total - done) / speed if total is not None and speed else None
+        progress = {"done": done, "total": total, "unit": unit, "rate": speed, "eta_seconds": eta}
+        with transaction.atomic():
+            _write(self.row.pk, self.fence, **progress)
+            events.record("job.progress", owner=self.owner, job=self.row, data=progress)
+
+    def log(self, text: str) -> None:
+        """Add a line to the job's log."""
+        events.record("job.log", owner=self.owner, job=self.row, data={"text": text})
+
+    @contextmanager
+    def finishing(self, result: dict[str, Any]) -> Iterator[None]:
+        """The transaction that ends the job: what is written inside becomes visible with it, or not at all.
+
+        `result` may be added to inside. FencedError where the claim was lost.
+        """
+        with transaction.atomic():
+            _write(self.row.pk, self.fence, state=JobState.SUCCEEDED, **_ending())
+            yield
+            Job.objects.filter(pk=self.row.pk).update(result=result, eta_seconds=None)
+            _announce(self.row.pk, "job.succeeded")
+        self.finished = True
+
+
+JobFunction = Callable[..., None]
+KINDS: dict[str, tuple[str, JobFunction]] = {}
+
+
+def job_task(*, kind: str, queue: str = "default") -> Callable[[JobFunction], JobFunction]:
+    """Register a function as the work of a kind of job: it is called with a RunningJob and the job's params."""
+
+    def register(function: JobFunction) -> JobFunction:
+        KINDS[kind] = (queue, function)
+        return function
+
+    return register
+
+
+def run(job_id: int) -> None:
+    """Claim a job and do its work; does nothing where it is somebody else's, has ended, or has to wait."""
+    job = claim(job_id)
+    if job is None:
+        return
+    stop = threading.Event()
+    keeper = threading.Thread(target=_keep_lease, args=(job, stop), name=f"lease-{job.id}", daemon=True)
+    keeper.start()
+    try:
+        _work(job)
+    except FencedError:
+        log.warning("job %s was taken over by another worker", job.id)
+    finally:
+        stop.set()
+        keeper.join()
+        if not job.lost.is_set():
+            shutil.rmtree(job.workdir.parent, ignore_errors=True)
+
+
+def _work(job: RunningJob) -> None:
+    _, function = KINDS[job.row.kind]
+    try:
+        function(job, **job.row.params)
+        if not job.finished:
+            with job.finishing(result={}):
+                pass
+    except FencedError:
+        raise
+    except CancelledError:
+        _end(job, JobState.CANCELLED, "job.cancelled")
+    except ThemisError as error:
+        _end(job, JobState.FAILED, "job.failed", error=error.message, error_code=error.code)
+    except Exception as error:
+        log.exception("job %s failed", job.id)
+        job.log(traceback.format_exc())
+        sentence = f"An internal error ended the job ({type(error).__name__}); its log says more."
+        _end(job, JobState.FAILED, "job.failed", error=sentence, error_code="internal")
+
+
+def claim(job_id: int) -> RunningJob | None:
+    """Take a queued job whose turn it is; None otherwise."""
+    with transaction.atomic():
+        row = Job.objects.select_related("owner").filter(pk=job_id, state=JobState.QUEUED).first()
+        if row is None or row.kind not in KINDS:
+            return None
+        if row.lane and Job.objects.filter(lane=row.lane, pk__lt=row.pk, state__in=UNENDED).exists():
+            return None
+        now = timezone.now()
+        claimed = Job.objects.filter(pk=job_id, state=JobState.QUEUED, fence=row.fence).update(
+            state=JobState.RUNNING,
+            fence=F("fence") + 1,
+            lease_until=now + lease(),
+            started_at=row.started_at or now,
+            done=0,
+        )
+        if not claimed:
+            return None
+        _announce(job_id, "job.started")
+    row.refresh_from_db()
+    workdir = settings.THEMIS.work_dir / f"job-{row.pk}" / str(row.fence)
+    shutil.rmtree(workdir.parent, ignore_errors=True)  # what an earlier claim left
+    workdir.mkdir(parents=True)
+    return RunningJob(row, row.fence, workdir)
+
+
+def lease() -> timedelta:
+    """How long a claim holds without being renewed."""
+    return timedelta(seconds=settings.THEMIS.lease_seconds)
+
+
+def _keep_lease(job: RunningJob, stop: threading.Event) -> None:
+    """Renew the lease while the work goes on, and see whether it was cancelled; runs in a thread of its own."""
+    try:
+        while not stop.wait(settings.THEMIS.lease_seconds / 5):
+            mine = Job.objects.filter(pk=job.id, fence=job.fence, state=JobState.RUNNING)
+            try:
+                if not mine.update(lease_until=timezone.now() + lease()):
+                    if not job.finished:
+                        job.lost.set()
+                    return
+                if mine.filter(cancel_requested=True).exists():
+                    job.cancelled.set()
+            except DatabaseError as error:  # tried again; if it lasts, the lease runs out and the fence protects
+                log.warning("the lease of job %s was not renewed: %s", job.id, error)
+    finally:
+        connection.close()
+
+
+def _write(job_id: int, fence: int, **values: Any) -> None:
+    """Write to a running job while the fence holds."""
+    if not Job.objects.filter(pk=job_id, fence=fence, state=JobState.RUNNING).update(**values):
+        raise FencedError
+
+
+def _ending() -> dict[str, Any]:
+    return {"finished_at": timezone.now(), "lease_until": None}
+
+
+def _end(job: RunningJob, state: JobState, kind: str, **values: Any) -> None:
+    with transaction.atomic():
+        _write(job.id, job.fence, state=state, eta_seconds=None, **_ending(), **values)
+        _announce(job.id, kind)
+    job.finished = True
+
+
+def _announce(job_id: int, kind: str) -> None:
+    """Record the event of a change of state, and call the next job of the lane where this one ended."""
+    row = Job.objects.select_related("owner").get(pk=job_id)
+    events.record(kind, owner=row.owner, job=row, data=row.to_dict())
+    if row.ended and row.lane:
+        following = Job.objects.filter(lane=row.lane, state=JobState.QUEUED).order_by("pk").first()
+        if following is not None:
+            transaction.on_commit(lambda: hints.send(following))
+
+
+# --- changes from outside: by people and by the sweeper -----------------------------------------------------------
+
+
+def create(
+    kind: str, *, owner: AbstractBaseUser, title: str, params: Mapping[str, Any], lane: str
+) -> Job:
+    """A queued job, with its event; the hint goes out when the transaction is committed."""
+    with transaction.atomic():
+        job = Job.objects.create(
+            kind=kind, owner_id=owner.pk, title=title[:500], params=dict(params), lane=lane, hinted_at=timezone.now()
+        )
+        _announce(job.pk, "job.queued")
+        transaction.on_commit(lambda: hints.send(job))
+    return job
+
+
+def request_cancel(job_id: int) -> None:
+    """Cancel a queued job at once; a running one is told, and ends at its next report."""
+    with transaction.atomic():
+        if Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(state=JobState.CANCELLED, **_ending()):
+            _announce(job_id, "job.cancelled")
+        elif Job.objects.filter(pk=job_id, state=JobState.RUNNING).update(cancel_requested=True):
+            _announce(job_id, "job.cancel_requested")
+
+
+def release_expired() -> list[Job]:
+    """Free the running jobs whose lease ran out: queue them again, or end them where they are not to go on.
+
+    A job that was cancelled ends so; one whose claim is lost for the third time fails, lest it take down one worker
+    after the other.
+    """
+    released = []
+    for job in Job.objects.filter(state=JobState.RUNNING, lease_until__lt=timezone.now()):
+        lost = job.lost_claims + 1
+        values: dict[str, Any] = {"fence": F("fence") + 1, "lost_claims": lost, "lease_until": None, "rate": None}
+        if job.cancel_requested:
+            kind, values["state"] = "job.cancelled", JobState.CANCELLED
+        elif lost >= MAX_LOST_CLAIMS:
+            kind, values["state"] = "job.failed", JobState.FAILED
+            values["error"] = (
+                f"The worker died {lost} times while it had this job, so it was given up. Look into the worker's log"
+                " (out of memory?), then retry."
+            )
+            values["error_code"] = "lost_claims"
+        else:
+            kind, values["state"] = "job.queued", JobState.QUEUED
+        if values["state"] != JobState.QUEUED:
+            values["finished_at"] = timezone.now()
+        with transaction.atomic():
+            mine = Job.objects.filter(pk=job.pk, fence=job.fence, state=JobState.RUNNING, lease_until__lt=timezone.now())
+            if not mine.update(**values):
+                continue
+            _announce(job.pk, kind)
+        if values["state"] == JobState.QUEUED:
+            released.append(job)
+    return released

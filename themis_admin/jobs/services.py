@@ -1,0 +1,33 @@
+"""What people do with jobs: submit, cancel, retry."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from themis_admin.jobs import runner
+from themis_admin.jobs.models import UNENDED, Job, JobState
+from themisdb_datasets.errors import ConflictError
+
+
+def submit(
+    kind: str, *, owner: AbstractBaseUser, title: str, params: Mapping[str, Any], lane: str = ""
+) -> Job:
+    """Queue a job in the present transaction; a worker hears of it when that is committed."""
+    return runner.create(kind, owner=owner, title=title, params=params, lane=lane)
+
+
+def cancel(job: Job) -> Job:
+    """Cancel a job; ConflictError when it has ended."""
+    if job.state not in UNENDED:
+        raise ConflictError(f"The job has {job.state} already.", code="job_ended")
+    runner.request_cancel(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def retry(job: Job) -> Job:
+    """A new job with the same work; ConflictError unless the old one failed or was cancelled."""
+    if job.state not in (JobState.FAILED, JobState.CANCELLED):
+        raise ConflictError(f"Only failed and cancelled jobs can be retried; this one is {job.state}.", code="job_state")
+    return runner.create(job.kind, owner=job.owner, title=job.title, params=job.params, lane=job.lane)

@@ -1,0 +1,54 @@
+"""The sweeper: the only one that delivers again. It frees lost jobs, repeats hints, and tidies up."""
+
+import logging
+import shutil
+import threading
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from themis_admin.jobs import hints, runner
+from themis_admin.jobs.models import ENDED, UNENDED, Event, Job, JobState
+
+PERIOD_SECONDS = 2.0
+REPEAT_AFTER = timedelta(seconds=10)
+KEEP_PROGRESS = timedelta(minutes=10)
+TIDY_EVERY = 150  # rounds
+log = logging.getLogger(__name__)
+
+
+def sweep() -> None:
+    """One round over jobs."""
+    for job in runner.release_expired():
+        log.warning("job %s lost its worker and is queued again", job.pk)
+        hints.send(job)
+    overdue = Job.objects.filter(state=JobState.QUEUED, hinted_at__lt=timezone.now() - REPEAT_AFTER)
+    for job in overdue.order_by("pk")[:1000]:
+        if not job.lane or not Job.objects.filter(lane=job.lane, pk__lt=job.pk, state__in=UNENDED).exists():
+            hints.send(job)
+
+
+def tidy() -> None:
+    """Remove what nobody needs any more: progress of ended jobs, and work folders of jobs that are gone."""
+    old = timezone.now() - KEEP_PROGRESS
+    Event.objects.filter(kind="job.progress", job__state__in=ENDED, created_at__lt=old).delete()
+    for folder in settings.THEMIS.work_dir.glob("job-*"):
+        number = folder.name.removeprefix("job-")
+        if number.isdigit() and not Job.objects.filter(pk=int(number), state__in=UNENDED).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def loop(stop: threading.Event) -> None:
+    """Sweep until told to stop; a database that does not answer is tried again."""
+    rounds = 0
+    while not stop.wait(PERIOD_SECONDS):
+        try:
+            sweep()
+            if rounds % TIDY_EVERY == 0:
+                tidy()
+        except DatabaseError as error:
+            log.warning("the sweeper tries again: %s", error)
+            connection.close()
+        rounds += 1

@@ -1,0 +1,209 @@
+"""Settings, all from environment variables; without any, everything lives in the folder `data`."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import django_stubs_ext
+
+from themis_admin import environment as env
+
+django_stubs_ext.monkeypatch()  # generic forms and views can be subscripted at run time too
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Themis:
+    """Where Themis keeps its files and how much it may use."""
+
+    data_dir: Path
+    storage: Path
+    work_dir: Path
+    uploads_dir: Path
+    selections_dir: Path
+    ingest_roots: tuple[Path, ...]
+    shard_bytes: int
+    max_line_bytes: int
+    max_body_bytes: int
+    min_free_bytes: int
+    selections_max_bytes: int
+    duck_memory: str
+    duck_threads: int
+    lease_seconds: int
+    redis_url: str
+
+
+DATA_DIR = env.folder("THEMIS_DATA", env.folder("DATA", BASE_DIR / "data"))
+THEMIS = Themis(
+    data_dir=DATA_DIR,
+    storage=env.folder("THEMIS_STORAGE", DATA_DIR / "storage"),
+    work_dir=DATA_DIR / "work",
+    uploads_dir=DATA_DIR / "uploads",
+    selections_dir=DATA_DIR / "selections",
+    ingest_roots=tuple(Path(root) for root in env.words("THEMIS_INGEST_ROOTS")),
+    shard_bytes=env.size("THEMIS_SHARD_BYTES", 256 << 20),
+    max_line_bytes=env.size("THEMIS_MAX_LINE_BYTES", 16 << 20),
+    max_body_bytes=env.size("THEMIS_MAX_BODY_BYTES", 2 << 30),
+    min_free_bytes=env.size("THEMIS_MIN_FREE_BYTES", 1 << 30),
+    selections_max_bytes=env.size("THEMIS_SELECTIONS_MAX_BYTES", 4 << 30),
+    duck_memory=env.text("THEMIS_DUCK_MEMORY", "1GB"),
+    duck_threads=env.integer("THEMIS_DUCK_THREADS", min(os.cpu_count() or 1, 4)),
+    lease_seconds=env.integer("THEMIS_LEASE_SECONDS", 15),
+    redis_url=env.text("REDIS_URL", "redis://127.0.0.1:6379/0"),
+)
+
+
+def _secret_key() -> str:
+    """The key from the environment, or one of this data folder's own, made at the first start."""
+    if key := os.environ.get("THEMIS_SECRET_KEY"):
+        return key
+    path = DATA_DIR / "secret-key"
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(64))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env.boolean("THEMIS_DEBUG", False)
+ALLOWED_HOSTS = env.words("THEMIS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("THEMIS_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "themis_admin",
+    "themis_admin.accounts",
+    "themis_admin.jobs",
+    "themis_admin.datasets",
+    "indexing",
+    "exports",
+    "themis_admin.console",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "themis_admin.security.content_security_policy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "themis_admin.console.errors.ConsoleErrors",
+]
+ROOT_URLCONF = "themis_admin.urls"
+ASGI_APPLICATION = "themis_admin.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "themis_admin.console.shell.shell",
+                "themis_admin.console.shell.shell",
+            ],
+        },
+    }
+]
+
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DATA_DIR / "themis.sqlite3",
+    "OPTIONS": {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    },
+}
+DATABASES = {"default": env.database("DATABASE_URL", SQLITE)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# In the database, so that what is counted there (failed logins) holds for all processes.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "themis_cache"}}
+
+CSRF_FAILURE_VIEW = "themis_admin.console.errors.csrf_failure"
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+CSRF_FAILURE_VIEW = "themis_admin.console.errors.csrf_failure"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+
+HTTPS = env.boolean("THEMIS_HTTPS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("THEMIS_BEHIND_PROXY", False) else None
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 << 20  # JSON bodies and parts of resumable uploads; files are not counted
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+
+EMAIL_HOST = env.text("THEMIS_EMAIL_HOST", "")
+EMAIL_PORT = env.integer("THEMIS_EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("THEMIS_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.text("THEMIS_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.boolean("THEMIS_EMAIL_TLS", True)
+DEFAULT_FROM_EMAIL = env.text("THEMIS_EMAIL_FROM", "themis@localhost")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "themis_admin.accounts.auth.BearerAuthentication",
+        "themis_admin.accounts.auth.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "themis_admin.api.handle_error",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Themis",
+    "DESCRIPTION": "The data that language models are trained on: datasets, versions, themes, streams.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}

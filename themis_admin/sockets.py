@@ -1,0 +1,10 @@
+"""The sockets that the web process offers."""
+
+from channels.sessions import SessionMiddlewareStack
+from channels.routing import URLRouter
+from django.urls import URLPattern, path
+
+from themis_admin.jobs.consumers import EventsConsumer
+
+websocket_urlpatterns: list[URLPattern] = [path("ws/events", EventsConsumer.as_asgi())]
+sockets = SessionMiddlewareStack(URLRouter(websocket_urlpatterns))
