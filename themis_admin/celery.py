@@ -35,10 +35,11 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",
 )
-app.autodiscover_tasks(["themis_admin.datasets", "indexing", "exports"])
+app.autodiscover_tasks(["themis_admin.jobs", "themis_admin.datasets", "indexing", "exports"])
 
 
 @worker_process_init.connect
-def _end_with_the_worker(**_: Any) -> None:
-    """A pool process must not work on when its worker was killed: the job goes to another one."""
+def _prepare_pool_process(**_: Any) -> None:
+    """A spawned process knows no tasks yet; and it must not work on when its worker was killed."""
     die_with_parent()
+    app.loader.import_default_modules()

@@ -154,7 +154,10 @@ def claim(job_id: int) -> RunningJob | None:
     """Take a queued job whose turn it is; None otherwise."""
     with transaction.atomic():
         row = Job.objects.select_related("owner").filter(pk=job_id, state=JobState.QUEUED).first()
-        if row is None or row.kind not in KINDS:
+        if row is None:
+            return None
+        if row.kind not in KINDS:
+            log.error("job %s has to wait: this worker's release does not know the kind %r", job_id, row.kind)
             return None
         if row.lane and Job.objects.filter(lane=row.lane, pk__lt=row.pk, state__in=UNENDED).exists():
             return None

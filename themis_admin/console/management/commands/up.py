@@ -141,7 +141,7 @@ def _check_port(host: str, port: int) -> None:
 
 def _migrate(stdout: Any) -> None:
     """Bring the database up to this release; refuse one that a later release has changed."""
-    loader = MigrationLoader(connection, ignore_no_initial=True)
+    loader = MigrationLoader(connection)
     ours = {name for name, _ in loader.disk_migrations}
     unknown = sorted(
         f"{app}.{name}"
