@@ -93,7 +93,9 @@ class ShardWriter:
 
     def _read(self, layout: Layout, first: int, last: int) -> Samples:
         num = last - first
-        locations = np.fromfile(self.folder / names.LOCATIONS, np.uint64, num * 3, offset=first * 24).reshape(num, 3)
+        locations = np.fromfile(self.folder / names.LOCATIONS, np.uint64, num * 3, offset=first * 24).reshape(
+            num, 3
+        )
         starts, sizes = locations[:, 1].astype(np.int64), locations[:, 2].astype(np.int64)
         return Samples(
             buffer=map_file(self.folder / names.SAMPLES),
@@ -134,7 +136,9 @@ class ShardWriter:
             "rest_column": layout.rest_column,
             "files": files,
         }
-        (self.folder / names.MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        (self.folder / names.MANIFEST).write_bytes(
+            msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+        )
 
     def _close(self) -> None:
         for file in (self._samples, self._locations, self._ids, self._spans):
@@ -160,7 +164,7 @@ def samples_of(block: Block, rows: Ints) -> bytes:
     changes[ends - first] = -1
     keep = np.cumsum(changes[:-1], dtype=np.int8).astype(bool)
     keep[stops - first] = True
-    return np.frombuffer(block.data, np.uint8)[first:last][keep].tobytes()
+    return bytes(np.frombuffer(block.data, np.uint8)[first:last][keep])
 
 
 def rebuild(path: Path) -> None:
@@ -175,12 +179,16 @@ def rebuild(path: Path) -> None:
             for block in scanner.blocks():
                 for start in range(0, len(block), CHECK_SAMPLES):
                     if writer.add(block, start, min(start + CHECK_SAMPLES, len(block))):
-                        raise CorruptError(f"samples.jsonl of shard {path.name} holds a line that is no sample.")
+                        raise CorruptError(
+                            f"samples.jsonl of shard {path.name} holds a line that is no sample."
+                        )
         digest = writer.finish()
         if digest != path.name and (path / names.MANIFEST).exists():
             known = read_manifest(path)["files"][names.SAMPLES]["sha256"]
             if digest != known:
-                raise CorruptError(f"samples.jsonl of shard {path.name} is not what it was: its SHA-256 is {digest}.")
+                raise CorruptError(
+                    f"samples.jsonl of shard {path.name} is not what it was: its SHA-256 is {digest}."
+                )
         sync_tree(fresh)
         (path / "index").mkdir(exist_ok=True)
         for name in (names.FILES, names.LOCATIONS, names.SPANS, names.COLUMNS, names.MANIFEST):

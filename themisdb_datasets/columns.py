@@ -16,8 +16,16 @@ from themisdb_datasets.unescape import unescaped
 
 GROUP_SAMPLES = 16_384
 GROUP_BYTES = 16 << 20
+PEEK_SAMPLES = 4_096  # of the first row group, that show how a column is best written
+SHORT_BYTES = 64
 SAMPLE_ID = pa.binary(16)
-TYPES = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64(), "json": pa.string(), "text": pa.string()}
+TYPES = {
+    "bool": pa.bool_(),
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "json": pa.string(),
+    "text": pa.string(),
+}
 
 DECODE_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -93,7 +101,9 @@ class ColumnsWriter:
     def write(self, samples: Samples) -> None:
         """Append one row group."""
         num = len(samples.starts)
-        arrays = [pa.Array.from_buffers(SAMPLE_ID, num, [None, pa.py_buffer(np.ascontiguousarray(samples.ids))])]
+        arrays = [
+            pa.Array.from_buffers(SAMPLE_ID, num, [None, pa.py_buffer(np.ascontiguousarray(samples.ids))])
+        ]
         arrays += [column(samples, field) for field in self.layout.fields]
         if self.layout.rest_column:
             arrays.append(rest(samples, self.layout.fields))
@@ -109,19 +119,16 @@ class ColumnsWriter:
         self._writer.close()
 
     def _open(self, table: pa.Table) -> pq.ParquetWriter:
-        head = table.slice(0, 4096)
-        repeating = [
-            name
-            for name in table.column_names[1:]
-            if head.num_rows and 2 * pc.count_distinct(head[name]).as_py() < head.num_rows
-        ]
+        head, names = table.slice(0, PEEK_SAMPLES), table.column_names[1:]
+        num = head.num_rows
         return pq.ParquetWriter(
             self._path,
             table.schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=repeating,
-            write_statistics=table.column_names[1:],
+            use_dictionary=[name for name in names if 2 * pc.count_distinct(head[name]).as_py() < num],
+            # The smallest and the largest of long texts help no query and cost a comparison each.
+            write_statistics=[name for name in names if head[name].nbytes <= SHORT_BYTES * num],
         )
 
 
@@ -168,7 +175,9 @@ def _strings(buffer: pa.Buffer, offsets: Ints, lengths: Ints, valid: npt.NDArray
     bounds = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=bounds[1:])
     bitmap = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(pa.string(), len(lengths), [bitmap, pa.py_buffer(bounds), pa.py_buffer(joined)])
+    return pa.Array.from_buffers(
+        pa.string(), len(lengths), [bitmap, pa.py_buffer(bounds), pa.py_buffer(joined)]
+    )
 
 
 def rest(samples: Samples, fields: tuple[Field, ...]) -> pa.Array:
@@ -178,6 +187,8 @@ def rest(samples: Samples, fields: tuple[Field, ...]) -> pa.Array:
     texts: list[bytes | None] = []
     for start, end in zip(samples.starts.tolist(), samples.ends.tolist(), strict=True):
         members = DECODE_OBJECT(view[start:end])
-        left = [b"%b:%b" % (msgspec.json.encode(name), raw) for name, raw in members.items() if name not in known]
+        left = [
+            b"%b:%b" % (msgspec.json.encode(name), raw) for name, raw in members.items() if name not in known
+        ]
         texts.append(b"{%b}" % b",".join(left) if left else None)
     return unescaped(pa.array(texts, pa.binary()).cast(pa.string()), within_json=True)

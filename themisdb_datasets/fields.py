@@ -15,7 +15,9 @@ MAX_FIELDS = 256
 # What a raw JSON value is, finely enough to choose a column that keeps it.
 STRING, INTEGER, LONG, BIG, NUMBER, HUGE, BOOLEAN, NULL, ARRAY, OBJECT = range(10)
 NUM_CODES = 10
-EXACT = 2**53  # integers up to here are exact as doubles (INTEGER); those that still fit 64 bits are LONG, others BIG
+EXACT = (
+    2**53
+)  # integers up to here are exact as doubles (INTEGER); those that still fit 64 bits are LONG, others BIG
 TYPES = {
     "string": (STRING,),
     "integer": (INTEGER, LONG, BIG),

@@ -51,8 +51,10 @@ def ingest(
     `report(done, total)` is called with bytes of the source at least once in 8 MB; what it raises ends the work.
     Shards published before that stay, for they are whole and named by their content, but nothing refers to them.
     """
-    if not 0 < shard_bytes or shard_bytes + max_line_bytes > MAX_SHARD_BYTES:
-        raise ValueError(f"shard_bytes and max_line_bytes must be above 0 and together below {MAX_SHARD_BYTES + 1}")
+    if shard_bytes <= 0 or shard_bytes + max_line_bytes > MAX_SHARD_BYTES:
+        raise ValueError(
+            f"shard_bytes and max_line_bytes must be above 0 and together below {MAX_SHARD_BYTES + 1}"
+        )
     run = _Ingest(source, store, workdir, shard_bytes, report)
     scanner = LineScanner(source.chunks(), max_line_bytes=max_line_bytes)
     rejects_path = workdir / "rejects.jsonl"

@@ -5,6 +5,8 @@ import re
 import msgspec
 import numpy as np
 
+from themisdb_datasets.unescape import escape_starts
+
 MAX_DEPTH = 256  # levels of arrays and objects in a line
 MAX_MEMBERS = 65_536  # names of a line's object and of the objects in it, one level down
 
@@ -101,9 +103,11 @@ def nesting(text: bytes) -> tuple[int, int]:
     for start in range(0, len(text), 1 << 16):
         part = np.frombuffer(text[start : start + (1 << 16)], np.uint8)
         quotes = part == 0x22
-        starts = _escape_starts(part, escaped)
-        if escaped:
+        backslashes = np.flatnonzero(part == 0x5C)
+        if escaped:  # the last part ended in the middle of an escape
             quotes[0] = False
+            backslashes = backslashes[backslashes > 0]
+        starts = escape_starts(backslashes)
         quotes[starts[starts < len(part) - 1] + 1] = False
         escaped = bool(len(starts)) and int(starts[-1]) == len(part) - 1
         counted = np.cumsum(quotes) + inside
@@ -116,20 +120,6 @@ def nesting(text: bytes) -> tuple[int, int]:
         depth = int(levels[-1])
         members += int(np.count_nonzero((part == 0x3A) & outside & (levels <= 2)))
     return deepest, members
-
-
-def _escape_starts(part: np.typing.NDArray[np.uint8], escaped: bool) -> np.typing.NDArray[np.int64]:
-    """The backslashes that begin an escape: every other one of a run; `escaped`: the first byte belongs to an escape."""
-    places = np.flatnonzero(part == 0x5C)
-    if not len(places):
-        return places
-    order = np.arange(len(places))
-    first = np.concatenate(([True], np.diff(places) != 1))
-    begun = np.maximum.accumulate(np.where(first, order, 0))
-    parity = (order - begun) & 1
-    if escaped and places[0] == 0:
-        parity[begun == 0] ^= 1
-    return places[parity == 0]
 
 
 def _lone_surrogate(line: bytes, shift: int) -> tuple[str, str] | None:

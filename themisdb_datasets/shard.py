@@ -50,7 +50,9 @@ class Shard:
             size = file.stat().st_size if file.is_file() else None
             if size != known["num_bytes"]:
                 found = "is missing" if size is None else f"has {size:,} bytes"
-                raise CorruptError(f"{name} of shard {path.name} {found}; it should have {known['num_bytes']:,} bytes.")
+                raise CorruptError(
+                    f"{name} of shard {path.name} {found}; it should have {known['num_bytes']:,} bytes."
+                )
         num_samples, num_spans = manifest["num_samples"], manifest["num_spans"]
         locations = np.frombuffer(map_file(path / LOCATIONS), np.uint64)
         spans = np.frombuffer(map_file(path / SPANS), np.uint32)

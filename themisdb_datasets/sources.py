@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
 SUFFIXES = (".jsonl", ".ndjson")
 CODECS = {"": None, ".gz": "gzip", ".zst": "zstd"}
 
@@ -23,11 +23,13 @@ class Source:
         self.done = 0
 
     def chunks(self) -> Iterator[bytes]:
-        """The decompressed content in chunks of at most 4 MiB. A damaged or cut-off archive: MalformedError."""
+        """The decompressed content in chunks of at most 1 MiB. A damaged or cut-off archive: MalformedError."""
         if self.codec is None:
             yield from self._plain()
         elif self.total == 0:
-            raise MalformedError(f"{self.name} is empty: not even the header of an archive is there. Upload it again.")
+            raise MalformedError(
+                f"{self.name} is empty: not even the header of an archive is there. Upload it again."
+            )
         else:
             yield from self._decompressed(self.codec)
 

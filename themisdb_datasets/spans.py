@@ -8,13 +8,24 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from themisdb_datasets.fields import ARRAY, MAX_FIELDS, NUM_CODES, OBJECT, Bytes, Field, Ints, classify, describe
+from themisdb_datasets.fields import (
+    ARRAY,
+    MAX_FIELDS,
+    NUM_CODES,
+    OBJECT,
+    Bytes,
+    Field,
+    Ints,
+    classify,
+    describe,
+)
 from themisdb_datasets.jsonl import Block, Reject
 from themisdb_datasets.reasons import MAX_DEPTH, MAX_MEMBERS, explain, not_utf8, too_deep, too_many_members
 
 Spans = npt.NDArray[np.uint32]
 Path = tuple[str, ...]
 
+MAX_LAYOUTS = 10_000  # remembered orders of names
 DECODE = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -48,7 +59,9 @@ class FieldTable:
         self.counts: Ints = np.zeros((MAX_FIELDS, NUM_CODES), np.int64)
         self.has_rest = False  # some sample has a top-level field that is not in the table
         self._ids: dict[Path, int] = {}
-        self._layouts: dict[Path, dict[Path, list[int]]] = {}  # per parent: its names in their order -> their ids
+        self._layouts: dict[
+            Path, dict[Path, list[int]]
+        ] = {}  # per parent: its names in their order -> their ids
 
     def fields(self, num_samples: int) -> list[Field]:
         """What was seen, after `num_samples` samples."""
@@ -79,9 +92,9 @@ class FieldTable:
         places = np.searchsorted(rows, values.rows)
         spans[places, values.ids, 0] = values.offsets - block.starts[values.rows]
         spans[places, values.ids, 1] = values.lengths
-        self.counts += np.bincount(
-            values.ids * NUM_CODES + codes, minlength=MAX_FIELDS * NUM_CODES
-        ).reshape(MAX_FIELDS, NUM_CODES)
+        self.counts += np.bincount(values.ids * NUM_CODES + codes, minlength=MAX_FIELDS * NUM_CODES).reshape(
+            MAX_FIELDS, NUM_CODES
+        )
         return Checked(rows, spans, [block.reject(row, *reasons[row]) for row in sorted(reasons)])
 
     def _decode(
@@ -137,7 +150,9 @@ class FieldTable:
         self._ids[path] = len(self._ids)
         return self._ids[path]
 
-    def _with_members(self, data: bytes, array: Bytes, values: _Values, codes: Bytes) -> tuple[_Values, Bytes]:
+    def _with_members(
+        self, data: bytes, array: Bytes, values: _Values, codes: Bytes
+    ) -> tuple[_Values, Bytes]:
         """`values` and the values of their objects' members."""
         parts, part_codes = [values], [codes]
         objects = values.where((codes == OBJECT) & (values.ids >= 0))
@@ -180,9 +195,6 @@ class FieldTable:
             return values, codes
         self.has_rest = self.has_rest or not known[:num_outer].all()
         return values.where(known), codes[known]
-
-
-MAX_LAYOUTS = 10_000
 
 
 def _unreadable(block: Block, start: int, stop: int) -> dict[int, tuple[str, str]]:

@@ -31,7 +31,9 @@ def unescaped(texts: pa.Array, *, within_json: bool = False) -> pa.Array:
     place = first = 0
     while first < len(texts):
         last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + PIECE_BYTES, side="right")) - 1)
-        piece, ends = _piece(data[bounds[first] : bounds[last]], bounds[first + 1 : last + 1] - bounds[first], within_json)
+        piece, ends = _piece(
+            data[bounds[first] : bounds[last]], bounds[first + 1 : last + 1] - bounds[first], within_json
+        )
         parts.append(piece)
         moved[first + 1 : last + 1] = ends + place
         place += len(piece)
@@ -93,7 +95,7 @@ def _write_out(data: Bytes, keep: npt.NDArray[np.bool_], starts: Ints, within_js
             lead = bits if num == 1 else bits | (0xF00 >> num) & 0xFF if i == 0 else (bits & 0x3F) | 0x80
             data[at + i] = lead
             keep[at + i] = True
-    given = np.where(low | stay, 0, size - width)
+    given: Ints = np.where(low | stay, 0, size - width)
     return given
 
 
