@@ -1,0 +1,50 @@
+# Everything one does with a checkout; `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock bench css environment environment-dev
+
+PORT ?= 8000
+DATA ?= data
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --generate-hashes \
+	--python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-emit-find-links --no-config --extra engine
+INPUTS := pyproject.toml themisdb_datasets/pyproject.toml
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: environment ## Run Themis on http://127.0.0.1:8000 (PORT= another port, DATA= another data folder)
+	@PORT="$(PORT)" DATA="$(DATA)" exec $(PYTHON) manage.py up
+
+test: environment-dev ## Run all tests (ARGS= for pytest)
+	@sh scripts/programs.sh
+	$(PYTHON) -m pytest $(ARGS)
+
+check: environment-dev ## Lint, formatting, types, layers, missing migrations
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy .
+	.venv/bin/lint-imports
+	DATA=.venv/check $(PYTHON) manage.py makemigrations --check --dry-run
+
+format: environment-dev ## Format the code and sort its imports
+	$(PYTHON) -m ruff check --select I --fix .
+	$(PYTHON) -m ruff format .
+
+lock: environment-dev ## Resolve requirements/*.lock anew (ARGS=--upgrade for the newest versions)
+	$(COMPILE) $(ARGS) $(INPUTS) --output-file requirements/run.lock
+	$(COMPILE) $(ARGS) $(INPUTS) --extra dev --constraint requirements/run.lock --output-file requirements/dev.lock
+
+bench: environment-dev ## Measure every speed claim, side by side (ARGS= for the benchmark)
+	$(PYTHON) -m benchmarks $(ARGS)
+
+css: ## Build static/app.css from static/src/input.css (needs Node)
+	npm ci --no-audit --no-fund
+	npm run css
+
+environment:
+	@sh scripts/environment.sh run
+
+environment-dev:
+	@sh scripts/environment.sh dev
