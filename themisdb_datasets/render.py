@@ -105,7 +105,7 @@ class Renderer:
             step.fill(views[:, number], batch, self.constants[number], weights)
         sizes = views["length"].sum(axis=1, dtype=np.int64)
         # Constants and weights carry their bytes already; what was taken from the samples does not yet.
-        taken = views[:, self.taken]
+        taken = np.ascontiguousarray(views[:, self.taken])
         inline_short(taken.reshape(-1), batch.buffers)
         views[:, self.taken] = taken
         return Lines(views, batch.buffers, sizes)

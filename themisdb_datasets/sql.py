@@ -51,7 +51,7 @@ class ShardQuery:
                 if "object" not in parent.types:
                     return None
                 return self._member(identifier(parent.column), parts[cut:])
-        rest = self.shard.manifest.rest_column
+        rest = self.shard.manifest["rest_column"]
         return None if rest is None else self._member(identifier(rest), parts)
 
     def _member(self, column: str, parts: list[str]) -> Column:
