@@ -1,0 +1,1 @@
+"""What Themis does, shown with the real database, Valkey, processes and files."""

@@ -1,0 +1,86 @@
+"""What all tests share: a Valkey of their own, people with tokens, and that in CI nothing is skipped."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.processes import stop, until
+from tests.programs import IN_CI
+from tests.settings import FOLDER
+from themis_admin.accounts import services as accounts
+from themis_admin.accounts.models import User
+from themis_admin.console import valkey
+from themis_admin.processes import die_with_parent
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _valkey() -> Iterator[None]:
+    """The real Valkey, as `manage.py up` starts it."""
+    parent = os.getpid()
+    server = subprocess.Popen(
+        valkey.command(FOLDER), stdout=subprocess.DEVNULL, preexec_fn=lambda: die_with_parent(parent)
+    )
+    until(lambda: valkey.answers(FOLDER), what="Valkey answers")
+    yield
+    stop(server)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _folders() -> None:
+    """The data folder of tests that do not make one of their own."""
+    for name in ("storage", "work", "uploads", "selections"):
+        Path(FOLDER, "data", name).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return User.objects.create_user("alice", email="alice@example.org", password=PASSWORD)
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return User.objects.create_user("bob", password=PASSWORD)
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """The administrator."""
+    return User.objects.create_superuser("charlie", password=PASSWORD)
+
+
+def client_of(user: User, *scopes: str) -> APIClient:
+    """A client of the API with a token of the user."""
+    _, text = accounts.create_token(user, name="test", scopes=scopes)
+    return APIClient(headers={"authorization": f"Bearer {text}"})
+
+
+@pytest.fixture
+def as_alice(alice: User) -> APIClient:
+    return client_of(alice, "read", "write")
+
+
+@pytest.fixture
+def as_bob(bob: User) -> APIClient:
+    return client_of(bob, "read", "write")
+
+
+@pytest.fixture
+def as_charlie(charlie: User) -> APIClient:
+    return client_of(charlie, "admin")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a test that was skipped is one that failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not IN_CI or reporter is None:
+        return
+    if skipped := reporter.stats.get("skipped", []):
+        reporter.write_line(f"{len(skipped)} tests were skipped; in CI nothing is.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,33 @@
+"""Programs that are not Python packages: where they are, and what happens where they are not."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+IN_CI = os.environ.get("CI") == "true"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def chromium() -> Path:
+    """The browser; without one the test is skipped, and in CI fails."""
+    for name in BROWSERS:
+        if found := shutil.which(name):
+            return Path(found)
+    return _missing("a browser (chromium)")
+
+
+def postgresql() -> Path:
+    """The folder of PostgreSQL's programs; without them the test is skipped, and in CI fails."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    for initdb in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True):
+        return initdb.parent
+    return _missing("PostgreSQL (initdb)")
+
+
+def _missing(what: str) -> Path:
+    if IN_CI:
+        pytest.fail(f"{what} is not installed, and in CI nothing is skipped")
+    pytest.skip(f"{what} is not installed")

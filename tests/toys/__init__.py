@@ -1,0 +1,1 @@
+"""An app with jobs that only the tests have."""
