@@ -28,16 +28,14 @@ PLACES = [
     ("New dataset", "dataset-new", "plus", ""),
 ]
 EVENT_WORDS = {
-    "job.queued": ("circle-dashed", "{title} is waiting"),
-    "job.started": ("play", "{title} has started"),
     "job.succeeded": ("circle-check", "{title} is done"),
     "job.failed": ("circle-x", "{title} failed"),
     "job.cancelled": ("ban", "{title} was cancelled"),
-    "version.published": ("database", "Version {number} was published"),
+    "version.published": ("database", "Version {number} of {name} was published"),
     "dataset.created": ("plus", "The dataset {name} was made"),
     "dataset.deleted": ("trash-2", "The dataset {name} was deleted"),
-    "theme.created": ("layers", "A theme was made"),
-    "theme.updated": ("layers", "A theme was changed"),
+    "theme.created": ("layers", "The theme {name} was made"),
+    "theme.updated": ("layers", "The theme {name} was changed"),
     "theme.deleted": ("trash-2", "The theme {name} was deleted"),
 }
 

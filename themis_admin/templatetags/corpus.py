@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import template
-from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString
 
 register = template.Library()
 
@@ -23,7 +23,7 @@ OPS = {
     "ends_with": "ends with",
     "matches": "matches",
 }
-JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+JSON_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 INDENT = "  "
 DEEPEST_INDENT = 40
 
@@ -70,59 +70,49 @@ def marked(text: str, search: str) -> SafeString:
     if not search:
         return escape(text)
     parts = re.split(f"({re.escape(search)})", text, flags=re.IGNORECASE)
-    return mark_safe(
-        "".join(f"<mark>{escape(part)}</mark>" if i % 2 else str(escape(part)) for i, part in enumerate(parts))
-    )
+    marks = (format_html("<mark>{}</mark>", part) if i % 2 else part for i, part in enumerate(parts))
+    return format_html_join("", "{}", ((mark,) for mark in marks))
 
 
 @register.filter
 def json_code(raw: str) -> SafeString:
     """A line of JSON indented and coloured; numbers keep their spelling, as nothing is parsed."""
-    return mark_safe("".join(_coloured(JSON_TOKEN.findall(raw))))
+    return format_html_join("", "{}", ((piece,) for piece in _coloured(JSON_PIECE.findall(raw))))
 
 
-def _coloured(tokens: list[str]) -> Iterator[str]:
+def _coloured(pieces: list[str]) -> Iterator[str]:
     depth = 0
-    for i, token in enumerate(tokens):
-        following = tokens[i + 1] if i + 1 < len(tokens) else ""
-        if token in "{[":
+    for i, piece in enumerate(pieces):
+        following = pieces[i + 1] if i + 1 < len(pieces) else ""
+        if piece in "{[":
             depth += 1
-            yield token if following in ("}", "]") else token + _line(depth)
-        elif token in "}]":
+            yield piece if following in ("}", "]") else piece + _line(depth)
+        elif piece in "}]":
             depth -= 1
-            yield token if tokens[i - 1] in ("{", "[") else _line(depth) + token
-        elif token == ",":
+            yield piece if pieces[i - 1] in ("{", "[") else _line(depth) + piece
+        elif piece == ",":
             yield "," + _line(depth)
-        elif token == ":":
+        elif piece == ":":
             yield ": "
-        elif token[0] == '"':
+        elif piece[0] == '"':
             kind = "k" if following == ":" else "s"
-            yield f'<span class="{kind}">{escape(_readable(token))}</span>'
+            yield format_html('<span class="{}">{}</span>', kind, _readable(piece))
         else:
-            yield f'<span class="n">{escape(token)}</span>'
+            yield format_html('<span class="n">{}</span>', piece)
 
 
 def _line(depth: int) -> str:
     return "\n" + INDENT * min(max(depth, 0), DEEPEST_INDENT)
 
 
-def _readable(token: str) -> str:
+def _readable(piece: str) -> str:
     """A string whose letters were escaped, with its letters."""
-    if "\\u" not in token:
-        return token
+    if "\\u" not in piece:
+        return piece
     try:
-        return json.dumps(json.loads(token), ensure_ascii=False)
+        return json.dumps(json.loads(piece), ensure_ascii=False)
     except ValueError:
-        return token
-
-
-@register.filter
-def log_line(line: str) -> SafeString:
-    """A line of a job's log with its time set back."""
-    stamp, space, words = line.partition(" ")
-    if space and re.match(r"\d{4}-\d\d-\d\dT", stamp):
-        return format_html('<time datetime="{}">{}</time> {}', stamp, stamp[11:19], words)
-    return escape(line)
+        return piece
 
 
 @register.filter

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django import template
+from django import forms, template
 from django.core.paginator import Page
+from django.forms.boundfield import BoundField
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -147,16 +148,19 @@ def beam(weight: float) -> SafeString:
     """A small balance beside a weight: the fulcrum is 1.0, the ends are 0 and 2."""
     x = 32 * min(max(weight, 0.0), 2.0)
     start, width, kind = (32.0, x - 32, "hv") if x >= 32 else (x, 32 - x, "lt")
+    numbers = {
+        "exact": f"{weight:.4f}",
+        "shown": f"{weight:.2f}",
+        "start": f"{start:.2f}",
+        "width": f"{width:.2f}",
+    }
     return format_html(
-        '<span class="th-w" title="{:.4f}"><svg class="th-beam" viewBox="0 0 64 12" aria-hidden="true">'
-        '<path class="ax" d="M0 6h64"/><rect class="{}" x="{:.2f}" y="4" width="{:.2f}" height="4"/>'
-        '<path class="pv" d="M32 1v10"/></svg>{:.2f}</span>',
-        weight,
-        kind,
-        start,
-        width,
-        weight,
-    ) if isinstance(weight, int | float) else mark_safe(DASH)
+        '<span class="th-w" title="{exact}"><svg class="th-beam" viewBox="0 0 64 12" aria-hidden="true">'
+        '<path class="ax" d="M0 6h64"/><rect class="{kind}" x="{start}" y="4" width="{width}" height="4"/>'
+        '<path class="pv" d="M32 1v10"/></svg>{shown}</span>',
+        kind=kind,
+        **numbers,
+    )
 
 
 @register.filter
@@ -229,10 +233,29 @@ def code(snippets: list[tuple[str, str]], ident: str = "code") -> dict[str, Any]
     return {"snippets": snippets, "ident": ident}
 
 
+CONTROLS: dict[type[forms.Widget], str] = {
+    forms.Textarea: "textarea",
+    forms.CheckboxSelectMultiple: "checkbox checkbox-xs",
+    forms.CheckboxInput: "checkbox checkbox-xs",
+    forms.Select: "select select-sm",
+    forms.widgets.Input: "input input-sm",
+}
+
+
 @register.inclusion_tag("parts/field.html")
-def field(bound: Any, hint: str = "", classes: str = "") -> dict[str, Any]:
+def field(bound: BoundField, hint: str = "", classes: str = "") -> dict[str, Any]:
     """A form field: label, control, hint, and its errors beneath it."""
-    return {"field": bound, "hint": hint or bound.help_text, "classes": classes}
+    widget = bound.field.widget
+    looks = next((looks for kind, looks in CONTROLS.items() if isinstance(widget, kind)), "")
+    control = bound.as_widget(attrs={"class": f"{looks} is-error" if bound.errors else looks})
+    checkbox = isinstance(widget, forms.CheckboxInput)
+    return {
+        "field": bound,
+        "control": control,
+        "checkbox": checkbox,
+        "hint": hint or bound.help_text,
+        "classes": classes,
+    }
 
 
 @register.inclusion_tag("parts/empty.html")
