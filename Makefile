@@ -1,61 +1,50 @@
-# Themis: `make run` and `make test` are all the set-up there is; `make help` lists the rest.
+# Everything one does with a checkout; `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock bench css environment environment-dev
 
-PYTHON ?= $(shell for p in python3.11 python3 python; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 PORT ?= 8000
 DATA ?= data
-VENV := .venv
-BIN := $(VENV)/bin
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --generate-hashes \
+	--python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-emit-find-links --no-config --extra engine
+INPUTS := pyproject.toml themisdb_datasets/pyproject.toml
 
-.PHONY: run test check bench css lock format help clean
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+run: environment ## Run Themis on http://127.0.0.1:8000 (PORT= another port, DATA= another data folder)
+	@PORT="$(PORT)" DATA="$(DATA)" exec $(PYTHON) manage.py up
 
-run: $(VENV)/run.done  ## console, worker, live events and demo data (PORT=8000 DATA=data)
-	@DATA="$(DATA)" PORT="$(PORT)" exec $(BIN)/python manage.py up
+test: environment-dev ## Run all tests (ARGS= for pytest)
+	@sh scripts/programs.sh
+	$(PYTHON) -m pytest $(ARGS)
 
-test: $(VENV)/dev.done  ## the whole test suite (ARGS= for pytest)
-	@sh scripts/test-programs.sh
-	@$(BIN)/python -m pytest $(ARGS)
+check: environment-dev ## Lint, formatting, types, layers, missing migrations
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy .
+	.venv/bin/lint-imports
+	DATA=.venv/check $(PYTHON) manage.py makemigrations --check --dry-run
 
-check: $(VENV)/dev.done  ## ruff, mypy --strict, import-linter, missing migrations
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
-	$(BIN)/lint-imports
-	THEMIS_DATA=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+format: environment-dev ## Format the code and sort its imports
+	$(PYTHON) -m ruff check --select I --fix .
+	$(PYTHON) -m ruff format .
 
-bench: $(VENV)/dev.done  ## every speed claim, measured side by side (ARGS= for its options)
-	$(BIN)/python -m benchmarks $(ARGS)
+lock: environment-dev ## Resolve requirements/*.lock anew (ARGS=--upgrade for the newest versions)
+	$(COMPILE) $(ARGS) $(INPUTS) --output-file requirements/run.lock
+	$(COMPILE) $(ARGS) $(INPUTS) --extra dev --constraint requirements/run.lock --output-file requirements/dev.lock
 
-format: $(VENV)/dev.done  ## let ruff put the code in order
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+bench: environment-dev ## Measure every speed claim, side by side (ARGS= for the benchmark)
+	$(PYTHON) -m benchmarks $(ARGS)
 
-css:  ## static/app.css from static/src/input.css (needs Node)
+css: ## Build static/app.css from static/src/input.css (needs Node)
 	npm ci --no-audit --no-fund
 	npm run css
 
-lock: $(VENV)/dev.done  ## requirements/*.lock from the two pyproject.toml
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml themisdb_datasets/pyproject.toml --extra engine $(LOCK) -o requirements/run.lock
-	$(BIN)/uv pip compile pyproject.toml themisdb_datasets/pyproject.toml --extra engine --extra dev -c requirements/run.lock $(LOCK) -o requirements/dev.lock
+environment:
+	@sh scripts/environment.sh run
 
-LOCK := --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
-
-clean:  ## remove the environment and what tools left; data stay
-	rm -rf $(VENV) node_modules build .pytest_cache .mypy_cache .ruff_cache .hypothesis
-
-# Where `venv` lacks pip (Debian without python3-venv), the pip of the system installs into the new environment.
-$(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Themis needs Python 3.11; install it, or name it: make run PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV); }
-
-$(VENV)/%.done: requirements/%.lock | $(BIN)/python
-	@echo "Installing what $< lists"
-	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then \
-	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
-	else \
-	    $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r $<; \
-	fi
-	@touch $@
+environment-dev:
+	@sh scripts/environment.sh dev
