@@ -139,9 +139,10 @@ class LineScanner:
                 begun = []
         if self._unread is not None:
             self._end_unread(self._unread)
-            yield self._block(b"", offset)
-        elif any(begun):
+        if any(begun):
             yield self._block(b"".join((*begun, b"\n")), offset)
+        elif self._rejects:
+            yield self._block(b"", offset)
 
     def _pass_over(self, line: _Unread, window: bytes) -> bytes | None:
         """What follows the unread line in `window`, or None where the line goes on."""

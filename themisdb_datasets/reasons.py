@@ -33,6 +33,8 @@ SENTENCES = {
     "expected ',' or '}'": "A comma or the closing brace is missing",
     "expected ',' or ']'": "A comma or the closing bracket is missing",
 }
+# msgspec gives the place of the offending byte, but here the one after it.
+READ_ON = {"trailing characters", "invalid character in unicode escape"}
 
 
 def explain(line: bytes, error: Exception, *, shift: int = 0) -> tuple[str, str]:
@@ -64,7 +66,7 @@ def explain(line: bytes, error: Exception, *, shift: int = 0) -> tuple[str, str]
                 "nan_or_infinity",
                 f"{number[0].decode()} is not JSON; use null or leave the field out (at byte {start + shift + 1}).",
             )
-    where = f"at byte {place + shift + 1}"
+    where = f"at byte {place + shift + (what not in READ_ON)}"
     if what == "invalid character" and place < len(line):
         return "invalid_json", f"{_unexpected(line[place])}, {where}."
     return "invalid_json", f"{SENTENCES.get(what, 'The line is not JSON: ' + what)}, {where}."

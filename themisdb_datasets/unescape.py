@@ -8,6 +8,7 @@ Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 PIECE_BYTES = 256 << 10  # stays in the processor's cache
+LONGEST_ESCAPE = 12  # two surrogates
 BACKSLASH = 0x5C
 MEANING = np.arange(256, dtype=np.uint8)  # of the character after a backslash: itself, but for these
 for _letter, _meant in zip(b"bfnrt", b"\b\f\n\r\t", strict=True):
@@ -28,19 +29,30 @@ def unescaped(texts: pa.Array, *, within_json: bool = False) -> pa.Array:
     data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.empty(0, np.uint8)
     parts: list[Bytes] = []
     moved = np.zeros(len(bounds), np.int32)
-    place = first = 0
-    while first < len(texts):
-        last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + PIECE_BYTES, side="right")) - 1)
-        piece, ends = _piece(
-            data[bounds[first] : bounds[last]], bounds[first + 1 : last + 1] - bounds[first], within_json
-        )
+    start, place, last = int(bounds[0]), 0, int(bounds[-1])
+    while start < last:
+        stop = _safe_stop(data, start, start + PIECE_BYTES) if start + PIECE_BYTES < last else last
+        ending = slice(*np.searchsorted(bounds, [start, stop], side="right"))
+        piece, ends = _piece(data[start:stop], bounds[ending] - start, within_json)
         parts.append(piece)
-        moved[first + 1 : last + 1] = ends + place
+        moved[ending] = ends + place
         place += len(piece)
-        first = last
+        start = stop
     joined = np.concatenate(parts) if parts else data[:0]
     valid = texts.is_valid().buffers()[1] if texts.null_count else None
     return pa.Array.from_buffers(pa.string(), len(texts), [valid, pa.py_buffer(moved), pa.py_buffer(joined)])
+
+
+def _safe_stop(data: Bytes, start: int, stop: int) -> int:
+    """A place at or shortly before `stop` that is not within an escape; nor is `start`."""
+    starts = escape_starts(np.flatnonzero(data[start:stop] == BACKSLASH)) + start
+    near = starts[starts > stop - LONGEST_ESCAPE]
+    if not len(near):
+        return stop
+    first = int(near[0])
+    # The second half of a pair of surrogates stays with the first.
+    is_low = bytes(data[first + 1 : first + 3]).lower() == b"ud" and data[first + 3] in b"cdefCDEF"
+    return first - 6 if is_low else first
 
 
 def _piece(data: Bytes, ends: Ints, within_json: bool) -> tuple[Bytes, Ints]:
@@ -108,4 +120,5 @@ def escape_starts(backslashes: Ints) -> Ints:
         return backslashes
     order = np.arange(len(backslashes))
     begun = np.maximum.accumulate(np.where(first, order, 0))
-    return backslashes[(order - begun) & 1 == 0]
+    starts: Ints = backslashes[(order - begun) & 1 == 0]
+    return starts

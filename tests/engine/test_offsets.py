@@ -1,0 +1,66 @@
+"""Samples by number, through an index that data-forager or this engine wrote."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_forager.index_stores.fs_based import IndexStore
+
+from tests.engine.ingesting import ingest_bytes
+from themisdb_datasets.errors import CorruptError, NotFoundError
+from themisdb_datasets.offsets import OffsetIndex
+
+LINES = [b'{"n":%d}\n' % n for n in range(20)]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> OffsetIndex:
+    return OffsetIndex.open(ingest_bytes(tmp_path, b"".join(LINES)).shard.path)
+
+
+def test_it_is_read_like_a_list(index: OffsetIndex) -> None:
+    assert len(index) == 20
+    assert list(index) == LINES
+    assert index[-1] == LINES[-1]
+    assert index[np.int64(3)] == index[np.uint8(3)] == LINES[3]
+    assert index[2:9:3] == LINES[2:9:3]
+    assert index[::-1] == LINES[::-1]
+    for outside in (20, -21):
+        with pytest.raises(IndexError):
+            index[outside]
+    with pytest.raises(TypeError):
+        index["3"]  # type: ignore[call-overload]
+
+
+def test_it_goes_to_another_process(index: OffsetIndex) -> None:
+    assert list(pickle.loads(pickle.dumps(index))) == LINES
+
+
+def test_it_reads_an_index_over_several_files_that_data_forager_wrote(tmp_path: Path) -> None:
+    store = IndexStore(str(tmp_path))
+    store.init_store()
+    for name, lines in (("a.jsonl", LINES[:5]), ("b.jsonl", LINES[5:])):
+        (tmp_path / name).write_bytes(b"".join(lines))
+        offset = 0
+        for line in lines:
+            store.add_sample(str(tmp_path / name), offset, len(line))
+            offset += len(line)
+    store.close()
+    assert list(OffsetIndex.open(tmp_path)) == LINES
+
+
+def test_a_stale_or_broken_index_is_refused(index: OffsetIndex) -> None:
+    (index.path / "samples.jsonl").write_bytes(b"".join(LINES)[:-1])
+    shorter = OffsetIndex.open(index.path)
+    assert shorter[0] == LINES[0]
+    with pytest.raises(CorruptError, match="Sample 19"):
+        shorter[19]
+    locations = index.path / "index" / "sample_locations.bin"
+    whole = locations.read_bytes()
+    for cut in (1, 8):
+        locations.write_bytes(whole[:-cut])
+        with pytest.raises(CorruptError, match="cut off"):
+            OffsetIndex.open(index.path)
+    with pytest.raises(NotFoundError):
+        OffsetIndex.open(index.path / "index")

@@ -1,0 +1,76 @@
+"""Files as streams of bytes: every packing read whole, every damage named."""
+
+import gzip
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from themisdb_datasets.errors import ImpossibleError, MalformedError
+from themisdb_datasets.sources import open_source
+
+CONTENT = b'{"a":1}\n' * 400_000 + os.urandom(5000)
+
+
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.compress(data, codec="zstd", asbytes=True))
+
+
+def read(path: Path, data: bytes, name: str) -> bytes:
+    (path / "upload").write_bytes(data)
+    source = open_source(path / "upload", name)
+    chunks = []
+    for chunk in source.chunks():
+        assert 0 < len(chunk) <= 4 << 20
+        chunks.append(chunk)
+        assert source.done <= source.total
+    assert source.done == source.total == len(data)
+    return b"".join(chunks)
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("a.jsonl", CONTENT),
+        ("A.NDJSON", CONTENT),
+        ("a.jsonl.gz", gzip.compress(CONTENT, 1)),
+        ("a.jsonl.gz", gzip.compress(CONTENT[:1_000_000], 1) + gzip.compress(CONTENT[1_000_000:], 1)),
+        ("a.ndjson.zst", zstd(CONTENT)),
+        ("a.jsonl.zst", zstd(CONTENT[:1_000_000]) + zstd(CONTENT[1_000_000:])),
+    ],
+    ids=["plain", "capitals", "gzip", "gzip of two members", "zstd", "zstd of two frames"],
+)
+def test_the_content_comes_out_whole(tmp_path: Path, name: str, packed: bytes) -> None:
+    assert read(tmp_path, packed, name) == CONTENT
+
+
+@pytest.mark.parametrize("cut", [1, 9, 1000])
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
+def test_a_cut_off_archive_is_no_short_file(tmp_path: Path, name: str, cut: int) -> None:
+    packed = gzip.compress(CONTENT, 1) if name.endswith("gz") else zstd(CONTENT)
+    with pytest.raises(MalformedError, match=r"was cut off\. Upload it again") as error:
+        read(tmp_path, packed[:-cut], name)
+    assert error.value.code == "truncated_archive"
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("a.jsonl.gz", CONTENT),
+        ("a.jsonl.zst", gzip.compress(CONTENT, 1)),
+        ("a.jsonl.gz", gzip.compress(CONTENT, 1) + b"something else"),
+        ("a.jsonl.gz", gzip.compress(CONTENT, 1)[:-8] + b"12345678"),
+        ("a.jsonl.gz", b""),
+    ],
+    ids=["not gzip", "not zstd", "garbage behind", "wrong checksum", "empty"],
+)
+def test_a_damaged_archive_is_refused(tmp_path: Path, name: str, packed: bytes) -> None:
+    with pytest.raises(MalformedError, match=r"a\.jsonl"):
+        read(tmp_path, packed, name)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl.bz2", "a.gz", "jsonl", ""])
+def test_an_unknown_suffix_says_which_are_known(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ImpossibleError, match=r"\.jsonl or \.ndjson, plain or compressed as \.gz or \.zst"):
+        read(tmp_path, b"", name)
