@@ -55,7 +55,9 @@ class BareGather:
         if (views["offset"].astype(np.int64) + views["length"] > sizes[views["buffer"]]).any():
             raise ValueError("a span lies outside its file")
         self._inline(views)
-        joined = pa.Array.from_buffers(pa.binary_view(), len(views), [None, pa.py_buffer(views), *self.buffers])
+        joined = pa.Array.from_buffers(
+            pa.binary_view(), len(views), [None, pa.py_buffer(views), *self.buffers]
+        )
         return memoryview(joined.cast(pa.large_binary()).buffers()[2])
 
     def _inline(self, views: npt.NDArray[np.void]) -> None:
@@ -66,4 +68,6 @@ class BareGather:
             data, mine = np.frombuffer(buffer, np.uint8), np.flatnonzero(part["buffer"] == number)
             for size in np.unique(part["length"][mine]).tolist():
                 same = mine[part["length"][mine] == size]
-                raw[short[same][:, None], 4 + np.arange(size)] = data[part["offset"][same][:, None] + np.arange(size)]
+                raw[short[same][:, None], 4 + np.arange(size)] = data[
+                    part["offset"][same][:, None] + np.arange(size)
+                ]

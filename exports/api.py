@@ -28,7 +28,11 @@ class StreamView(ThemisView):
         opened = services.open_request(body, user)
         if body.dry_run:
             return Response(services.describe(opened))
-        detail = {"plan": opened.delivery.plan.digest, "start": opened.window.start, "num_samples": len(opened.window)}
+        detail = {
+            "plan": opened.delivery.plan.digest,
+            "start": opened.window.start,
+            "num_samples": len(opened.window),
+        }
         audit.record(user=user, action="export.stream", object=opened.title, detail=detail, request=request)
         return _stream(opened, body)
 

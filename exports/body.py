@@ -104,7 +104,7 @@ _NESTED: dict[str, type[msgspec.Struct]] = {
 def parse_body(document: Any) -> StreamBody:
     """Check a request's body; MalformedError names the parameter and, for an unknown one, the nearest known."""
     if not isinstance(document, dict):
-        raise MalformedError("The body is one JSON object, such as {\"theme\": \"Datenschutz\"}.")
+        raise MalformedError('The body is one JSON object, such as {"theme": "Datenschutz"}.')
     _check_names(document, StreamBody, "")
     for name, struct in _NESTED.items():
         if isinstance(document.get(name), dict):
@@ -117,31 +117,37 @@ def parse_body(document: Any) -> StreamBody:
     _check_choice("order", body.order, ORDERS)
     _check_choice("stream_mode", body.stream_mode, ("pinned", "continuous"))
     if body.cursor is not None and (extra := sorted(set(document) - BESIDE_CURSOR)):
-        message = f"A cursor says all of {', '.join(extra)} already; leave it out or start without the cursor."
+        message = (
+            f"A cursor says all of {', '.join(extra)} already; leave it out or start without the cursor."
+        )
         raise MalformedError(message, code="cursor_and_more", fields=dict.fromkeys(extra, message))
     if body.rank >= body.world_size:
-        raise bad("rank", f"rank {body.rank} does not exist among world_size {body.world_size}: it is below it.")
+        raise bad(
+            "rank", f"rank {body.rank} does not exist among world_size {body.world_size}: it is below it."
+        )
     return body
 
 
 def refuse_unsupported(body: StreamBody) -> None:
     """What the contract promises and this release cannot do yet is refused by name, never ignored."""
-    missing = {
-        "themes": body.themes is not UNSET,
-        "split": body.split is not None,
-        "structured": body.structured is not UNSET,
-        "format": body.format in PRESETS,
-        "order": body.order != "stored",
-        "world_size": body.world_size > 1,
-        "stream_mode": body.stream_mode == "continuous",
-        "explain": body.explain,
-        "weighting.rules": bool(body.weighting.rules),
-        "quality_filters.remove_duplicates": body.quality_filters.remove_duplicates,
+    later = {
+        "themes": (body.themes is not UNSET, "name one theme"),
+        "split": (body.split is not None, "leave it out"),
+        "structured": (body.structured is not UNSET, "leave it out"),
+        "format": (body.format in PRESETS, f"use one of {', '.join(FORMATS)}"),
+        "order": (body.order != "stored", 'use "stored"'),
+        "world_size": (body.world_size > 1, "use start and limit"),
+        "stream_mode": (body.stream_mode == "continuous", 'use "pinned"'),
+        "explain": (body.explain, "leave it out"),
+        "weighting.rules": (bool(body.weighting.rules), "use the factors of weighting"),
+        "quality_filters.remove_duplicates": (body.quality_filters.remove_duplicates, "leave it out"),
     }
-    found = {name: "not available in this release" for name, used in missing.items() if used}
+    found = {
+        name: f"not available in this release: {remedy}" for name, (used, remedy) in later.items() if used
+    }
     if found:
-        message = f"This release cannot do that yet: {', '.join(found)}."
-        raise ImpossibleError(message, code="not_available", fields=found)
+        sentence = "; ".join(f"{name} is {reason}" for name, reason in found.items())
+        raise ImpossibleError(f"{sentence}.", code="not_available", fields=found)
 
 
 def bad(name: str, message: str) -> MalformedError:
@@ -178,7 +184,9 @@ def parse_instant(text: str | float, name: str) -> tuple[float, bool]:
             return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp(), True
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise bad(name, f"{text!r} is no date; write YYYY-MM-DD or a datetime such as 2020-01-31T12:00:00+01:00.") from None
+        raise bad(
+            name, f"{text!r} is no date; write YYYY-MM-DD or a datetime such as 2020-01-31T12:00:00+01:00."
+        ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), False
 
 

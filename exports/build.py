@@ -56,7 +56,9 @@ def build_request(body: StreamBody, user: Viewer) -> Request:
         metadata=_metadata(body, fields),
         weight=body.weighting.enable_weights and body.format != "raw",
     )
-    criteria = Criteria(tuple(_conditions(body, dataset, theme, form, fields)), _weighting(body, version, form, fields))
+    criteria = Criteria(
+        tuple(_conditions(body, dataset, theme, form, fields)), _weighting(body, version, form, fields)
+    )
     title = f"{dataset.name} {version.number}" + (f" · {theme.name}" if theme else "")
     return Request(Plan(version.digest, criteria, form), version, title, missing)
 
@@ -139,7 +141,9 @@ def _mapping(
         _refuse_absent(f"field_mapping.{key}", absent, fields)
         mapping[role] = value
     if "messages" in mapping and mapping["messages"].template:
-        raise bad("field_mapping.messages_field", "messages_field names a field that holds a list of messages.")
+        raise bad(
+            "field_mapping.messages_field", "messages_field names a field that holds a list of messages."
+        )
     return mapping, tuple(missing)
 
 
@@ -211,8 +215,12 @@ def _weighting(
     if options.auto_weight_by_freshness:
         name = options.timestamp_field or version.dataset.timestamp_field
         if not name:
-            message = "Freshness needs a timestamp: set the dataset's timestamp_field or weighting.timestamp_field."
-            raise ImpossibleError(message, code="no_timestamp_field", fields={"weighting.timestamp_field": message})
+            message = (
+                "Freshness needs a timestamp: set the dataset's timestamp_field or weighting.timestamp_field."
+            )
+            raise ImpossibleError(
+                message, code="no_timestamp_field", fields={"weighting.timestamp_field": message}
+            )
         _refuse_absent("weighting.timestamp_field", [name] if name not in fields else [], fields)
         as_of = version.created_at.timestamp()
         if options.as_of is not None:

@@ -34,7 +34,9 @@ class StoredPlan(models.Model):
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="plans")
     version = models.ForeignKey(Version, on_delete=models.SET_NULL, null=True, related_name="plans")
     title = models.CharField(max_length=500)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = StoredPlanQuerySet.as_manager()

@@ -12,6 +12,7 @@ from exports.build import build_request
 from exports.models import StoredPlan
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Version
+from themis_admin.settings import Themis
 from themisdb_datasets.duck import DuckLimits
 from themisdb_datasets.errors import ConflictError
 from themisdb_datasets.plan import Cursor, Delivery, Plan
@@ -33,11 +34,16 @@ class Opened:
     missing_fields: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=1)
 def selections() -> SelectionCache:
     """The process's cache of selections, as the settings say."""
-    themis = settings.THEMIS
-    limits = DuckLimits(memory=themis.duck_memory, threads=themis.duck_threads, temp_directory=themis.work_dir)
+    return _selections(settings.THEMIS)
+
+
+@lru_cache(maxsize=1)
+def _selections(themis: Themis) -> SelectionCache:
+    limits = DuckLimits(
+        memory=themis.duck_memory, threads=themis.duck_threads, temp_directory=themis.work_dir
+    )
     return SelectionCache(themis.selections_dir, max_bytes=themis.selections_max_bytes, limits=limits)
 
 
@@ -54,7 +60,12 @@ def open_request(body: StreamBody, user: User) -> Opened:
 
 
 def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
-    stored = StoredPlan.objects.visible_to(user).select_related("version", "dataset").filter(digest=cursor.plan).first()
+    stored = (
+        StoredPlan.objects.visible_to(user)
+        .select_related("version", "dataset")
+        .filter(digest=cursor.plan)
+        .first()
+    )
     if stored is None:
         raise _stale("There is no plan of this cursor (any more); start the stream anew without it.")
     plan = Plan.from_document(stored.document)
@@ -84,7 +95,9 @@ def describe(opened: Opened) -> dict[str, Any]:
     for chunk in delivery.chunks(looked_at, batch_size=PREVIEW_LINES):
         size += len(chunk.data)
         if len(lines) < PREVIEW_LINES:
-            lines += bytes(chunk.data).decode().split("\n")[: min(chunk.num_samples, PREVIEW_LINES - len(lines))]
+            lines += (
+                bytes(chunk.data).decode().split("\n")[: min(chunk.num_samples, PREVIEW_LINES - len(lines))]
+            )
     num_bytes = round(size / len(looked_at) * len(window)) if len(looked_at) else 0
     plan = delivery.plan
     return {
@@ -99,5 +112,3 @@ def describe(opened: Opened) -> dict[str, Any]:
         "missing_fields": list(opened.missing_fields),
         "cursor": str(Cursor(plan.digest, window.start)),
     }
-
-

@@ -1,18 +1,21 @@
 """What every REST view shares: who may, how lists are paged, how bodies are read, and how errors become HTTP."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, status
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
 from themisdb_datasets.errors import (
@@ -42,7 +45,13 @@ STATUS: dict[type[ThemisError], int] = {
     LimitError: 429,
     CorruptError: 500,
 }
-CODES = {400: "malformed", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+CODES = {
+    400: "malformed",
+    401: "not_authenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+}
 
 
 class HasScope(BasePermission):
@@ -55,12 +64,16 @@ class HasScope(BasePermission):
         if not request.user.is_authenticated:
             return False
         needed = _needed(request, view)
-        token = request.auth
-        if token is not None and not any(needed in IMPLIED[scope] for scope in token.scopes):
+        if request.auth is not None and needed not in allowed(getattr(request.auth, "scopes", ())):
             raise exceptions.PermissionDenied(f'This needs a token with the scope "{needed}".', code="scope")
-        if needed == "admin" and token is None and not getattr(request.user, "is_superuser", False):
+        if needed == "admin" and not getattr(request.user, "is_superuser", False):
             raise exceptions.PermissionDenied("Only an administrator may do this.")
         return True
+
+
+def allowed(scopes: Iterable[str]) -> set[str]:
+    """All that these scopes allow, beside themselves."""
+    return {implied for scope in scopes for implied in IMPLIED.get(scope, ())}
 
 
 def _needed(request: Request, view: APIView) -> str:
@@ -70,18 +83,50 @@ def _needed(request: Request, view: APIView) -> str:
 
 
 class StrictJSONParser(BaseParser):
-    """JSON as the standard has it: no NaN, no lone surrogates, and no nesting that ends the process."""
+    """JSON as the standard has it: no NaN, no lone surrogates, and no nesting or size that ends the process.
+
+    U+0000 is refused too: PostgreSQL cannot store it.
+    """
 
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        body = stream.read()
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise RequestDataTooBig
         try:
-            return msgspec.json.decode(body)
+            document = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
         except RecursionError:
             raise exceptions.ParseError("The body is nested too deeply.") from None
+        if b"\\u0000" in body and _has_nul(document):
+            raise exceptions.ParseError("The body has a text with the character U+0000, which cannot be kept.")
+        return document
+
+
+def _has_nul(document: Any) -> bool:
+    if isinstance(document, str):
+        return "\0" in document
+    if isinstance(document, dict):
+        return any("\0" in name or _has_nul(value) for name, value in document.items())
+    return isinstance(document, list) and any(_has_nul(item) for item in document)
+
+
+class JSONAlways(BaseContentNegotiation):
+    """The API answers in JSON (a stream in JSON lines) whatever the client says it accepts."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """The first parser for the body's media type; without one 415."""
+        for parser in parsers:
+            if media_type_matches(parser.media_type, request.content_type):
+                return parser
+        return None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        """The first renderer."""
+        return renderers[0], renderers[0].media_type
 
 
 class ListPagination(CursorPagination):
@@ -91,6 +136,14 @@ class ListPagination(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 1000
     ordering: Any = "-id"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """The page; 400 for a cursor that was not made here."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (exceptions.NotFound, ValueError, ValidationError):
+            message = "This cursor is none of this list's; start without one."
+            raise MalformedError(message, fields={"cursor": message}) from None
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data})
@@ -102,7 +155,15 @@ class ThemisView(APIView):
     permission_classes = [HasScope]
     parser_classes = [StrictJSONParser]
     pagination_class = ListPagination
+    content_negotiation_class = JSONAlways
     scopes: Mapping[str, str] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authorise, then refuse what no database can look for."""
+        super().initial(request, *args, **kwargs)
+        for name, value in request.query_params.items():
+            if "\0" in name or "\0" in value:
+                raise MalformedError("The query has the character U+0000.", fields={name: "It has U+0000."})
 
 
 def handle_error(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -117,7 +178,9 @@ def handle_error(error: Exception, context: Mapping[str, Any]) -> Response | Non
     elif isinstance(error, PermissionDenied):
         response = error_response(403, "This is not allowed.", "forbidden")
     elif isinstance(error, RequestDataTooBig):
-        response = error_response(413, "The body is too large; send big files by resumable uploads.", "too_large")
+        response = error_response(
+            413, "The body is too large; send big files by resumable uploads.", "too_large"
+        )
     elif isinstance(error, exceptions.APIException):
         response = _from_drf(error)
     else:
@@ -158,7 +221,9 @@ def _flatten(detail: Any, place: str = "") -> dict[str, str]:
     if isinstance(detail, list):
         if detail and isinstance(detail[0], Mapping | list):
             return {
-                key: text for i, inner in enumerate(detail) for key, text in _flatten(inner, f"{place}[{i}]").items()
+                key: text
+                for i, inner in enumerate(detail)
+                for key, text in _flatten(inner, f"{place}[{i}]").items()
             }
         return {place: " ".join(str(item) for item in detail)}
     return {place: str(detail)}
@@ -182,7 +247,9 @@ def error_response(
 
 def unknown_route(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
     """Below /api/ also what does not exist answers as JSON."""
-    document = error_document(f"There is nothing at {request.path}; /api/docs/ lists what there is.", "not_found")
+    document = error_document(
+        f"There is nothing at {request.path}; /api/docs/ lists what there is.", "not_found"
+    )
     return JsonResponse(document, status=status.HTTP_404_NOT_FOUND)
 
 
@@ -190,4 +257,3 @@ def server_error(request: HttpRequest) -> JsonResponse:
     """A fault of ours, told without its insides."""
     sentence = "Something went wrong on the server; its log says what."
     return JsonResponse(error_document(sentence, "internal"), status=status.HTTP_500_INTERNAL_SERVER_ERROR)
-

@@ -28,6 +28,4 @@ async def _lifespan(scope: Any, receive: Any, send: Any) -> None:
             return
 
 
-application = ProtocolTypeRouter(
-    {"http": WideHandler(), "websocket": sockets, "lifespan": _lifespan}
-)
+application = ProtocolTypeRouter({"http": WideHandler(), "websocket": sockets, "lifespan": _lifespan})

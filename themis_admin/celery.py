@@ -10,7 +10,16 @@ from themis_admin.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "themis_admin.settings")
 
-SOCKET = {"socket_timeout": 30, "socket_connect_timeout": 5, "health_check_interval": 10, "socket_keepalive": True}
+SOCKET = {
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "health_check_interval": 10,
+    "socket_keepalive": True,
+}
+
+
+# A hint may be lost, so nobody waits for a broker that does not answer; the worker's own connection does.
+HINT = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0, "interval_max": 0.1}
 
 
 def broker_url(redis_url: str) -> str:
@@ -21,7 +30,7 @@ def broker_url(redis_url: str) -> str:
 app = Celery("themis")
 app.conf.update(
     broker_url=broker_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")),
-    broker_transport_options={**SOCKET, "visibility_timeout": 3600},
+    broker_transport_options={**SOCKET, **HINT, "visibility_timeout": 3600},
     broker_connection_retry_on_startup=True,
     task_ignore_result=True,
     task_serializer="json",

@@ -18,13 +18,18 @@ def text(name: str, default: str | None = None) -> str:
     return value
 
 
-def integer(name: str, default: int) -> int:
-    """A whole number."""
+def integer(name: str, default: int, *, least: int = 0) -> int:
+    """A whole number, not below `least`."""
     value = os.environ.get(name)
+    if not value:
+        return default
     try:
-        return default if value is None else int(value)
+        number = int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} is a whole number, not {value!r}.") from None
+    if number < least:
+        raise ImproperlyConfigured(f"{name} is at least {least}, not {number}.")
+    return number
 
 
 def boolean(name: str, default: bool) -> bool:
@@ -42,7 +47,7 @@ def boolean(name: str, default: bool) -> bool:
 def size(name: str, default: int) -> int:
     """Bytes, as a number or with a decimal unit: 250000, 256MB, 4 GB."""
     value = os.environ.get(name)
-    if value is None:
+    if not value:
         return default
     number = value.strip().lower()
     for unit, factor in SIZES.items():
@@ -53,7 +58,7 @@ def size(name: str, default: int) -> int:
         factor = 1
     try:
         return int(float(number) * factor)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ImproperlyConfigured(f"{name} is a size such as 256MB, not {value!r}.") from None
 
 
@@ -64,7 +69,10 @@ def words(name: str, default: str = "") -> list[str]:
 
 def folder(name: str, default: Path) -> Path:
     """A folder, made absolute."""
-    return Path(os.environ.get(name) or default).expanduser().resolve()
+    value = os.environ.get(name)
+    if value and "://" in value:
+        raise ImproperlyConfigured(f"{name} is a folder; addresses such as {value!r} are not supported yet.")
+    return Path(value or default).expanduser().resolve()
 
 
 def database(name: str, default: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def _database() -> str:
 
 def _redis() -> str:
     try:
-        with redis.Redis.from_url(settings.THEMIS.redis_url, socket_timeout=2, socket_connect_timeout=1) as client:
+        with redis.Redis.from_url(
+            settings.THEMIS.redis_url, socket_timeout=2, socket_connect_timeout=1
+        ) as client:
             client.ping()
     except redis.RedisError:
         return "does not answer"

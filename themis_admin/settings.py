@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +51,7 @@ THEMIS = Themis(
     selections_max_bytes=env.size("THEMIS_SELECTIONS_MAX_BYTES", 4 << 30),
     duck_memory=env.text("THEMIS_DUCK_MEMORY", "1GB"),
     duck_threads=env.integer("THEMIS_DUCK_THREADS", min(os.cpu_count() or 1, 4)),
-    lease_seconds=env.integer("THEMIS_LEASE_SECONDS", 15),
+    lease_seconds=env.integer("THEMIS_LEASE_SECONDS", 15, least=1),
     redis_url=env.text("REDIS_URL", "redis://127.0.0.1:6379/0"),
 )
 
@@ -59,12 +61,14 @@ def _secret_key() -> str:
     if key := os.environ.get("THEMIS_SECRET_KEY"):
         return key
     path = DATA_DIR / "secret-key"
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    if not path.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=DATA_DIR, prefix=".secret-key-")  # mode 0600
+        with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(64))
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):
+            os.link(draft, path)  # whole or not at all, and the first one stays
+        os.unlink(draft)
     return path.read_text()
 
 
@@ -118,7 +122,6 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "themis_admin.console.shell.shell",
-                "themis_admin.console.shell.shell",
             ],
         },
     }
@@ -136,9 +139,14 @@ SQLITE = {
 DATABASES = {"default": env.database("DATABASE_URL", SQLITE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # In the database, so that what is counted there (failed logins) holds for all processes.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "themis_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "themis_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # with the usual 300, whoever tries many names would empty it
+    }
+}
 
-CSRF_FAILURE_VIEW = "themis_admin.console.errors.csrf_failure"
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -156,7 +164,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("THEMIS_BEHIND_PROXY", False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("THEMIS_BEHIND_PROXY", False) else None
+)
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 << 20  # JSON bodies and parts of resumable uploads; files are not counted
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20

@@ -1,7 +1,7 @@
 """The sockets that the web process offers."""
 
-from channels.sessions import SessionMiddlewareStack
 from channels.routing import URLRouter
+from channels.sessions import SessionMiddlewareStack
 from django.urls import URLPattern, path
 
 from themis_admin.jobs.consumers import EventsConsumer

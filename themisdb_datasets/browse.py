@@ -37,7 +37,13 @@ def page(
         tests = [where.to_sql(query)] if where is not None else []
         if search:
             tests.append(_search(query, search))
-        key = "NULL" if order_by is None else query.number(order_by) if key_kind == "number" else query.text(order_by)
+        key = (
+            "NULL"
+            if order_by is None
+            else query.number(order_by)
+            if key_kind == "number"
+            else query.text(order_by)
+        )
         select = f"SELECT file_row_number + {start} AS position, {key} AS key FROM {query.source()}"
         select += f" WHERE {' AND '.join(tests)}" if tests else ""
         selects.append(select)
@@ -45,7 +51,9 @@ def page(
     if not selects:
         return [], 0
     union = " UNION ALL ".join(selects)
-    order = f"key {'DESC' if descending else 'ASC'} NULLS LAST, position" if order_by is not None else "position"
+    order = (
+        f"key {'DESC' if descending else 'ASC'} NULLS LAST, position" if order_by is not None else "position"
+    )
     with connect(version.folders, limits=limits) as connection:
         # The count is a window over the same scan, so that text is read once.
         rows = connection.execute(

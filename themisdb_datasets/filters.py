@@ -69,7 +69,9 @@ class Group:
     def to_sql(self, query: ShardQuery) -> str:
         if not self.items:
             return "TRUE" if self.kind == "all" else "FALSE"
-        return "(" + (" AND " if self.kind == "all" else " OR ").join(i.to_sql(query) for i in self.items) + ")"
+        return (
+            "(" + (" AND " if self.kind == "all" else " OR ").join(i.to_sql(query) for i in self.items) + ")"
+        )
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ class _Parser:
         if depth > MAX_DEPTH:
             raise _bad(place, f"A filter may be nested {MAX_DEPTH} deep at most.")
         if not isinstance(document, dict):
-            raise _bad(place, 'A filter is an object such as {"field": "law", "op": "contains", "value": "BImSch"}.')
+            raise _bad(
+                place, 'A filter is an object such as {"field": "law", "op": "contains", "value": "BImSch"}.'
+            )
         for kind in ("all", "any"):
             if kind in document:
                 _only(document, {kind}, place)
@@ -118,7 +122,9 @@ class _Parser:
             _only(document, {"not"}, place)
             return Not(self.parse(document["not"], f"{place}.not", depth + 1))
         if "expression" in document:
-            raise _bad(place, "Filter expressions are not supported yet; write conditions with field, op and value.")
+            raise _bad(
+                place, "Filter expressions are not supported yet; write conditions with field, op and value."
+            )
         return self.condition(document, place)
 
     def condition(self, document: dict[str, Any], place: str) -> Condition:
@@ -197,7 +203,9 @@ def _scalar(value: Any, place: str) -> Value:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise _bad(place, "The value holds half of a surrogate pair, which no text can contain.") from None
+            raise _bad(
+                place, "The value holds half of a surrogate pair, which no text can contain."
+            ) from None
         return value
     if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 10**300):
         return value

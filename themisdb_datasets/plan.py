@@ -45,7 +45,9 @@ class Plan:
     def from_document(cls, document: dict[str, Any]) -> "Plan":
         """The plan that `to_document` wrote; ConflictError for one of another scheme."""
         if document.get("plan") != SCHEME:
-            raise ConflictError("This plan was made by another release of Themis; start it anew.", code="plan_scheme")
+            raise ConflictError(
+                "This plan was made by another release of Themis; start it anew.", code="plan_scheme"
+            )
         return cls(
             version=document["version"],
             criteria=Criteria.from_document(document["select"]),

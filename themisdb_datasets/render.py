@@ -90,7 +90,9 @@ class Renderer:
         self.steps = [] if form.name == "raw" else list(_steps(form))
         pool = b"".join(step.text for step in self.steps)
         places = np.cumsum([0, *(len(step.text) for step in self.steps)]).tolist()
-        self.constants = [_constant(step.text, place) for step, place in zip(self.steps, places, strict=False)]
+        self.constants = [
+            _constant(step.text, place) for step, place in zip(self.steps, places, strict=False)
+        ]
         self.taken = [number for number, step in enumerate(self.steps) if isinstance(step, _Value | _Inside)]
         self.columns = [_span_columns(part, self.fields) for part in version.parts]
         self.buffers = [pa.py_buffer(pool or b" "), *(part.buffer for part in version.parts)]
@@ -135,7 +137,10 @@ class Renderer:
 def _constant(text: bytes, place: int) -> Views:
     """Views [3] of a text that stands at `place` in the pool: whole, without its first byte, and by its place only."""
     views = np.zeros(3, VIEW)
-    views["offset"], views["length"] = (place, place + 1, place), (len(text), max(len(text) - 1, 0), len(text))
+    views["offset"], views["length"] = (
+        (place, place + 1, place),
+        (len(text), max(len(text) - 1, 0), len(text)),
+    )
     for number, piece in enumerate((text, text[1:])):
         if len(piece) <= INLINE:
             views[number] = inline_views([piece])[0]
@@ -144,7 +149,11 @@ def _constant(text: bytes, place: int) -> Views:
 
 def _taken(array: npt.NDArray[Any], rows: Ints, column: int) -> npt.NDArray[Any]:
     """array[rows, column]; neighbouring rows, as stored order has them, are a slice and cost no look-ups."""
-    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows) and (len(rows) == 1 or (np.diff(rows) == 1).all()):
+    if (
+        len(rows)
+        and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
+        and (len(rows) == 1 or (np.diff(rows) == 1).all())
+    ):
         return array[int(rows[0]) : int(rows[-1]) + 1, column]
     return array[rows, column]
 
@@ -348,7 +357,11 @@ def _chat(mapping: dict[str, MappedValue]) -> list[Step]:
     steps: list[Step] = [_Text(b'{"messages":[')]
     if "system" in mapping:
         given = mapping["system"]
-        steps += [_Text(b'{"role":"system","content":', given), *_mapped(given, when=given), _Text(b"},", given)]
+        steps += [
+            _Text(b'{"role":"system","content":', given),
+            *_mapped(given, when=given),
+            _Text(b"},", given),
+        ]
     steps += [_Text(b'{"role":"user","content":'), *_mapped(mapping["user"])]
     return [*steps, _Text(b'},{"role":"assistant","content":'), *_mapped(mapping["assistant"]), _Text(b"}]")]
 

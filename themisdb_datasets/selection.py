@@ -42,7 +42,12 @@ class Period:
     stop_included: bool = True
 
     def to_document(self) -> dict[str, Any]:
-        return {"field": self.field, "start": self.start, "stop": self.stop, "stop_included": self.stop_included}
+        return {
+            "field": self.field,
+            "start": self.start,
+            "stop": self.stop,
+            "stop_included": self.stop_included,
+        }
 
     def to_sql(self, query: ShardQuery) -> str:
         instant = query.instant(self.field)
@@ -101,7 +106,9 @@ class Criteria:
     def from_document(cls, document: dict[str, Any]) -> "Criteria":
         """The criteria that `to_document` wrote."""
         return cls(
-            tuple(_condition(kind, content) for item in document["conditions"] for kind, content in item.items()),
+            tuple(
+                _condition(kind, content) for item in document["conditions"] for kind, content in item.items()
+            ),
             Weighting.from_document(document["weights"]),
         )
 
@@ -140,7 +147,9 @@ class Selection:
         positions = np.load(path / "positions.npy", mmap_mode="r")
         weights = np.load(path / "weights.npy", mmap_mode="r")
         if positions.shape != weights.shape:
-            raise CorruptError("The selection's files do not fit together; remove it, it will be built again.")
+            raise CorruptError(
+                "The selection's files do not fit together; remove it, it will be built again."
+            )
         os.utime(path)  # the time of last use, for eviction
         return cls(positions, weights)
 
@@ -194,7 +203,10 @@ def build(version: OpenVersion, criteria: Criteria, path: Path, *, limits: DuckL
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     temporary.mkdir(parents=True)
     try:
-        with (temporary / "positions.raw").open("w+b") as positions, (temporary / "weights.raw").open("w+b") as weights:
+        with (
+            (temporary / "positions.raw").open("w+b") as positions,
+            (temporary / "weights.raw").open("w+b") as weights,
+        ):
             dtype = np.dtype(np.uint32 if version.num_samples < 1 << 32 else np.uint64)
             for kept, units in _scan(version, criteria, limits):
                 positions.write(kept.astype(dtype).tobytes())
@@ -267,4 +279,3 @@ def count(version: OpenVersion, filters: Sequence[Filter], *, limits: DuckLimits
             assert row is not None  # an aggregate without GROUP BY always has its one row
             totals = [total + found for total, found in zip(totals, row, strict=True)]
     return totals
-

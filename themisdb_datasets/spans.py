@@ -26,6 +26,7 @@ Spans = npt.NDArray[np.uint32]
 Path = tuple[str, ...]
 
 MAX_LAYOUTS = 10_000  # remembered orders of names
+NONE = np.empty(0, np.int64)
 DECODE = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -110,10 +111,9 @@ class FieldTable:
         """The members of the objects `data[starts[i]:ends[i]]`; `on_failure` hears of what is none."""
         view, address = memoryview(data), pa.py_buffer
         layouts = self._layouts.setdefault(parent, {})
-        ids: list[int] = []
-        addresses: list[int] = []
-        lengths: list[int] = []
-        sizes: list[int] = []
+        found: list[int] = []
+        ids: list[Ints] = [NONE]
+        raws: list[msgspec.Raw] = []
         for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
             try:
                 value = DECODE(view[start:end])
@@ -121,23 +121,20 @@ class FieldTable:
                 if on_failure is None:
                     raise
                 on_failure(row, error)
-                sizes.append(0)
                 continue
             names = tuple(value)
             layout = layouts.get(names)
             if layout is None:
-                layout = layouts[names] = [self._id((*parent, name)) for name in names]
-            raws = value.values()
-            ids += layout
-            addresses += [address(raw).address for raw in raws]
-            lengths += map(len, raws)
-            sizes.append(len(layout))
+                layout = layouts[names] = np.array([self._id((*parent, name)) for name in names], np.int64)
+            found.append(row)
+            ids.append(layout)
+            raws += value.values()
         base = address(data).address
         return _Values(
-            np.repeat(rows, sizes),
-            np.array(ids, np.int64),
-            np.array(addresses, np.int64) - base,
-            np.array(lengths, np.int64),
+            np.repeat(np.array(found, np.int64), np.fromiter(map(len, ids[1:]), np.int64, len(found))),
+            np.concatenate(ids),
+            np.fromiter([address(raw).address for raw in raws], np.int64, len(raws)) - base,
+            np.fromiter(map(len, raws), np.int64, len(raws)),
         )
 
     def _id(self, path: Path) -> int:

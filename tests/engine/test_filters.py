@@ -12,8 +12,22 @@ from themisdb_datasets.selection import count
 from themisdb_datasets.version import OpenVersion
 
 SAMPLES: list[dict[str, Any]] = [
-    {"law": "BImSchG", "n": 1, "date": "2020-01-31", "ok": True, "tags": ["Lärm", "Luft"], "meta": {"slug": "a"}},
-    {"law": "bimschv", "n": 2.5, "date": "2021-02-01", "ok": False, "tags": [], "meta": {"slug": "b", "deep": {"x": 7}}},
+    {
+        "law": "BImSchG",
+        "n": 1,
+        "date": "2020-01-31",
+        "ok": True,
+        "tags": ["Lärm", "Luft"],
+        "meta": {"slug": "a"},
+    },
+    {
+        "law": "bimschv",
+        "n": 2.5,
+        "date": "2021-02-01",
+        "ok": False,
+        "tags": [],
+        "meta": {"slug": "b", "deep": {"x": 7}},
+    },
     {"law": "BDSG", "n": 10, "date": None, "text": "Personenbezogene Daten"},
     {"n": 12345678901234567890, "law": ""},
     {"law": "50%_\\", "n": "2020"},
@@ -65,7 +79,12 @@ def version(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
                 "any": [
                     {"field": "law", "op": "contains", "value": "BDSG"},
                     {"field": "text", "op": "contains", "value": "personenbezogene Daten"},
-                    {"all": [{"field": "n", "op": "gt", "value": 0}, {"field": "ok", "op": "eq", "value": False}]},
+                    {
+                        "all": [
+                            {"field": "n", "op": "gt", "value": 0},
+                            {"field": "ok", "op": "eq", "value": False},
+                        ]
+                    },
                 ]
             },
             2,

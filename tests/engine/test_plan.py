@@ -25,7 +25,9 @@ DAY = 86_400
 TEXT = Format("text_completion", {"text": parse_value("text")}, ())
 
 
-def select(root: Path, version: OpenVersion, *conditions: Any, weighting: Weighting | None = None) -> Selection:
+def select(
+    root: Path, version: OpenVersion, *conditions: Any, weighting: Weighting | None = None
+) -> Selection:
     criteria = Criteria(conditions, weighting or Weighting())
     return SelectionCache(root / "selections").get(version, "0" * 64, criteria)
 
@@ -37,14 +39,19 @@ def open_plan(root: Path, version: OpenVersion, form: Format = TEXT, *conditions
 
 
 def read(delivery: Delivery, start: int = 0, limit: int | None = None, batch_size: int = 100) -> bytes:
-    return b"".join(chunk.data for chunk in delivery.chunks(delivery.window(start, limit), batch_size=batch_size))
+    return b"".join(
+        chunk.data for chunk in delivery.chunks(delivery.window(start, limit), batch_size=batch_size)
+    )
 
 
 @pytest.mark.parametrize(
     ("period", "kept"),
     [
         (Period("at", datetime(2020, 1, 31, tzinfo=UTC).timestamp()), [0, 1, 2, 3, 4]),
-        (Period("at", None, datetime(2020, 1, 31, tzinfo=UTC).timestamp() + DAY, stop_included=False), [0, 1, 2, 3, 4]),
+        (
+            Period("at", None, datetime(2020, 1, 31, tzinfo=UTC).timestamp() + DAY, stop_included=False),
+            [0, 1, 2, 3, 4],
+        ),
         (Period("at", datetime(2020, 1, 31, 12, tzinfo=UTC).timestamp()), [1, 4]),
         (Period("at", None, datetime(2020, 1, 31, 12, tzinfo=UTC).timestamp()), [0, 1, 2, 3]),
     ],
@@ -88,16 +95,27 @@ def test_a_period_reads_dates_offsets_and_epochs_and_leaves_out_what_has_none(
         ({"at": "2023-12-02", "importance": 2, "text": "x" * 1000}, 15_000),
     ],
 )
-def test_a_weight_is_the_clamped_product_of_its_factors(tmp_path: Path, sample: dict[str, Any], weight: int) -> None:
+def test_a_weight_is_the_clamped_product_of_its_factors(
+    tmp_path: Path, sample: dict[str, Any], weight: int
+) -> None:
     version = make_version(tmp_path, [sample], [{"importance": 1, "at": "2024-01-01", "text": ""}])
     weighting = Weighting(
-        Explicit("importance", 0.8), Length(parse_value("text")), Freshness("at", half_life_days=30, as_of=AS_OF)
+        Explicit("importance", 0.8),
+        Length(parse_value("text")),
+        Freshness("at", half_life_days=30, as_of=AS_OF),
     )
     assert select(tmp_path, version, weighting=weighting).weights.tolist() == [weight, 10_000]
 
 
 def test_empty_outputs_are_left_out_whatever_empty_looks_like(tmp_path: Path) -> None:
-    samples: list[dict[str, Any]] = [{"text": "a"}, {"text": ""}, {"text": None}, {}, {"text": 0}, {"text": "abc"}]
+    samples: list[dict[str, Any]] = [
+        {"text": "a"},
+        {"text": ""},
+        {"text": None},
+        {},
+        {"text": 0},
+        {"text": "abc"},
+    ]
     version = make_version(tmp_path, samples)
     value = parse_value("text")
     assert select(tmp_path, version, Output(value)).positions.tolist() == [0, 4, 5]
@@ -111,12 +129,16 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
     root = tmp_path_factory.mktemp("plan")
     samples = [{"id": i, "text": f"Satz {i} " + "ä" * (i * 37 % 200)} for i in range(1000)]
     version = make_version(root, samples[:300], samples[300:])
-    return open_plan(root, version, TEXT, parse_filter({"not": {"field": "id", "op": "in", "value": [5, 299, 300]}}))
+    return open_plan(
+        root, version, TEXT, parse_filter({"not": {"field": "id", "op": "in", "value": [5, 299, 300]}})
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(cut=st.integers(0, 997), batch=st.integers(1, 3000), limit=st.integers(0, 1200))
-def test_any_part_joins_to_the_undisturbed_bytes(delivery: Delivery, cut: int, batch: int, limit: int) -> None:
+def test_any_part_joins_to_the_undisturbed_bytes(
+    delivery: Delivery, cut: int, batch: int, limit: int
+) -> None:
     whole = read(delivery)
     assert whole.count(b"\n") == delivery.num_samples == 997
     assert read(delivery, 0, cut) + read(delivery, cut, None, batch) == whole
@@ -130,7 +152,9 @@ def test_it_refuses_to_start_past_the_end(delivery: Delivery) -> None:
 
 
 def test_the_first_chunk_is_a_batch_and_none_is_larger_than_four_mebibytes(tmp_path: Path) -> None:
-    samples = [{"text": "x" * 900_000} for _ in range(12)] + [{"text": "y" * 6_000_000}] + [{"text": "z"}] * 20_000
+    samples = (
+        [{"text": "x" * 900_000} for _ in range(12)] + [{"text": "y" * 6_000_000}] + [{"text": "z"}] * 20_000
+    )
     delivery = open_plan(tmp_path, make_version(tmp_path, samples))
     chunks = list(delivery.chunks(delivery.window(0, None), batch_size=2))
     assert chunks[0].num_samples == 2
@@ -144,10 +168,16 @@ def test_a_plan_is_known_by_its_document_alone(delivery: Delivery) -> None:
     plan = Plan(
         "a" * 64,
         Criteria(
-            (parse_filter({"field": "n", "op": "gt", "value": 1}), Period("at", 1.5, None), Output(parse_value("{a}b"))),
+            (
+                parse_filter({"field": "n", "op": "gt", "value": 1}),
+                Period("at", 1.5, None),
+                Output(parse_value("{a}b")),
+            ),
             Weighting(Explicit("w", 1.0), Length(parse_value("t")), Freshness("at", 90.0, AS_OF)),
         ),
-        Format("chat_completion", {"user": parse_value("q"), "assistant": parse_value("a")}, ("s",), weight=False),
+        Format(
+            "chat_completion", {"user": parse_value("q"), "assistant": parse_value("a")}, ("s",), weight=False
+        ),
     )
     again = Plan.from_document(json.loads(json.dumps(plan.to_document())))
     assert again == plan
@@ -156,9 +186,13 @@ def test_a_plan_is_known_by_its_document_alone(delivery: Delivery) -> None:
 
 def test_the_same_criteria_are_the_same_selection_and_others_are_not(tmp_path: Path) -> None:
     first = Criteria((parse_filter({"field": "n", "op": "gt", "value": 1}),))
-    assert first.key("a" * 64) == Criteria((parse_filter({"value": 1, "op": "gt", "field": "n"}),)).key("a" * 64)
+    assert first.key("a" * 64) == Criteria((parse_filter({"value": 1, "op": "gt", "field": "n"}),)).key(
+        "a" * 64
+    )
     assert first.key("a" * 64) != first.key("b" * 64)
-    assert first.key("a" * 64) != Criteria((parse_filter({"field": "n", "op": "gt", "value": 2}),)).key("a" * 64)
+    assert first.key("a" * 64) != Criteria((parse_filter({"field": "n", "op": "gt", "value": 2}),)).key(
+        "a" * 64
+    )
 
 
 def test_the_cache_forgets_what_was_used_longest_ago_and_builds_it_again(tmp_path: Path) -> None:
@@ -169,12 +203,25 @@ def test_the_cache_forgets_what_was_used_longest_ago_and_builds_it_again(tmp_pat
         assert cache.get(version, "0" * 64, criteria).num_samples == 100 - value
     left = list((tmp_path / "selections").glob("??/*"))
     assert 1 <= len(left) <= 3
-    assert cache.get(version, "0" * 64, Criteria((parse_filter({"field": "n", "op": "ge", "value": 0}),))).num_samples == 100
+    assert (
+        cache.get(
+            version, "0" * 64, Criteria((parse_filter({"field": "n", "op": "ge", "value": 0}),))
+        ).num_samples
+        == 100
+    )
 
 
 def test_cursors_are_read_and_nonsense_is_refused() -> None:
     assert Cursor.parse(str(Cursor("ab" * 32, 17))) == Cursor("ab" * 32, 17)
-    for text in ("", "x.1", "ab" * 32, "ab" * 32 + ".-1", "AB" * 32 + ".1", "ab" * 32 + ".1" + "0" * 18, "ab" * 32 + ".1\n"):
+    for text in (
+        "",
+        "x.1",
+        "ab" * 32,
+        "ab" * 32 + ".-1",
+        "AB" * 32 + ".1",
+        "ab" * 32 + ".1" + "0" * 18,
+        "ab" * 32 + ".1\n",
+    ):
         with pytest.raises(MalformedError):
             Cursor.parse(text)
 
@@ -188,7 +235,9 @@ def test_the_digest_follows_the_samples_and_not_the_cuts(tmp_path: Path) -> None
     assert version_digest(whole.folders) != version_digest(make_version(tmp_path, samples[::-1]).folders)
 
 
-@pytest.mark.parametrize(("length", "buffer", "offset"), [(13, 0, 10), (5, 0, 19), (-1, 0, 0), (20, 1, 0), (13, 0, -1)])
+@pytest.mark.parametrize(
+    ("length", "buffer", "offset"), [(13, 0, 10), (5, 0, 19), (-1, 0, 0), (20, 1, 0), (13, 0, -1)]
+)
 def test_a_span_outside_its_file_is_refused_before_it_is_read(length: int, buffer: int, offset: int) -> None:
     import numpy as np
     import pyarrow as pa

@@ -16,7 +16,13 @@ from themisdb_datasets.version import OpenVersion
 
 NASTY = ["", "a", '"', "\\", "\n", "\u2028", "\x00", "ä" * 7, "ß" * 13, "😀", "{x}", "x" * 40, "\x7f", "null"]
 TEXTS = st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-SCALARS = TEXTS | st.none() | st.booleans() | st.integers(-(10**25), 10**25) | st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = (
+    TEXTS
+    | st.none()
+    | st.booleans()
+    | st.integers(-(10**25), 10**25)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(TEXTS, SCALARS, max_size=2)
 FIELDS = ["question", "context", "answer", "source", "tags", "law"]
 SAMPLES = st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6), min_size=1, max_size=12)
@@ -24,7 +30,10 @@ SAMPLES = st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6),
 FORMATS = {
     "instruction": Format(
         "instruction_tuning",
-        {role: parse_value(name) for role, name in zip(("instruction", "input", "output"), FIELDS, strict=False)},
+        {
+            role: parse_value(name)
+            for role, name in zip(("instruction", "input", "output"), FIELDS, strict=False)
+        },
         ("source", "tags"),
     ),
     "templates": Format(
@@ -39,7 +48,11 @@ FORMATS = {
     ),
     "chat": Format(
         "chat_completion",
-        {"system": parse_value("context"), "user": parse_value("{question} – {tags}"), "assistant": parse_value("answer")},
+        {
+            "system": parse_value("context"),
+            "user": parse_value("{question} – {tags}"),
+            "assistant": parse_value("answer"),
+        },
         ("law",),
     ),
     "messages": Format("chat_completion", {"messages": parse_value("tags")}),
@@ -52,13 +65,17 @@ def value_of(sample: dict[str, Any], source: str) -> Any:
     value = parse_value(source)
     if not value.template:
         return sample.get(source)
-    return "".join(part.text if part.kind == "text" else inside(sample.get(part.text)) for part in value.parts)
+    return "".join(
+        part.text if part.kind == "text" else inside(sample.get(part.text)) for part in value.parts
+    )
 
 
 def inside(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else RAW.get(json.dumps(value), json.dumps(value, ensure_ascii=False))
+    return (
+        value if isinstance(value, str) else RAW.get(json.dumps(value), json.dumps(value, ensure_ascii=False))
+    )
 
 
 RAW: dict[str, str] = {}
@@ -78,7 +95,9 @@ def expected(sample: dict[str, Any], form: Format, weight: int) -> dict[str, Any
         line = {"messages": get["messages"] if get["messages"] is not None else []}
     else:
         roles = ("system", "user", "assistant")
-        line = {"messages": [{"role": r, "content": full[r]} for r in roles if r != "system" or full[r] != ""]}
+        line = {
+            "messages": [{"role": r, "content": full[r]} for r in roles if r != "system" or full[r] != ""]
+        }
     if form.weight:
         line["weight"] = weight / 10_000
     if form.metadata:
@@ -101,7 +120,9 @@ def test_every_line_is_what_the_reference_says(
     assert len(text) == lines.sizes.sum()
     got = text.decode().split("\n")
     assert got.pop() == ""
-    wanted = [expected(samples[i], form, int(w)) for i, w in zip(order.tolist(), weights.tolist(), strict=True)]
+    wanted = [
+        expected(samples[i], form, int(w)) for i, w in zip(order.tolist(), weights.tolist(), strict=True)
+    ]
     assert [json.loads(line) for line in got] == wanted
     assert [list(json.loads(line)) for line in got] == [list(line) for line in wanted]
 
@@ -115,7 +136,9 @@ def render_all(version: OpenVersion, form: Format) -> list[bytes]:
 def test_values_come_out_exactly_as_they_went_in(tmp_path: Path) -> None:
     line = rb'{"q":1.0,"a":12345678901234567890,"s":"\u00e4\/","t":{ "b" : 1e3 ,"a":1.10}}'
     version = make_version(tmp_path, [line])
-    form = Format("instruction_tuning", {"instruction": parse_value("q"), "output": parse_value("a")}, ("s", "t"))
+    form = Format(
+        "instruction_tuning", {"instruction": parse_value("q"), "output": parse_value("a")}, ("s", "t")
+    )
     assert render_all(version, form) == [
         rb'{"instruction":1.0,"output":12345678901234567890,"weight":1.2000,'
         rb'"metadata":{"s":"\u00e4\/","t":{ "b" : 1e3 ,"a":1.10}}}'

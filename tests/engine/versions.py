@@ -12,7 +12,9 @@ from themisdb_datasets.sources import open_source
 from themisdb_datasets.version import OpenVersion
 
 
-def make_shards(root: Path, samples: Iterable[dict[str, Any] | bytes], *, shard_bytes: int = 1 << 28) -> list[Path]:
+def make_shards(
+    root: Path, samples: Iterable[dict[str, Any] | bytes], *, shard_bytes: int = 1 << 28
+) -> list[Path]:
     """Ingest samples (objects, or lines as bytes) and return the folders of the shards they became."""
     work = root / uuid.uuid4().hex
     work.mkdir(parents=True)
@@ -26,6 +28,10 @@ def make_shards(root: Path, samples: Iterable[dict[str, Any] | bytes], *, shard_
     return [store.shard_path(shard.digest) for shard in result.shards]
 
 
-def make_version(root: Path, *parts: Iterable[dict[str, Any] | bytes], shard_bytes: int = 1 << 28) -> OpenVersion:
+def make_version(
+    root: Path, *parts: Iterable[dict[str, Any] | bytes], shard_bytes: int = 1 << 28
+) -> OpenVersion:
     """A version of one ingest a part, in this order."""
-    return OpenVersion.open([path for part in parts for path in make_shards(root, part, shard_bytes=shard_bytes)])
+    return OpenVersion.open(
+        [path for part in parts for path in make_shards(root, part, shard_bytes=shard_bytes)]
+    )

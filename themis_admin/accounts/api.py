@@ -71,7 +71,9 @@ class TokenView(ThemisView):
         return Response(status=204)
 
     def _token(self, request: Request, pk: int) -> ApiToken:
-        return get_object_or_404(ApiToken.objects.visible_to(cast(User, request.user)).select_related("user"), pk=pk)
+        return get_object_or_404(
+            ApiToken.objects.visible_to(cast(User, request.user)).select_related("user"), pk=pk
+        )
 
 
 class AuditView(ThemisView):

@@ -33,22 +33,34 @@ def create_token(
         raise _bad("scopes", f"Choose at least one scope: {', '.join(SCOPES)}.")
     for scope in chosen:
         if scope not in SCOPES:
-            raise _bad("scopes", f"There is no scope {scope!r}{nearest(scope, SCOPES)}; there are {', '.join(SCOPES)}.")
+            raise _bad(
+                "scopes",
+                f"There is no scope {scope!r}{nearest(scope, SCOPES)}; there are {', '.join(SCOPES)}.",
+            )
     if expires_at is not None and expires_at <= timezone.now():
         raise _bad("expires_at", "The token would be expired already; choose a later time.")
     text, prefix = new_token_text()
     with transaction.atomic():
         token = ApiToken.objects.create(
-            user=user, name=name, prefix=prefix, digest=token_digest(text), scopes=chosen, expires_at=expires_at
+            user=user,
+            name=name,
+            prefix=prefix,
+            digest=token_digest(text),
+            scopes=chosen,
+            expires_at=expires_at,
         )
-        audit.record(user=user, action="token.created", object=f"/api/v1/tokens/{token.pk}/", detail={"scopes": chosen})
+        audit.record(
+            user=user, action="token.created", object=f"/api/v1/tokens/{token.pk}/", detail={"scopes": chosen}
+        )
     return token, text
 
 
 def revoke_token(token: ApiToken, *, user: User) -> None:
     """End a token at once; its entry stays, so that what it did can still be told."""
     with transaction.atomic():
-        if not ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        if not ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
+            revoked_at=timezone.now()
+        ):
             raise ConflictError("This token is revoked already.", code="token_revoked")
         audit.record(user=user, action="token.revoked", object=f"/api/v1/tokens/{token.pk}/")
     token.refresh_from_db(fields=["revoked_at"])

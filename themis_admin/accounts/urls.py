@@ -16,7 +16,9 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("password/reset/", pages.PasswordResetPage.as_view(), name="password-reset"),
     path("password/reset/sent/", pages.password_reset_sent, name="password-reset-sent"),
     path(
-        "password/reset/<uidb64>/<token>/", pages.PasswordResetConfirmPage.as_view(), name="password-reset-confirm"
+        "password/reset/<uidb64>/<token>/",
+        pages.PasswordResetConfirmPage.as_view(),
+        name="password-reset-confirm",
     ),
     path("tokens/", pages.token_list, name="token-list"),
     path("tokens/<int:pk>/revoke/", pages.token_revoke, name="token-revoke"),

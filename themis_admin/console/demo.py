@@ -13,14 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
-from themis_admin.jobs.models import Job
 
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import ApiToken, User
 from themis_admin.console.demo_corpus import THEMES, write_corpus
 from themis_admin.datasets import services, uploads
 from themis_admin.datasets.models import Dataset, Upload
+from themis_admin.jobs.models import Job
 from themisdb_datasets.artifacts import place_file
 from themisdb_datasets.errors import ConflictError, ThemisError
 
@@ -32,7 +33,7 @@ DESCRIPTION = (
     "Ein Beispielkorpus: die Texte sind erfunden und kein Rechtsrat."
 )
 USERNAME = "admin"
-TOKEN = "first run"
+TOKEN_NAME = "first run"  # noqa: S105 - a name
 PART = 8 * 1024 * 1024
 PATIENCE = 600.0
 Say = Callable[[str], object]
@@ -100,8 +101,8 @@ def _administrator(username: str, password: str) -> User:
 def _token(user: User) -> str:
     """A new token with all scopes; one whose secret was lost in an interruption goes."""
     with transaction.atomic():
-        ApiToken.objects.filter(user=user, name=TOKEN).delete()
-        _, secret = accounts.create_token(user, name=TOKEN, scopes=["read", "export", "write", "admin"])
+        ApiToken.objects.filter(user=user, name=TOKEN_NAME).delete()
+        _, secret = accounts.create_token(user, name=TOKEN_NAME, scopes=["read", "export", "write", "admin"])
     return secret
 
 
@@ -144,13 +145,14 @@ def _ingest(dataset: Dataset, user: User) -> None:
 
 
 def _upload(user: User) -> Upload:
-    with tempfile.TemporaryDirectory(dir=uploads.uploads_folder()) as folder:
-        path = Path(folder) / "rechtskorpus-demo.jsonl"
-        write_corpus(path, today=datetime.now(UTC).date())
-        upload = uploads.open_upload(owner=user, filename=path.name, num_bytes=path.stat().st_size)
-        with path.open("rb") as file:
-            while part := file.read(PART):
-                uploads.append_part(upload, offset=upload.received, part=io.BytesIO(part))
+    path = Path(settings.THEMIS.work_dir) / "rechtskorpus-demo.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_corpus(path, today=datetime.now(UTC).date())
+    upload = uploads.open_upload(owner=user, filename=path.name, num_bytes=path.stat().st_size)
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            uploads.append_part(upload, offset=upload.received, part=io.BytesIO(part))
+    path.unlink()
     return upload
 
 
@@ -159,7 +161,7 @@ def _wait_for(url: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/health/live", timeout=5) as answer:
+            with urllib.request.urlopen(f"{url}/health/live", timeout=5) as answer:  # noqa: S310 - our own
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):

@@ -1,8 +1,5 @@
 """The demo corpus's parts on court decisions: written for this project, reproducing no decision of any court."""
 
-# One sentence a line reads better here than wrapped ones.
-# ruff: noqa: E501
-
 from themis_admin.console.demo_topics import Topic
 
 TOPICS = (

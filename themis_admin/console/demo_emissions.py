@@ -1,8 +1,5 @@
 """The demo corpus's parts on immission control: written for this project, no text of any court or law."""
 
-# One sentence a line reads better here than wrapped ones.
-# ruff: noqa: E501
-
 from themis_admin.console.demo_topics import Topic
 
 PLANTS = (

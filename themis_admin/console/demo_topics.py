@@ -1,8 +1,5 @@
 """What a topic of the demo corpus is made of, and the places and courts that occur in it."""
 
-# One sentence a line reads better here than wrapped ones.
-# ruff: noqa: E501
-
 from dataclasses import dataclass
 
 

@@ -93,7 +93,9 @@ class Supervisor:
             child.not_before = now + delay
             # What a dead process leaves of its group (a worker's own children) must not work on beside the new one.
             child.signal(signal.SIGKILL)
-            self.say(f"{child.name} ended with {child.process.returncode}; starting it again (log: {child.log})")
+            self.say(
+                f"{child.name} ended with {child.process.returncode}; starting it again (log: {child.log})"
+            )
             child.process = None
         if now >= child.not_before:
             child.start()

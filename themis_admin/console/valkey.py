@@ -19,7 +19,9 @@ def program() -> str:
     except ValkeyBinaryNotFoundError as error:
         if found := shutil.which("valkey-server") or shutil.which("redis-server"):
             return found
-        raise NotFoundError(f"There is no Valkey for this platform ({error}); install valkey-server.") from None
+        raise NotFoundError(
+            f"There is no Valkey for this platform ({error}); install valkey-server."
+        ) from None
 
 
 def command(folder: Path) -> list[str]:

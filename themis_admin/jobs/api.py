@@ -68,19 +68,27 @@ class LogView(ThemisView):
     @extend_schema(responses=OBJECT)
     def get(self, request: Request, pk: int) -> Response:
         """Its changes of state and what it logged, the oldest first."""
-        rows = Event.objects.filter(job=find(request, pk)).exclude(kind="job.progress").order_by("id")[:MAX_EVENTS]
+        rows = (
+            Event.objects.filter(job=find(request, pk))
+            .exclude(kind="job.progress")
+            .order_by("id")[:MAX_EVENTS]
+        )
         return Response({"next": None, "previous": None, "results": [row.to_dict() for row in rows]})
 
 
 class EventsView(ThemisView):
     """Events by polling: the same as over the socket."""
 
-    @extend_schema(responses=OBJECT, parameters=[OpenApiParameter("since", int), OpenApiParameter("limit", int)])
+    @extend_schema(
+        responses=OBJECT, parameters=[OpenApiParameter("since", int), OpenApiParameter("limit", int)]
+    )
     def get(self, request: Request) -> Response:
         """Those after `since`; `last` is where to go on."""
         since, limit = _number(request, "since", 0), min(_number(request, "limit", 200), MAX_EVENTS)
         found = events.after(request.user, since, limit=limit)
-        return Response({"results": [event.to_dict() for event in found], "last": found[-1].pk if found else since})
+        return Response(
+            {"results": [event.to_dict() for event in found], "last": found[-1].pk if found else since}
+        )
 
 
 def find(request: Request, pk: int) -> Job:

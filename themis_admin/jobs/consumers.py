@@ -46,7 +46,9 @@ class EventsConsumer(AsyncWebsocketConsumer):
 
     async def authenticate(self) -> User | None:
         """The user who opens the socket; None where it is nobody, or the page is of another origin."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.scope["headers"]}
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.scope["headers"]
+        }
         scheme, _, text = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             found = await database_sync_to_async(user_of_token)(text.strip())

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from themis_admin.jobs import events, hints
@@ -92,7 +93,9 @@ class RunningJob:
         with transaction.atomic():
             _write(self.row.pk, self.fence, state=JobState.SUCCEEDED, **_ending())
             yield
-            Job.objects.filter(pk=self.row.pk).update(result=result, eta_seconds=None)
+            Job.objects.filter(pk=self.row.pk).update(
+                result=result, eta_seconds=None, done=Coalesce("total", "done")
+            )
             _announce(self.row.pk, "job.succeeded")
         self.finished = True
 
@@ -196,7 +199,9 @@ def _keep_lease(job: RunningJob, stop: threading.Event) -> None:
                     return
                 if mine.filter(cancel_requested=True).exists():
                     job.cancelled.set()
-            except DatabaseError as error:  # tried again; if it lasts, the lease runs out and the fence protects
+            except (
+                DatabaseError
+            ) as error:  # tried again; if it lasts, the lease runs out and the fence protects
                 log.warning("the lease of job %s was not renewed: %s", job.id, error)
     finally:
         connection.close()
@@ -232,13 +237,16 @@ def _announce(job_id: int, kind: str) -> None:
 # --- changes from outside: by people and by the sweeper -----------------------------------------------------------
 
 
-def create(
-    kind: str, *, owner: AbstractBaseUser, title: str, params: Mapping[str, Any], lane: str
-) -> Job:
+def create(kind: str, *, owner: AbstractBaseUser, title: str, params: Mapping[str, Any], lane: str) -> Job:
     """A queued job, with its event; the hint goes out when the transaction is committed."""
     with transaction.atomic():
         job = Job.objects.create(
-            kind=kind, owner_id=owner.pk, title=title[:500], params=dict(params), lane=lane, hinted_at=timezone.now()
+            kind=kind,
+            owner_id=owner.pk,
+            title=title[:500],
+            params=dict(params),
+            lane=lane,
+            hinted_at=timezone.now(),
         )
         _announce(job.pk, "job.queued")
         transaction.on_commit(lambda: hints.send(job))
@@ -263,7 +271,12 @@ def release_expired() -> list[Job]:
     released = []
     for job in Job.objects.filter(state=JobState.RUNNING, lease_until__lt=timezone.now()):
         lost = job.lost_claims + 1
-        values: dict[str, Any] = {"fence": F("fence") + 1, "lost_claims": lost, "lease_until": None, "rate": None}
+        values: dict[str, Any] = {
+            "fence": F("fence") + 1,
+            "lost_claims": lost,
+            "lease_until": None,
+            "rate": None,
+        }
         if job.cancel_requested:
             kind, values["state"] = "job.cancelled", JobState.CANCELLED
         elif lost >= MAX_LOST_CLAIMS:
@@ -278,7 +291,9 @@ def release_expired() -> list[Job]:
         if values["state"] != JobState.QUEUED:
             values["finished_at"] = timezone.now()
         with transaction.atomic():
-            mine = Job.objects.filter(pk=job.pk, fence=job.fence, state=JobState.RUNNING, lease_until__lt=timezone.now())
+            mine = Job.objects.filter(
+                pk=job.pk, fence=job.fence, state=JobState.RUNNING, lease_until__lt=timezone.now()
+            )
             if not mine.update(**values):
                 continue
             _announce(job.pk, kind)

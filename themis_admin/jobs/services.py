@@ -29,5 +29,7 @@ def cancel(job: Job) -> Job:
 def retry(job: Job) -> Job:
     """A new job with the same work; ConflictError unless the old one failed or was cancelled."""
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
-        raise ConflictError(f"Only failed and cancelled jobs can be retried; this one is {job.state}.", code="job_state")
+        raise ConflictError(
+            f"Only failed and cancelled jobs can be retried; this one is {job.state}.", code="job_state"
+        )
     return runner.create(job.kind, owner=job.owner, title=job.title, params=job.params, lane=job.lane)

@@ -10,7 +10,9 @@ from themis_admin.jobs import sweeper
 
 
 class Command(BaseCommand):
-    help = "Free the jobs of dead workers and repeat lost hints; one an installation is enough, more do no harm."
+    help = (
+        "Free the jobs of dead workers and repeat lost hints; one an installation is enough, more do no harm."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()

@@ -36,7 +36,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=env.text("THEMIS_HOST", "127.0.0.1"))
         parser.add_argument("--port", type=int, default=env.integer("PORT", 8000))
-        parser.add_argument("--no-demo", action="store_true", help="make no demo dataset in a new data folder")
+        parser.add_argument(
+            "--no-demo", action="store_true", help="make no demo dataset in a new data folder"
+        )
 
     def handle(self, *args: Any, host: str, port: int, no_demo: bool, **options: Any) -> None:
         data = settings.THEMIS.data_dir
@@ -105,7 +107,9 @@ class Command(BaseCommand):
                     return
                 supervisor.tend()
         if first_run.returncode:
-            self._say(f"Themis is at {address}, but its demo data is not complete; the next start goes on with it.")
+            self._say(
+                f"Themis is at {address}, but its demo data is not complete; the next start goes on with it."
+            )
 
 
 def _lock(data: Path) -> IO[str]:
@@ -161,7 +165,10 @@ def _migrate(stdout: Any) -> None:
 def _answers(host: str, port: int) -> bool:
     reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     address = f"[{reached}]" if ":" in reached else reached
-    with suppress(URLError, OSError), urllib.request.urlopen(f"http://{address}:{port}/health/live", timeout=2):
+    with (
+        suppress(URLError, OSError),
+        urllib.request.urlopen(f"http://{address}:{port}/health/live", timeout=2),
+    ):
         return True
     return False
 

@@ -1,0 +1,85 @@
+"""Ingest: a source becomes shards, beside what reads JSON into zstd Parquet; each in a process of its own."""
+
+import multiprocessing
+import resource
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pyarrow.json
+import pyarrow.parquet
+
+from benchmarks.timing import MEGA, Candidate, measure, table
+from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.ingest import ingest
+from themisdb_datasets.sources import open_source
+
+
+def run(corpus: Path, folder: Path, *, rounds: int) -> None:
+    """Measure and print; the memory is the process's peak beyond what its imports take."""
+    work = folder / "ingest"
+    tools = {
+        "Themis: samples, index, spans, columns": with_themis,
+        "DuckDB: read_json to zstd Parquet": with_duckdb,
+        "pyarrow: read_json to zstd Parquet": with_pyarrow,
+    }
+    # A process each, kept over the rounds: imports are not timed, and memory is measured apart.
+    context = multiprocessing.get_context("spawn")
+    pools = [ProcessPoolExecutor(1, mp_context=context) for _ in tools]
+    try:
+        before = [pool.submit(_peak).result() for pool in pools]
+        candidates = [
+            Candidate(name, partial(_in_process, pool, tool, corpus, work), partial(_clear, work))
+            for (name, tool), pool in zip(tools.items(), pools, strict=True)
+        ]
+        measure(candidates, rounds=rounds)
+        print(table("Ingest: MB/s of uncompressed source", candidates))
+        for candidate, pool, base in zip(candidates, pools, before, strict=True):
+            peak = pool.submit(_peak).result() - base
+            print(f"  {candidate.name:<46} {peak / MEGA:>7,.0f} MB peak memory beyond the process's own")
+    finally:
+        for pool in pools:
+            pool.shutdown()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def with_themis(corpus: Path, work: Path) -> None:
+    """The engine's ingest, with the work and checks of a real one."""
+    store = ArtifactStore(work / "storage")
+    ingest(open_source(corpus, corpus.name), store=store, workdir=work)
+
+
+def with_duckdb(corpus: Path, work: Path) -> None:
+    """Typed columns of everything, in two threads."""
+    with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
+        connection.sql(
+            "COPY (SELECT * FROM read_json($source, format = 'newline_delimited', maximum_object_size = 16777216))"
+            f" TO '{work / 'out.parquet'}' (FORMAT parquet, COMPRESSION zstd)",
+            params={"source": str(corpus)},
+        )
+
+
+def with_pyarrow(corpus: Path, work: Path) -> None:
+    """The same by pyarrow's own reader."""
+    options = pyarrow.json.ReadOptions(block_size=16 << 20)
+    samples = pyarrow.json.read_json(corpus, read_options=options)
+    pyarrow.parquet.write_table(samples, work / "out.parquet", compression="zstd")
+
+
+def _in_process(
+    pool: ProcessPoolExecutor, tool: Callable[[Path, Path], None], corpus: Path, work: Path
+) -> int:
+    pool.submit(tool, corpus, work).result()
+    return corpus.stat().st_size
+
+
+def _clear(work: Path) -> None:
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,73 @@
+"""The engine's stream in one thread: the same lines beside orjson's loads and dumps, and beside a bare gather."""
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from benchmarks.corpus import ingested, text_fields
+from benchmarks.reference import BareGather, with_orjson
+from benchmarks.timing import Candidate, measure, table
+from themisdb_datasets.mapping import parse_value
+from themisdb_datasets.plan import Delivery, Plan
+from themisdb_datasets.render import Format
+from themisdb_datasets.selection import Criteria, SelectionCache
+from themisdb_datasets.version import OpenVersion, version_digest
+
+CHECKED = 2_000
+
+
+def run(corpus: Path, folder: Path, *, rounds: int) -> None:
+    """Check that all three write the same lines, then measure and print."""
+    version = ingested(corpus, folder / "stream")
+    fields = text_fields(version)
+    delivery = open_delivery(version, fields, folder / "selections")
+    bare = [BareGather(part, fields, b"1.0000") for part in version.parts]
+    _check(delivery, version, fields, bare)
+
+    candidates = [
+        Candidate("Themis: a plan's chunks", lambda: _size(c.data for c in delivery.chunks(_all(delivery)))),
+        Candidate("bare gather", lambda: sum(_size(each.chunks()) for each in bare)),
+        Candidate("orjson loads + dumps", lambda: _size(with_orjson(version.parts, fields, 1.0))),
+    ]
+    measure(candidates, rounds=rounds)
+    title = f"Stream: stored order, instruction format of {' and '.join(fields)} with weight, one thread"
+    print(table(title, candidates, num_samples=delivery.num_samples))
+
+
+def open_delivery(version: OpenVersion, fields: list[str], selections: Path) -> Delivery:
+    """Everything in stored order, as instruction lines with a weight."""
+    instruction, output = fields
+    form = Format(
+        "instruction_tuning", {"instruction": parse_value(instruction), "output": parse_value(output)}
+    )
+    plan = Plan(version_digest(version.folders), Criteria(), form)
+    return Delivery(plan, version, SelectionCache(selections).get(version, plan.version, plan.criteria))
+
+
+def _all(delivery: Delivery) -> range:
+    return delivery.window(0, None)
+
+
+def _size(chunks: Iterable[bytes | memoryview]) -> int:
+    return sum(map(len, chunks))
+
+
+def _check(delivery: Delivery, version: OpenVersion, fields: list[str], bare: list[BareGather]) -> None:
+    """All bytes equal those of the bare gather, and the first lines say what orjson's say."""
+    theirs = deque(chunk for each in bare for chunk in each.chunks())
+    ahead = b""
+    for chunk in delivery.chunks(_all(delivery)):
+        while len(ahead) < len(chunk.data) and theirs:
+            ahead += theirs.popleft()
+        if not ahead.startswith(bytes(chunk.data)):
+            raise SystemExit("The engine's lines are not those of the bare gather.")
+        ahead = ahead[len(chunk.data) :]
+    if ahead or theirs:
+        raise SystemExit("The engine has fewer lines than the bare gather.")
+    ours = b"".join(chunk.data for chunk in delivery.chunks(delivery.window(0, CHECKED))).splitlines()
+    plain = list(islice(with_orjson(version.parts, fields, 1.0), CHECKED))
+    if [orjson.loads(line) for line in ours] != [orjson.loads(line) for line in plain]:
+        raise SystemExit("The engine's lines do not say what orjson's say.")
