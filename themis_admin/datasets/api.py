@@ -8,10 +8,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from themis_admin.api import StrictJSONParser
 from themis_admin.datasets import samples, services
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.models import Dataset, Theme, Upload
@@ -70,7 +71,7 @@ class DatasetView(DatasetsApi):
 class DatasetVersionsView(DatasetsApi):
     """A dataset's versions, and the ingest that makes a new one."""
 
-    parser_classes = [JSONParser, MultiPartParser]
+    parser_classes = [StrictJSONParser, MultiPartParser]
 
     @extend_schema(responses=OBJECT, parameters=[ORDERING])
     def get(self, request: Request, pk: int) -> Response:
@@ -81,7 +82,9 @@ class DatasetVersionsView(DatasetsApi):
     def post(self, request: Request, pk: int) -> Response:
         dataset = self.dataset(pk)
         body = self.body(IngestBody)
-        job = self.once(lambda: self._ingest(dataset, body))
+        file = body.get("file")
+        what = {**body, "file": [file.name, file.size] if file is not None else None}
+        job = self.once(what, lambda: self._ingest(dataset, body))
         return Response({"job": job.to_dict()}, status=202, headers={"Location": f"/api/v1/jobs/{job.pk}/"})
 
     def _ingest(self, dataset: Dataset, body: dict[str, Any]) -> Job:

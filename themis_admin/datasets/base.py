@@ -1,10 +1,9 @@
 """What the API views of datasets share: finding objects, reading bodies and queries, pages of answers."""
 
-import io
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from django.db.models import Model, QuerySet
-from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from rest_framework.response import Response
@@ -12,9 +11,11 @@ from rest_framework.serializers import Serializer
 
 from themis_admin.accounts.models import User
 from themis_admin.api import ThemisView
-from themis_admin.datasets import samples
+from themis_admin.datasets import idempotency, samples
+from themis_admin.datasets.downloads import download
 from themis_admin.datasets.models import Dataset, Theme, Version
 from themis_admin.datasets.serializers import PageQuery
+from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.filters import nearest
 
@@ -54,6 +55,13 @@ class DatasetsApi(ThemisView):
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
+    def once(self, what: Mapping[str, Any], start: Callable[[], Job]) -> Job:
+        """Start a job, or find the one that a request with the same Idempotency-Key has started."""
+        key = self.request.headers.get("Idempotency-Key", "")
+        if not key:
+            return start()
+        return idempotency.once(self.user, key, {"path": self.request.path, **what}, start)
+
     def number(self, text: str, field: str) -> int:
         """A query parameter that is a number."""
         if not (text.isascii() and text.isdigit() and len(text) < 19):
@@ -88,9 +96,7 @@ class DatasetsApi(ThemisView):
     def rejects(self, job: int | None, filename: str, *, num_rejects: int | None) -> HttpResponseBase:
         """A page of the lines that a job rejected, or with `download` their file."""
         if self.request.query_params.get("download") in ("1", "true"):
-            path = samples.rejects_file(job)
-            content = path.open("rb") if path is not None else io.BytesIO()
-            return FileResponse(content, True, filename, content_type="application/x-ndjson")
+            return download(samples.rejects_file(job), name=filename, content_type="application/x-ndjson")
         query = self.query(PageQuery)
         results, more = samples.rejects(job, **query)
         links = self.links(query["offset"], query["length"], query["offset"] + len(results) if more else None)

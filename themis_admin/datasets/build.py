@@ -122,13 +122,19 @@ class Draft:
                 mode=self.mode,
                 source_name=self.source_name,
                 job_id=job.id,
-                created_by=job.owner,
+                created_by_id=job.owner.pk,
             )
             self._attach(version, paths)
             dataset.latest = version
             dataset.save(update_fields=["latest", "updated_at"])
             result["version"] = version.pk
-            data = {"dataset": dataset.pk, "version": version.pk, "number": version.number, "digest": digest}
+            data = {
+                "dataset": dataset.pk,
+                "name": dataset.name,
+                "version": version.pk,
+                "number": version.number,
+                "digest": digest,
+            }
             events.record("version.published", owner=dataset.owner, job=job.row, data=data)
             if upload is not None:
                 _drop_upload(upload)

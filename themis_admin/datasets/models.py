@@ -13,7 +13,6 @@ from django.db.models.functions import Lower
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.version import OpenVersion
 
-
 Viewer = AbstractBaseUser | AnonymousUser
 API = "/api/v1"
 
@@ -305,6 +304,22 @@ class Upload(models.Model):
             "created_at": self.created_at.isoformat(),
             "created_by": _username(self.owner),
         }
+
+
+class IdempotencyKey(models.Model):
+    """A request that started a job under a key of the client's: sent again, it answers the same job."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    job = models.ForeignKey("jobs.Job", on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("owner", "key", name="idempotency_key_once_an_owner")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 def _named(objects: models.QuerySet[Any], name: str) -> list[int]:

@@ -1,6 +1,5 @@
 """Looking into a version: pages of samples, one sample, rejected lines, and what a filter would keep."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +136,7 @@ def rejects(
 def rejects_file(job_id: int | None) -> Path | None:
     """The file of rejected lines, if the job rejected any."""
     path = rejects_path(job_id) if job_id is not None else None
-    return path if path is not None and os.path.exists(path) else None
+    return path if path is not None and path.exists() else None
 
 
 def limits() -> DuckLimits:
@@ -154,6 +153,8 @@ def parse_json(text: str, *, field: str) -> Any:
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         message = f"This is no JSON: {error}"
         raise MalformedError(message, fields={field: message}) from None
+    except RecursionError:
+        raise MalformedError("It is nested too deeply.", fields={field: "It is nested too deeply."}) from None
 
 
 def _shortened(reject: dict[str, Any]) -> dict[str, Any]:

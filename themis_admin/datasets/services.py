@@ -94,7 +94,11 @@ def create_theme(dataset: Dataset, *, user: User, name: Any, where: Any, descrip
             raise _name_taken(values["name"], "theme")
         theme = _saved(Theme(dataset=dataset, created_by=user, **values), "theme")
         audit.record(user=user, action="theme.created", object=theme.url, detail={"name": theme.name})
-        events.record("theme.created", owner=dataset.owner, data={"theme": theme.pk, "dataset": dataset.pk})
+        events.record(
+            "theme.created",
+            owner=dataset.owner,
+            data={"theme": theme.pk, "dataset": dataset.pk, "name": theme.name},
+        )
     return theme
 
 
@@ -110,7 +114,9 @@ def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
             setattr(theme, field, value)
         _saved(theme, "theme", update_fields=[*values, "updated_at"])
         audit.record(user=user, action="theme.updated", object=theme.url, detail={"fields": sorted(values)})
-        events.record("theme.updated", owner=theme.dataset.owner, data={"theme": theme.pk})
+        events.record(
+            "theme.updated", owner=theme.dataset.owner, data={"theme": theme.pk, "name": theme.name}
+        )
     return theme
 
 
@@ -129,7 +135,7 @@ def start_ingest(
     *,
     user: User,
     upload: Upload | None = None,
-    file: UploadedFile | None = None,
+    file: "UploadedFile[Any] | None" = None,
     path: Path | None = None,
     mode: str = "append",
     note: str = "",
@@ -173,7 +179,7 @@ def _start(
         "mode": mode,
         "note": note,
     }
-    title = f"Ingest {shorten(name, 80)} into {shorten(dataset.name, 80)}"
+    title = f"Ingest {name} into {dataset.name}"
     with transaction.atomic():
         if upload is not None:
             _take(upload)
@@ -204,11 +210,6 @@ def allowed_path(text: Any) -> Path:
         message = "Files are taken from the folders of THEMIS_INGEST_ROOTS only; upload this one instead."
         raise ImpossibleError(message, code="path_not_allowed", fields={"path": message})
     return path
-
-
-def shorten(text: str, length: int) -> str:
-    """The text, cut with an ellipsis where it is longer."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _take(upload: Upload) -> None:

@@ -1,6 +1,5 @@
 """Room on the disk: asked for before something large is started, and watched while it runs."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -53,7 +52,4 @@ def _decimal(num_bytes: int) -> str:
 
 def remove_file(path: Path) -> None:
     """Remove a file that may be gone already."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+    path.unlink(missing_ok=True)

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from themis_admin.jobs.runner import RunningJob, job_task
-
 from themis_admin.datasets import build
+from themis_admin.jobs.runner import RunningJob, job_task
 
 
 @job_task(kind="ingest", queue="default")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
@@ -72,7 +72,7 @@ def append_part(upload: Upload, *, offset: int, part: Readable, announced: int |
     return upload
 
 
-def receive_file(file: UploadedFile, *, owner: User) -> Upload:
+def receive_file(file: "UploadedFile[Any]", *, owner: User) -> Upload:
     """Take a file that came as one multipart body; it is moved into place, not copied."""
     name = clean_filename(file.name or "")
     size = file.size or 0
@@ -134,7 +134,10 @@ def _remove_orphans() -> int:
     limit = (timezone.now() - STALE_AFTER).timestamp()
     removed = 0
     for path in uploads_folder().glob("*.part"):
-        if path.stat().st_mtime < limit and not Upload.objects.filter(pk=_uuid(path.stem)).exists():
+        known = _uuid(path.stem)
+        if known is None or Upload.objects.filter(pk=known).exists():
+            continue
+        if path.stat().st_mtime < limit:
             remove_file(path)
             removed += 1
     return removed

@@ -43,7 +43,9 @@ class UploadView(DatasetsApi):
         upload = self.upload(pk)
         return Response(upload.to_dict(), headers={"Cache-Control": "no-store", **_standing(upload)})
 
-    @extend_schema(request={"application/octet-stream": OpenApiTypes.BINARY}, responses=OBJECT, parameters=[OFFSET])
+    @extend_schema(
+        request={"application/octet-stream": OpenApiTypes.BINARY}, responses=OBJECT, parameters=[OFFSET]
+    )
     def patch(self, request: Request, pk: uuid.UUID) -> Response:
         """A part of at most 16 MB at Upload-Offset, which must be where the upload stands."""
         upload = self.upload(pk)
