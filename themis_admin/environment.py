@@ -50,14 +50,9 @@ def size(name: str, default: int) -> int:
     if not value:
         return default
     number = value.strip().lower()
-    for unit, factor in SIZES.items():
-        if number.endswith(unit):
-            number = number.removesuffix(unit).strip()
-            break
-    else:
-        factor = 1
+    unit = next((unit for unit in SIZES if number.endswith(unit)), "")
     try:
-        return int(float(number) * factor)
+        return int(float(number.removesuffix(unit)) * SIZES.get(unit, 1))
     except (ValueError, OverflowError):
         raise ImproperlyConfigured(f"{name} is a size such as 256MB, not {value!r}.") from None
 

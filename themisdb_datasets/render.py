@@ -6,7 +6,7 @@ objects inside a template need decoding, because they are put into a text.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +21,7 @@ from themisdb_datasets.weights import UNIT
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Unsigned = TypeVar("Unsigned", np.uint32, np.uint64)
 
 QUOTE, BRACE, BRACKET, NULL = ord('"'), ord("{"), ord("["), ord("n")
 WEIGHTS = inline_views([b"%d.%04d" % divmod(units, UNIT) for units in range(2 * UNIT + 1)])
@@ -147,15 +148,17 @@ def _constant(text: bytes, place: int) -> Views:
     return views
 
 
-def _taken(array: npt.NDArray[Any], rows: Ints, column: int) -> npt.NDArray[Any]:
+def _taken(array: npt.NDArray[Unsigned], rows: Ints, column: int) -> npt.NDArray[Unsigned]:
     """array[rows, column]; neighbouring rows, as stored order has them, are a slice and cost no look-ups."""
     if (
         len(rows)
         and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
         and (len(rows) == 1 or (np.diff(rows) == 1).all())
     ):
-        return array[int(rows[0]) : int(rows[-1]) + 1, column]
-    return array[rows, column]
+        rows_there: npt.NDArray[Unsigned] = array[int(rows[0]) : int(rows[-1]) + 1, column]
+    else:
+        rows_there = array[rows, column]
+    return rows_there
 
 
 def _span_columns(part: Shard, names: Sequence[str]) -> npt.NDArray[np.intp]:
@@ -205,13 +208,14 @@ class _Batch:
         """Where a mapped value is something else than absent, null or an empty text."""
         if not value.template:
             at = self.index[value.parts[0].text]
-            some = self.length[at] > 0
+            some: Mask = self.length[at] > 0
             two = np.flatnonzero(self.length[at] == 2)
             some[two[self.first(at, two) == QUOTE]] = False
             return some
         if any(part.kind == "text" for part in value.parts):
             return np.ones(self.rows, np.bool_)
-        return np.logical_or.reduce([self._inside(name)[1] > 0 for name in value.fields])
+        inside = np.array([self._inside(name)[1] > 0 for name in value.fields])
+        return inside.any(axis=0)
 
     def _inside(self, name: str) -> tuple[Ints, Ints, Ints]:
         """Offset, length and first byte of a value as it stands in a text: strings without their quotes."""

@@ -10,7 +10,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class Criteria:
     """What a selection keeps (all conditions together) and how it weights it."""
 
     conditions: tuple[Condition, ...] = ()
-    weighting: Weighting = Weighting()
+    weighting: Weighting = field(default_factory=Weighting)
 
     def to_document(self) -> dict[str, Any]:
         return {

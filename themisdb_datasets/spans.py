@@ -60,9 +60,7 @@ class FieldTable:
         self.counts: Ints = np.zeros((MAX_FIELDS, NUM_CODES), np.int64)
         self.has_rest = False  # some sample has a top-level field that is not in the table
         self._ids: dict[Path, int] = {}
-        self._layouts: dict[
-            Path, dict[Path, list[int]]
-        ] = {}  # per parent: its names in their order -> their ids
+        self._layouts: dict[Path, dict[Path, Ints]] = {}  # per parent: its names in their order -> their ids
 
     def fields(self, num_samples: int) -> list[Field]:
         """What was seen, after `num_samples` samples."""

@@ -161,7 +161,7 @@ def test_the_first_chunk_is_a_batch_and_none_is_larger_than_four_mebibytes(tmp_p
     assert all(len(chunk.data) <= CHUNK_BYTES or chunk.num_samples == 1 for chunk in chunks)
     assert sum(chunk.num_samples for chunk in chunks) == len(samples)
     assert len(chunks) < 60
-    assert list(delivery.chunks(delivery.window(0, None), batch_size=20_000))[0].num_samples <= 8
+    assert next(delivery.chunks(delivery.window(0, None), batch_size=20_000)).num_samples <= 8
 
 
 def test_a_plan_is_known_by_its_document_alone(delivery: Delivery) -> None:

@@ -8,7 +8,8 @@ import pytest
 from django.http import HttpResponseBase
 from rest_framework.test import APIClient
 
-from tests.datasets.conftest import Ingest, client_of, dataset, folders, ingest
+from tests.conftest import client_of
+from tests.datasets.conftest import Ingest, dataset, folders, ingest
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Version

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-TOKEN_MARK = "thm"
+MARK = "thm"
 USED_EVERY = timedelta(minutes=1)
 
 
@@ -95,7 +95,7 @@ class ApiToken(models.Model):
 
 def new_token_text() -> tuple[str, str]:
     """A new token's text, and the part of it that is kept to tell tokens apart."""
-    prefix = f"{TOKEN_MARK}_{secrets.token_hex(4)}"
+    prefix = f"{MARK}_{secrets.token_hex(4)}"
     return f"{prefix}_{secrets.token_urlsafe(32)}", prefix
 
 

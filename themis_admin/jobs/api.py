@@ -93,7 +93,8 @@ class EventsView(ThemisView):
 
 def find(request: Request, pk: int) -> Job:
     """The job, if the user may see it."""
-    return get_object_or_404(Job.objects.visible_to(request.user).select_related("owner"), pk=pk)
+    job: Job = get_object_or_404(Job.objects.visible_to(request.user).select_related("owner"), pk=pk)
+    return job
 
 
 def _number(request: Request, name: str, default: int) -> int:

@@ -36,10 +36,10 @@ class Hub:
             self._task.cancel()
             self._task = None
 
-    async def wait(self, seen: int, timeout: float) -> None:
-        """Return once there was a nudge after the `seen`-th, or after `timeout` seconds."""
+    async def wait(self, seen: int, *, seconds: float) -> None:
+        """Return once there was a nudge after the `seen`-th, or after some seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(timeout), self._changed:
+            async with asyncio.timeout(seconds), self._changed:
                 await self._changed.wait_for(lambda: self.count > seen)
 
     async def _ring(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from channels.auth import get_user
@@ -57,8 +57,8 @@ class EventsConsumer(AsyncWebsocketConsumer):
             return found[0]
         if not same_origin(headers.get("origin", ""), headers.get("host", "")):
             return None
-        user = await get_user(self.scope)
-        return None if isinstance(user, AnonymousUser) or not user.is_active else cast(User, user)
+        user: User | AnonymousUser = await get_user(self.scope)
+        return user if isinstance(user, User) and user.is_active else None
 
     async def _feed(self, user: User, since: int | None) -> None:
         last = await database_sync_to_async(events.last_id)() if since is None else since
@@ -72,7 +72,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
                     last = event["id"]
                 if len(found) == BATCH:
                     continue
-                await bell.wait(seen, POLL_SECONDS)
+                await bell.wait(seen, seconds=POLL_SECONDS)
                 if time.monotonic() - checked > CHECK_SECONDS:
                     checked = time.monotonic()
                     if await self.authenticate() is None:

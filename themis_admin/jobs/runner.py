@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -74,7 +74,7 @@ class RunningJob:
             return
         self._reported = now
         speed = self.rate.per_second
-        eta = (total - done) / speed if total is not None and speed else None
+        eta = max(total - done, 0) / speed if total is not None and speed else None
         progress = {"done": done, "total": total, "unit": unit, "rate": speed, "eta_seconds": eta}
         with transaction.atomic():
             _write(self.row.pk, self.fence, **progress)
@@ -129,13 +129,15 @@ def run(job_id: int) -> None:
     finally:
         stop.set()
         keeper.join()
-        if not job.lost.is_set():
-            shutil.rmtree(job.workdir.parent, ignore_errors=True)
+        shutil.rmtree(job.workdir, ignore_errors=True)  # only this claim's: another may be at work beside it
+        with suppress(OSError):
+            job.workdir.parent.rmdir()
 
 
 def _work(job: RunningJob) -> None:
     _, function = KINDS[job.row.kind]
     try:
+        job.workdir.mkdir(parents=True)
         function(job, **job.row.params)
         if not job.finished:
             with job.finishing(result={}):
@@ -178,7 +180,6 @@ def claim(job_id: int) -> RunningJob | None:
     row.refresh_from_db()
     workdir = settings.THEMIS.work_dir / f"job-{row.pk}" / str(row.fence)
     shutil.rmtree(workdir.parent, ignore_errors=True)  # what an earlier claim left
-    workdir.mkdir(parents=True)
     return RunningJob(row, row.fence, workdir)
 
 

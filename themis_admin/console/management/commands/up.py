@@ -28,6 +28,8 @@ from themis_admin.console import demo, valkey
 from themis_admin.console.supervisor import POLL_SECONDS, Child, Supervisor
 
 START_SECONDS = 60.0
+SHORT_FOLDER = Path("/tmp")  # noqa: S108 - mkdtemp makes a folder there that is nobody else's
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not chosen
 
 
 class Command(BaseCommand):
@@ -47,13 +49,14 @@ class Command(BaseCommand):
         lock = _lock(data)
         _check_port(host, port)
         _migrate(self.stdout)
-        run = Path(tempfile.mkdtemp(prefix="themis-", dir="/tmp" if os.path.isdir("/tmp") else None))
+        # Short, for the path of a socket may have 107 bytes; the data folder's may be longer.
+        run = Path(tempfile.mkdtemp(prefix="themis-", dir=SHORT_FOLDER if SHORT_FOLDER.is_dir() else None))
         supervisor = Supervisor(say=self._say)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: supervisor.stopping.set())
         try:
             self._start(supervisor, run, host, port)
-            address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+            address = f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
             self._greet(supervisor, address, demo_data=not no_demo)
             supervisor.watch()
             self._say("stopping")
@@ -163,7 +166,7 @@ def _migrate(stdout: Any) -> None:
 
 
 def _answers(host: str, port: int) -> bool:
-    reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    reached = "127.0.0.1" if host in EVERYWHERE else host
     address = f"[{reached}]" if ":" in reached else reached
     with (
         suppress(URLError, OSError),
