@@ -102,7 +102,9 @@ class StrictJSONParser(BaseParser):
         except RecursionError:
             raise exceptions.ParseError("The body is nested too deeply.") from None
         if b"\\u0000" in body and _has_nul(document):
-            raise exceptions.ParseError("The body has a text with the character U+0000, which cannot be kept.")
+            raise exceptions.ParseError(
+                "The body has a text with the character U+0000, which cannot be kept."
+            )
         return document
 
 

@@ -68,7 +68,7 @@ def _secret_key() -> str:
             file.write(secrets.token_urlsafe(64))
         with suppress(FileExistsError):
             os.link(draft, path)  # whole or not at all, and the first one stays
-        os.unlink(draft)
+        Path(draft).unlink()
     return path.read_text()
 
 

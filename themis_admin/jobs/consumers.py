@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,16 +12,19 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError, InterfaceError
 
 from themis_admin.accounts.auth import user_of_token
 from themis_admin.accounts.models import User
-from themis_admin.api import IMPLIED
+from themis_admin.api import allowed
 from themis_admin.jobs import events
 from themis_admin.jobs.broadcast import hub
 
 POLL_SECONDS = 5.0
-CHECK_SECONDS = 30.0  # how soon a socket ends after a logout or a token's revocation
+CHECK_SECONDS = 5.0  # how soon a socket ends after a logout or a token's revocation
 BATCH = 200
+log = logging.getLogger(__name__)
 
 
 class EventsConsumer(AsyncWebsocketConsumer):
@@ -52,32 +56,40 @@ class EventsConsumer(AsyncWebsocketConsumer):
         scheme, _, text = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             found = await database_sync_to_async(user_of_token)(text.strip())
-            if found is None or not any("read" in IMPLIED[scope] for scope in found[1].scopes):
+            if found is None or "read" not in allowed(found[1].scopes):
                 return None
             return found[0]
         if not same_origin(headers.get("origin", ""), headers.get("host", "")):
             return None
-        user: User | AnonymousUser = await get_user(self.scope)
+        # Read anew, for the one in the scope does not hear of a logout.
+        session = SessionStore(self.scope["session"].session_key)
+        user: User | AnonymousUser = await get_user({**self.scope, "session": session})
         return user if isinstance(user, User) and user.is_active else None
 
     async def _feed(self, user: User, since: int | None) -> None:
-        last = await database_sync_to_async(events.last_id)() if since is None else since
-        checked = time.monotonic()
+        """Send what there is, then wait for a nudge, until the listener goes or may listen no more."""
+        last, checked = since, time.monotonic()
         async with hub() as bell:
             while True:
                 seen = bell.count
-                found = await database_sync_to_async(_after)(user, last)
+                found: list[dict[str, Any]] = []
+                try:
+                    if time.monotonic() - checked > CHECK_SECONDS:
+                        known = await self.authenticate()
+                        if known is None:
+                            await self.close(4401)
+                            return
+                        user, checked = known, time.monotonic()
+                    if last is None:
+                        last = await database_sync_to_async(events.last_id)()
+                    found = await database_sync_to_async(_after)(user, last)
+                except (DatabaseError, InterfaceError) as error:
+                    log.warning("events are delayed, the database does not answer: %s", error)
                 for event in found:
                     await self.send(json.dumps(event, ensure_ascii=False))
                     last = event["id"]
-                if len(found) == BATCH:
-                    continue
-                await bell.wait(seen, seconds=POLL_SECONDS)
-                if time.monotonic() - checked > CHECK_SECONDS:
-                    checked = time.monotonic()
-                    if await self.authenticate() is None:
-                        await self.close(4401)
-                        return
+                if len(found) < BATCH:
+                    await bell.wait(seen, seconds=POLL_SECONDS)
 
 
 def same_origin(origin: str, host: str) -> bool:

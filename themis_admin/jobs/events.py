@@ -9,6 +9,8 @@ import redis
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection, transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from themis_admin.jobs.models import Event, Job
 
@@ -16,6 +18,8 @@ CHANNEL = "themis:events"
 # PostgreSQL gives out ids before commit, so that a later id may become visible first and a reader of "id > since"
 # would miss the earlier one. This lock, held until commit, makes the order of ids the order of commits.
 ORDER_LOCK = 0x7468656D6973
+# A connection that broke while it lay idle is replaced; a Redis that is down is not waited for.
+ONCE_MORE = Retry(NoBackoff(), 1)
 log = logging.getLogger(__name__)
 
 
@@ -52,4 +56,6 @@ def nudge() -> None:
 
 @lru_cache(maxsize=1)
 def _redis() -> "redis.Redis":
-    return redis.Redis.from_url(settings.THEMIS.redis_url, socket_timeout=2, socket_connect_timeout=1)
+    return redis.Redis.from_url(
+        settings.THEMIS.redis_url, socket_timeout=1, socket_connect_timeout=1, retry=ONCE_MORE
+    )

@@ -18,8 +18,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import DatabaseError, connection, transaction
-from django.db.models import F
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -82,7 +82,7 @@ class RunningJob:
 
     def log(self, text: str) -> None:
         """Add a line to the job's log."""
-        events.record("job.log", owner=self.owner, job=self.row, data={"text": text})
+        events.record("job.log", owner=self.owner, job=self.row, data={"text": _storable(text)})
 
     @contextmanager
     def finishing(self, result: dict[str, Any]) -> Iterator[None]:
@@ -147,27 +147,29 @@ def _work(job: RunningJob) -> None:
     except CancelledError:
         _end(job, JobState.CANCELLED, "job.cancelled")
     except ThemisError as error:
-        _end(job, JobState.FAILED, "job.failed", error=error.message, error_code=error.code)
+        _end(job, JobState.FAILED, "job.failed", error=_storable(error.message), error_code=error.code)
     except Exception as error:
         log.exception("job %s failed", job.id)
-        job.log(traceback.format_exc())
         sentence = f"An internal error ended the job ({type(error).__name__}); its log says more."
-        _end(job, JobState.FAILED, "job.failed", error=sentence, error_code="internal")
+        with transaction.atomic():  # where the claim is lost, the log is the other worker's
+            job.log(traceback.format_exc())
+            _end(job, JobState.FAILED, "job.failed", error=sentence, error_code="internal")
 
 
 def claim(job_id: int) -> RunningJob | None:
     """Take a queued job whose turn it is; None otherwise."""
     with transaction.atomic():
-        row = Job.objects.select_related("owner").filter(pk=job_id, state=JobState.QUEUED).first()
+        queued = Job.objects.select_related("owner").filter(pk=job_id, state=JobState.QUEUED)
+        row = queued.first()
         if row is None:
             return None
         if row.kind not in KINDS:
             log.error("job %s has to wait: this worker's release does not know the kind %r", job_id, row.kind)
             return None
-        if row.lane and Job.objects.filter(lane=row.lane, pk__lt=row.pk, state__in=UNENDED).exists():
+        if row.lane and not _is_next(row):
             return None
         now = timezone.now()
-        claimed = Job.objects.filter(pk=job_id, state=JobState.QUEUED, fence=row.fence).update(
+        claimed = queued.filter(fence=row.fence).update(
             state=JobState.RUNNING,
             fence=F("fence") + 1,
             lease_until=now + lease(),
@@ -181,6 +183,20 @@ def claim(job_id: int) -> RunningJob | None:
     workdir = settings.THEMIS.work_dir / f"job-{row.pk}" / str(row.fence)
     shutil.rmtree(workdir.parent, ignore_errors=True)  # what an earlier claim left
     return RunningJob(row, row.fence, workdir)
+
+
+def _is_next(row: Job) -> bool:
+    """Whether it is a queued job's turn in its lane; until the end of the transaction no other of the lane is claimed.
+
+    Jobs may become visible out of order, so one that runs already has to be waited for even if it is the younger one.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"themis.lane:{row.lane}"]
+            )
+    before = Q(state=JobState.RUNNING) | Q(state=JobState.QUEUED, pk__lt=row.pk)
+    return not Job.objects.filter(before, lane=row.lane).exists()
 
 
 def lease() -> timedelta:
@@ -200,10 +216,10 @@ def _keep_lease(job: RunningJob, stop: threading.Event) -> None:
                     return
                 if mine.filter(cancel_requested=True).exists():
                     job.cancelled.set()
-            except (
-                DatabaseError
-            ) as error:  # tried again; if it lasts, the lease runs out and the fence protects
+            except (DatabaseError, InterfaceError) as error:
+                # Tried again, on a new connection; if it lasts, the lease runs out and the fence protects.
                 log.warning("the lease of job %s was not renewed: %s", job.id, error)
+                connection.close()
     finally:
         connection.close()
 
@@ -212,6 +228,11 @@ def _write(job_id: int, fence: int, **values: Any) -> None:
     """Write to a running job while the fence holds."""
     if not Job.objects.filter(pk=job_id, fence=fence, state=JobState.RUNNING).update(**values):
         raise FencedError
+
+
+def _storable(text: str) -> str:
+    """The text without U+0000, which PostgreSQL cannot keep."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _ending() -> dict[str, Any]:
@@ -257,47 +278,57 @@ def create(kind: str, *, owner: AbstractBaseUser, title: str, params: Mapping[st
 def request_cancel(job_id: int) -> None:
     """Cancel a queued job at once; a running one is told, and ends at its next report."""
     with transaction.atomic():
-        if Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(state=JobState.CANCELLED, **_ending()):
-            _announce(job_id, "job.cancelled")
-        elif Job.objects.filter(pk=job_id, state=JobState.RUNNING).update(cancel_requested=True):
-            _announce(job_id, "job.cancel_requested")
+        # The first write holds the row, so that the job does not change from one state to the other in between.
+        if not Job.objects.filter(pk=job_id, state__in=UNENDED).update(cancel_requested=True):
+            return
+        queued = Job.objects.filter(pk=job_id, state=JobState.QUEUED)
+        ended = queued.update(state=JobState.CANCELLED, **_ending())
+        _announce(job_id, "job.cancelled" if ended else "job.cancel_requested")
 
 
 def release_expired() -> list[Job]:
-    """Free the running jobs whose lease ran out: queue them again, or end them where they are not to go on.
+    """Free the running jobs whose lease ran out, and answer those that are queued again.
 
     A job that was cancelled ends so; one whose claim is lost for the third time fails, lest it take down one worker
     after the other.
     """
-    released = []
-    for job in Job.objects.filter(state=JobState.RUNNING, lease_until__lt=timezone.now()):
-        lost = job.lost_claims + 1
-        values: dict[str, Any] = {
-            "fence": F("fence") + 1,
-            "lost_claims": lost,
-            "lease_until": None,
-            "rate": None,
-        }
-        if job.cancel_requested:
-            kind, values["state"] = "job.cancelled", JobState.CANCELLED
-        elif lost >= MAX_LOST_CLAIMS:
-            kind, values["state"] = "job.failed", JobState.FAILED
-            values["error"] = (
-                f"The worker died {lost} times while it had this job, so it was given up. Look into the worker's log"
-                " (out of memory?), then retry."
-            )
-            values["error_code"] = "lost_claims"
-        else:
-            kind, values["state"] = "job.queued", JobState.QUEUED
-        if values["state"] != JobState.QUEUED:
-            values["finished_at"] = timezone.now()
-        with transaction.atomic():
-            mine = Job.objects.filter(
-                pk=job.pk, fence=job.fence, state=JobState.RUNNING, lease_until__lt=timezone.now()
-            )
-            if not mine.update(**values):
-                continue
-            _announce(job.pk, kind)
-        if values["state"] == JobState.QUEUED:
-            released.append(job)
-    return released
+    expired = Job.objects.filter(state=JobState.RUNNING, lease_until__lt=timezone.now())
+    return [job for job in expired if _release(job, lost_claims=job.lost_claims + 1)]
+
+
+def release_stopped() -> list[Job]:
+    """Queue the running jobs again after all workers were stopped on purpose, which is not held against the jobs."""
+    running = Job.objects.filter(state=JobState.RUNNING)
+    return [job for job in running if _release(job, lost_claims=job.lost_claims)]
+
+
+def _release(job: Job, *, lost_claims: int) -> bool:
+    """End a claim whose worker is gone; True where the job is queued again."""
+    values: dict[str, Any] = {
+        "fence": F("fence") + 1,
+        "lost_claims": lost_claims,
+        "lease_until": None,
+        "rate": None,
+    }
+    if job.cancel_requested:
+        kind, values["state"] = "job.cancelled", JobState.CANCELLED
+    elif lost_claims >= MAX_LOST_CLAIMS:
+        kind, values["state"] = "job.failed", JobState.FAILED
+        values["error_code"] = "lost_claims"
+        values["error"] = (
+            f"The worker died {lost_claims} times while it had this job, so it was given up. Look into the worker's"
+            " log (out of memory?), then retry."
+        )
+    else:
+        kind, values["state"] = "job.queued", JobState.QUEUED
+    if values["state"] != JobState.QUEUED:
+        values["finished_at"] = timezone.now()
+    with transaction.atomic():
+        # A lease that was renewed meanwhile is another one.
+        held = Job.objects.filter(
+            pk=job.pk, fence=job.fence, state=JobState.RUNNING, lease_until=job.lease_until
+        )
+        if not held.update(**values):
+            return False
+        _announce(job.pk, kind)
+    return values["state"] == JobState.QUEUED

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from themis_admin.jobs import hints, runner
@@ -48,7 +48,7 @@ def loop(stop: threading.Event) -> None:
             sweep()
             if rounds % TIDY_EVERY == 0:
                 tidy()
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             log.warning("the sweeper tries again: %s", error)
             connection.close()
         rounds += 1
