@@ -12,7 +12,7 @@ from themisdb_datasets.columns import ColumnsWriter, Layout, Samples
 
 MAX_RESTARTS = 3
 MAX_WAITING = 8
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0002
 
 
 @contextmanager
