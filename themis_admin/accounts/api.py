@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from themis_admin.accounts import services
 from themis_admin.accounts.models import ApiToken, AuditEntry, User
-from themis_admin.api import ThemisView
+from themis_admin.api import SCOPES, ThemisView, allowed
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.filters import nearest
 
@@ -28,9 +28,7 @@ class TokenBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TokensView(ThemisView):
-    """One's own tokens. Making one through a token needs the scope `admin`, for it could have more than its maker."""
-
-    scopes = {"POST": "write"}
+    """One's own tokens. A token can make another, but none that may do more or lasts longer than itself."""
 
     @extend_schema(responses=OBJECT)
     def get(self, request: Request) -> Response:
@@ -45,11 +43,8 @@ class TokensView(ThemisView):
         """A new token; its text is in this answer and nowhere else."""
         body = token_body(request.data)
         held = request.auth
-        if isinstance(held, ApiToken) and "admin" not in held.scopes:
-            extra = sorted(set(body.scopes) - set(held.scopes))
-            if extra:
-                message = f"A token cannot give out what it does not have: {', '.join(extra)}."
-                raise MalformedError(message, code="scope", fields={"scopes": message})
+        if isinstance(held, ApiToken):
+            _check_no_more(body, held)
         token, text = services.create_token(
             cast(User, request.user), name=body.name, scopes=body.scopes, expires_at=body.expires_at
         )
@@ -88,6 +83,16 @@ class AuditView(ThemisView):
             entries = entries.filter(action=action)
         page = paginator.paginate_queryset(entries, request, view=self)
         return paginator.get_paginated_response([entry.to_dict() for entry in page or []])
+
+
+def _check_no_more(body: TokenBody, held: ApiToken) -> None:
+    extra = sorted(set(body.scopes) & set(SCOPES) - allowed(held.scopes))
+    if extra:
+        message = f"A token cannot give out what it does not have: {', '.join(extra)}."
+        raise MalformedError(message, code="scope", fields={"scopes": message})
+    if held.expires_at is not None and (body.expires_at is None or body.expires_at > held.expires_at):
+        message = f"This token ends at {held.expires_at.isoformat()}, and one that it makes ends no later."
+        raise MalformedError(message, code="scope", fields={"expires_at": message})
 
 
 def token_body(document: Any) -> TokenBody:

@@ -38,14 +38,10 @@ class LoginForm(auth_forms.AuthenticationForm):
         name = str(self.cleaned_data.get("username", ""))
         ip = str(self.request.META.get("REMOTE_ADDR", "")) if self.request is not None else ""
         try:
-            services.check_login_allowed(name, ip)
+            services.count_login(name, ip)
         except LimitError as error:
             raise forms.ValidationError(str(error), code=error.code) from None
-        try:
-            cleaned = super().clean()
-        except forms.ValidationError:
-            services.count_failed_login(name, ip)
-            raise
+        cleaned = super().clean()
         services.forget_failed_logins(name, ip)
         return cleaned
 
@@ -58,7 +54,7 @@ class LoginPage(auth_views.LoginView):
     authentication_form = LoginForm
 
     def form_valid(self, form: auth_forms.AuthenticationForm) -> HttpResponse:
-        audit.record(user=cast(User, form.get_user()), action="login", request=self.request)
+        audit.record(user=form.get_user(), action="login", request=self.request)
         return super().form_valid(form)
 
 
@@ -101,6 +97,8 @@ class PasswordResetConfirmPage(auth_views.PasswordResetConfirmView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is set. Log in with it.")
+        services.forget_failed_logins(self.user.get_username(), str(self.request.META.get("REMOTE_ADDR", "")))
+        audit.record(user=self.user, action="password.reset", request=self.request)
         return super().form_valid(form)
 
 

@@ -73,30 +73,30 @@ def reset_path(user: User) -> str:
     return reverse("password-reset-confirm", kwargs={"uidb64": uid, "token": token})
 
 
-def check_login_allowed(username: str, ip: str) -> None:
-    """LimitError after too many failed logins for this name from this address."""
-    if cache.get(_failure_key(username, ip), 0) >= FAILURES:
-        minutes = int(FAILURE_WINDOW.total_seconds() // 60)
-        raise LimitError(
-            f"Too many failed logins. Try again in {minutes} minutes, or have your password reset.",
-            retry_after=int(FAILURE_WINDOW.total_seconds()),
-            code="too_many_logins",
-        )
+def count_login(username: str, ip: str) -> None:
+    """Count a try to log in with this name from this address; LimitError after too many that did not succeed.
 
-
-def count_failed_login(username: str, ip: str) -> None:
-    """Count a failed login for this name from this address."""
-    key = _failure_key(username, ip)
-    cache.set(key, cache.get(key, 0) + 1, FAILURE_WINDOW.total_seconds())
+    It is counted before the password is looked at, and a try takes one of a number of places: so many tries at once
+    get no further than one after the other.
+    """
+    seconds = int(FAILURE_WINDOW.total_seconds())
+    if any(cache.add(place, True, seconds) for place in _places(username, ip)):
+        return
+    raise LimitError(
+        f"Too many failed logins. Try again in {seconds // 60} minutes, or have your password reset.",
+        retry_after=seconds,
+        code="too_many_logins",
+    )
 
 
 def forget_failed_logins(username: str, ip: str) -> None:
     """Start counting anew after a login that succeeded."""
-    cache.delete(_failure_key(username, ip))
+    cache.delete_many(_places(username, ip))
 
 
-def _failure_key(username: str, ip: str) -> str:
-    return f"login-failures:{token_digest(f'{ip} {username.casefold()}')}"
+def _places(username: str, ip: str) -> list[str]:
+    who = token_digest(f"{ip} {username.casefold()}")
+    return [f"login:{who}:{number}" for number in range(FAILURES)]
 
 
 def _bad(field: str, message: str) -> MalformedError:
