@@ -3,6 +3,7 @@
 import os
 import signal
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,6 @@ def test_many_jobs_over_dying_workers_are_each_done_once(start: Start, alice: Us
     assert {row.state for row in rows} == {"succeeded"}
     assert [times_done(job) for job in jobs] == [1] * len(jobs)
     lanes = [row for row in rows if row.lane == "lane-1"]
-    for before, after in zip(lanes, lanes[1:], strict=False):
+    for before, after in pairwise(lanes):
         assert before.finished_at is not None and after.started_at is not None
         assert before.finished_at <= after.started_at

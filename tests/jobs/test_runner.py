@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.jobs.conftest import kinds_of_events, reload, submit, times_done
@@ -132,8 +132,6 @@ def test_a_lane_runs_one_job_at_a_time_in_order(alice: User) -> None:
 
 
 def test_a_job_that_is_rolled_back_was_never_there(alice: User) -> None:
-    from django.db import transaction
-
     with pytest.raises(RuntimeError), transaction.atomic():
         submit(alice, "toy.count", steps=1)
         raise RuntimeError

@@ -151,7 +151,10 @@ def _work(job: RunningJob) -> None:
     except Exception as error:
         log.exception("job %s failed", job.id)
         sentence = f"An internal error ended the job ({type(error).__name__}); its log says more."
-        with transaction.atomic():  # where the claim is lost, the log is the other worker's
+        with transaction.atomic():
+            # Where the claim is lost, the log is the other worker's. And the row has to be held before the order of
+            # events is, as everywhere: the other way round two transactions could wait for each other.
+            _write(job.id, job.fence, rate=None)
             job.log(traceback.format_exc())
             _end(job, JobState.FAILED, "job.failed", error=sentence, error_code="internal")
 
