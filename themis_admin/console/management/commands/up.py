@@ -1,6 +1,7 @@
 """`manage.py up`: the whole of Themis on one machine, supervised."""
 
 import fcntl
+import logging
 import os
 import shutil
 import signal
@@ -20,12 +21,14 @@ from urllib.error import URLError
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connection, connections
 from django.db.migrations.loader import MigrationLoader
 
 from themis_admin import environment as env
 from themis_admin.console import demo, valkey
 from themis_admin.console.supervisor import POLL_SECONDS, Child, Supervisor
+from themis_admin.jobs import runner
+from themis_admin.processes import die_with_parent
 
 START_SECONDS = 60.0
 SHORT_FOLDER = Path("/tmp")  # noqa: S108 - mkdtemp makes a folder there that is nobody else's
@@ -49,11 +52,15 @@ class Command(BaseCommand):
         lock = _lock(data)
         _check_port(host, port)
         _migrate(self.stdout)
+        _clear(data / "tmp")
         # Short, for the path of a socket may have 107 bytes; the data folder's may be longer.
+        # With a broker or a database from elsewhere there may be workers elsewhere.
+        alone = "REDIS_URL" not in os.environ and connection.vendor == "sqlite"
         run = Path(tempfile.mkdtemp(prefix="themis-", dir=SHORT_FOLDER if SHORT_FOLDER.is_dir() else None))
         supervisor = Supervisor(say=self._say)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: supervisor.stopping.set())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, lambda *_: supervisor.stopping.set())
         try:
             self._start(supervisor, run, host, port)
             address = f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
@@ -62,6 +69,8 @@ class Command(BaseCommand):
             self._say("stopping")
         finally:
             supervisor.stop()
+            if alone:
+                _release_jobs()
             shutil.rmtree(run, ignore_errors=True)
             lock.close()
 
@@ -100,10 +109,14 @@ class Command(BaseCommand):
         """
         data = settings.THEMIS.data_dir
         if not demo_data or (data / demo.FILE).exists():
+            demo.renew_address(data, url=address)
             self._say(f"Themis is at {address}")
             return
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "first_run", "--url", address]
-        with subprocess.Popen(command, start_new_session=True) as first_run:
+        parent = os.getpid()
+        with subprocess.Popen(
+            command, start_new_session=True, preexec_fn=lambda: die_with_parent(parent)
+        ) as first_run:
             while first_run.poll() is None:
                 if supervisor.stopping.wait(POLL_SECONDS):
                     first_run.terminate()
@@ -148,7 +161,10 @@ def _check_port(host: str, port: int) -> None:
 
 def _migrate(stdout: Any) -> None:
     """Bring the database up to this release; refuse one that a later release has changed."""
-    loader = MigrationLoader(connection)
+    try:
+        loader = MigrationLoader(connection)
+    except OperationalError as error:
+        raise CommandError(f"The database does not answer: {str(error).strip()}") from None
     ours = {name for name, _ in loader.disk_migrations}
     unknown = sorted(
         f"{app}.{name}"
@@ -162,6 +178,23 @@ def _migrate(stdout: Any) -> None:
         )
     call_command("migrate", interactive=False, verbosity=0, stdout=stdout)
     call_command("createcachetable", verbosity=0, stdout=stdout)
+    connections[DEFAULT_DB_ALIAS].close()
+
+
+def _clear(folder: Path) -> None:
+    """Remove the bodies that a web process was receiving when it was killed."""
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _release_jobs() -> None:
+    """Queue what the worker had to leave off, for the next start."""
+    logging.disable(logging.WARNING)  # nobody is left to hear of it over Redis
+    with suppress(DatabaseError):  # then they go on once their leases have run out
+        runner.release_stopped()
     connections[DEFAULT_DB_ALIAS].close()
 
 
