@@ -19,7 +19,9 @@ from themisdb_datasets.plan import Cursor, Delivery, Plan
 from themisdb_datasets.selection import SelectionCache
 
 PREVIEW_LINES = 3
-ESTIMATED_FROM = 1000  # samples whose lines are rendered to estimate the bytes of all
+# The bytes of a delivery are counted where it is small, and estimated from parts spread over it where it is not.
+COUNTED = 20_000
+PARTS, PART = 64, 250
 BYTES_A_TOKEN = 4
 
 
@@ -89,16 +91,10 @@ def open_delivery(plan: Plan, version: Version) -> Delivery:
 def describe(opened: Opened) -> dict[str, Any]:
     """What a dry run answers: counts, the first lines, missing fields, estimated bytes and tokens."""
     delivery, window = opened.delivery, opened.window
-    looked_at = range(window.start, min(window.start + ESTIMATED_FROM, window.stop))
     lines: list[str] = []
-    size = 0
-    for chunk in delivery.chunks(looked_at, batch_size=PREVIEW_LINES):
-        size += len(chunk.data)
-        if len(lines) < PREVIEW_LINES:
-            lines += (
-                bytes(chunk.data).decode().split("\n")[: min(chunk.num_samples, PREVIEW_LINES - len(lines))]
-            )
-    num_bytes = round(size / len(looked_at) * len(window)) if len(looked_at) else 0
+    for chunk in delivery.chunks(window[:PREVIEW_LINES], batch_size=PREVIEW_LINES):
+        lines += bytes(chunk.data).decode().split("\n")[: chunk.num_samples]
+    num_bytes = _estimate_bytes(delivery, window)
     plan = delivery.plan
     return {
         "plan": plan.digest,
@@ -112,3 +108,12 @@ def describe(opened: Opened) -> dict[str, Any]:
         "missing_fields": list(opened.missing_fields),
         "cursor": str(Cursor(plan.digest, window.start)),
     }
+
+
+def _estimate_bytes(delivery: Delivery, window: range) -> int:
+    parts = [window]
+    if len(window) > COUNTED:
+        parts = [window[at : at + PART] for at in range(0, len(window), len(window) // PARTS)]
+    looked_at = sum(len(part) for part in parts)
+    size = sum(len(chunk.data) for part in parts for chunk in delivery.chunks(part, batch_size=PART))
+    return round(size * len(window) / looked_at) if looked_at else 0
