@@ -19,13 +19,11 @@ from typing import IO, Any
 from urllib.error import URLError
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connection, connections
-from django.db.migrations.loader import MigrationLoader
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 
 from themis_admin import environment as env
-from themis_admin.console import demo, valkey
+from themis_admin.console import database, demo, valkey
 from themis_admin.console.supervisor import POLL_SECONDS, Child, Supervisor
 from themis_admin.jobs import runner
 from themis_admin.processes import die_with_parent
@@ -51,7 +49,7 @@ class Command(BaseCommand):
             folder.mkdir(parents=True, exist_ok=True)
         lock = _lock(data)
         _check_port(host, port)
-        _migrate(self.stdout)
+        database.prepare()
         _clear(data / "tmp")
         # Short, for the path of a socket may have 107 bytes; the data folder's may be longer.
         # With a broker or a database from elsewhere there may be workers elsewhere.
@@ -157,28 +155,6 @@ def _check_port(host: str, port: int) -> None:
                 f"Port {port} on {host} cannot be used ({error.strerror}). Stop what uses it, or choose another:"
                 f" make run PORT={port + 1 if port < 65535 else 8000}"
             ) from None
-
-
-def _migrate(stdout: Any) -> None:
-    """Bring the database up to this release; refuse one that a later release has changed."""
-    try:
-        loader = MigrationLoader(connection)
-    except OperationalError as error:
-        raise CommandError(f"The database does not answer: {str(error).strip()}") from None
-    ours = {name for name, _ in loader.disk_migrations}
-    unknown = sorted(
-        f"{app}.{name}"
-        for app, name in loader.applied_migrations
-        if app in ours and (app, name) not in loader.disk_migrations
-    )
-    if unknown:
-        raise CommandError(
-            f"The data folder {settings.THEMIS.data_dir} belongs to a later release of Themis: its database has"
-            f" {', '.join(unknown)}. Start that release, or choose another folder with DATA=."
-        )
-    call_command("migrate", interactive=False, verbosity=0, stdout=stdout)
-    call_command("createcachetable", verbosity=0, stdout=stdout)
-    connections[DEFAULT_DB_ALIAS].close()
 
 
 def _clear(folder: Path) -> None:

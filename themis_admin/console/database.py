@@ -1,0 +1,28 @@
+"""Bringing a database up to this release, or refusing it."""
+
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+from django.db.migrations.loader import MigrationLoader
+
+
+def prepare() -> None:
+    """Migrate the database and make the cache's table; CommandError where a later release has changed it."""
+    try:
+        loader = MigrationLoader(connection)
+    except OperationalError as error:
+        raise CommandError(f"The database does not answer: {str(error).strip()}") from None
+    ours = {name for name, _ in loader.disk_migrations}
+    unknown = sorted(
+        f"{app}.{name}"
+        for app, name in loader.applied_migrations
+        if app in ours and (app, name) not in loader.disk_migrations
+    )
+    if unknown:
+        raise CommandError(
+            f"The database {connection.settings_dict['NAME']} belongs to a later release of Themis: it has"
+            f" {', '.join(unknown)}. Start that release, or choose another data folder or database."
+        )
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("createcachetable", verbosity=0)
+    connections[DEFAULT_DB_ALIAS].close()
