@@ -58,7 +58,7 @@ def test_an_ingest_whose_worker_is_killed_is_done_once_and_whole(
     job = services.start_ingest(dataset, user=alice, upload=upload_of(alice, path))
 
     worker = start("worker", THEMIS_SHARD_BYTES=str(SHARD_BYTES))
-    until(lambda: in_the_middle(job, store), what="the ingest is in the middle")
+    until(lambda: in_the_middle(job, store), seconds=90, what="the ingest is in the middle")
     for pid in (worker.pid, *descendants(worker.pid)):
         os.kill(pid, signal.SIGKILL)
     dataset.refresh_from_db()
