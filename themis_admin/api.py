@@ -45,6 +45,7 @@ STATUS: dict[type[ThemisError], int] = {
     LimitError: 429,
     CorruptError: 500,
 }
+SENTENCE, FIELDS = 1_000, 100  # how long an error may be, and how many fields it names
 CODES = {
     400: "malformed",
     401: "not_authenticated",
@@ -101,19 +102,27 @@ class StrictJSONParser(BaseParser):
             raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
         except RecursionError:
             raise exceptions.ParseError("The body is nested too deeply.") from None
-        if b"\\u0000" in body and _has_nul(document):
-            raise exceptions.ParseError(
-                "The body has a text with the character U+0000, which cannot be kept."
-            )
+        if b"\\u0000" in body:
+            _refuse_nul(document)
         return document
 
 
-def _has_nul(document: Any) -> bool:
-    if isinstance(document, str):
-        return "\0" in document
-    if isinstance(document, dict):
-        return any("\0" in name or _has_nul(value) for name, value in document.items())
-    return isinstance(document, list) and any(_has_nul(item) for item in document)
+def _refuse_nul(document: Any) -> None:
+    """PostgreSQL cannot keep U+0000, so no text of a body may have it; the error names the body's field."""
+    left = (
+        [(name.replace("\0", ""), [name, value]) for name, value in document.items()]
+        if isinstance(document, dict)
+        else [("", document)]
+    )
+    while left:  # no recursion, which a body may nest too deeply for
+        field, value = left.pop()
+        if isinstance(value, str) and "\0" in value:
+            message = "The character U+0000 cannot be kept; leave it out."
+            raise exceptions.ValidationError({field: message} if field else message)
+        if isinstance(value, dict):
+            left += [(field, part) for pair in value.items() for part in pair]
+        elif isinstance(value, list):
+            left += [(field, part) for part in value]
 
 
 class JSONAlways(BaseContentNegotiation):
@@ -232,8 +241,20 @@ def _flatten(detail: Any, place: str = "") -> dict[str, str]:
 
 
 def error_document(sentence: str, code: str, fields: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The shape of every error."""
-    return {"status": "error", "error": sentence, "code": code, "fields": dict(fields or {})}
+    """The shape of every error. A sentence that quotes what was sent does not send all of it back."""
+    shown = {_short(str(name)): _short(text) for name, text in (fields or {}).items()}
+    return {
+        "status": "error",
+        "error": _short(sentence),
+        "code": code,
+        "fields": dict(list(shown.items())[:FIELDS]),
+    }
+
+
+def _short(text: Any) -> Any:
+    if not isinstance(text, str) or len(text) <= SENTENCE:
+        return text
+    return f"{text[: SENTENCE // 2]} … {text[-SENTENCE // 2 :]}"
 
 
 def error_response(

@@ -77,7 +77,8 @@ def test_an_ingest_whose_worker_is_killed_is_done_once_and_whole(
     assert (version.number, version.num_samples) == (1, NUM_SAMPLES)
     assert Event.objects.filter(kind="version.published").count() == 1
     assert not Upload.objects.exists()
-    assert not (settings.THEMIS.work_dir / f"job-{job.pk}").exists()
+    work = settings.THEMIS.work_dir / f"job-{job.pk}"
+    until(lambda: not work.exists(), what="the work folder goes, just after the job has ended")
     (tmp_path / "again").mkdir()
     again = ingest(
         open_source(path, path.name), store=ArtifactStore(tmp_path / "store"), workdir=tmp_path / "again"
