@@ -15,33 +15,40 @@ from themisdb_datasets.errors import CorruptError
 
 VIEW = np.dtype([("length", "<i4"), ("prefix", "<i4"), ("buffer", "<i4"), ("offset", "<i4")])
 INLINE = 12  # Arrow: a view of at most 12 bytes carries them inside itself
+MAX_BUFFER = 2**31 - 1  # bytes that an offset can reach
+LOW = np.uint64(2**32 - 1)
+HIGH = np.uint64(32)  # how far the upper half of a word is shifted
+# Which bits of a word's first 4 and of its 8 bytes belong to a piece of so many bytes, the second from byte 4 on.
+_HEAD = np.array([2 ** (8 * min(size, 4)) - 1 for size in range(INLINE + 1)], np.uint64)
+_TAIL = np.array([2 ** (8 * max(size - 4, 0)) - 1 for size in range(INLINE + 1)], np.uint64)
 
 Views = npt.NDArray[np.void]
+# A view as two little-endian words: length and prefix, buffer and offset; numpy is much faster with these than with
+# the members of a record.
+Words = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
 
 
-def inline_views(texts: Sequence[bytes]) -> Views:
-    """Views [len(texts)] that carry their own bytes, at most 12 each."""
-    views = np.zeros(len(texts), VIEW)
-    raw = views.view(np.uint8).reshape(-1, VIEW.itemsize)
-    for i, text in enumerate(texts):
+def inline_words(texts: Sequence[bytes]) -> Words:
+    """Views [len(texts), 2] that carry their own bytes, at most 12 each."""
+    for text in texts:
         if len(text) > INLINE:
             raise ValueError(f"{len(text)} bytes do not fit into a view")
-        views["length"][i] = len(text)
-        raw[i, 4 : 4 + len(text)] = np.frombuffer(text, np.uint8)
-    return views
+    raw = b"".join(len(text).to_bytes(4, "little") + text.ljust(INLINE, b"\0") for text in texts)
+    return np.frombuffer(raw, "<u8").reshape(-1, 2)
 
 
-def gather(views: Views, buffers: Sequence[pa.Buffer], *, inlined: bool = False) -> memoryview:
-    """All pieces of `views` (any shape, in C order) joined, as one read-only buffer.
+def gather(views: Views | Words, buffers: Sequence[pa.Buffer], *, inlined: bool = False) -> memoryview:
+    """All pieces of `views` (records, or words [..., 2], in C order) joined, as one read-only buffer.
 
     Views of at most 12 bytes still name their buffer and offset, unless `inlined` says that they carry their bytes.
     Bounds are always checked first, for a stale span would read foreign memory: CorruptError.
     """
-    flat = np.ascontiguousarray(views).reshape(-1)
+    words = np.ascontiguousarray(views).view(np.uint64).reshape(-1, 2)
     if not inlined:
-        inline_short(flat, buffers)
-    _check(flat, buffers)
-    array = pa.Array.from_buffers(pa.binary_view(), len(flat), [None, pa.py_buffer(flat), *buffers])
+        _inline_short(words, buffers)
+    _check(words, buffers)
+    array = pa.Array.from_buffers(pa.binary_view(), len(words), [None, pa.py_buffer(words), *buffers])
     joined = array.cast(pa.large_binary())
     bounds = np.frombuffer(joined.buffers()[1], np.int64, len(joined) + 1, joined.offset * 8)
     data = joined.buffers()[2]
@@ -50,41 +57,53 @@ def gather(views: Views, buffers: Sequence[pa.Buffer], *, inlined: bool = False)
     return memoryview(data)[int(bounds[0]) : int(bounds[-1])]
 
 
-def inline_short(views: Views, buffers: Sequence[pa.Buffer]) -> None:
-    """Copy the bytes of pieces of 1 to 12 bytes into their views, in place; `views` is one-dimensional."""
-    length = views["length"]
+def carried(offset: Ints, length: Ints, buffer: pa.Buffer) -> Words:
+    """Views [n, 2] that carry the pieces at `offset` of 0 to 12 bytes `length` of one buffer; CorruptError."""
+    if (offset < 0).any() or (offset + length > buffer.size).any():
+        raise stale()
+    words = np.empty((len(offset), 2), np.uint64)
+    words[:, 0] = length.astype(np.uint64) | (_eight_bytes(buffer, offset) & _HEAD[length]) << HIGH
+    words[:, 1] = _eight_bytes(buffer, offset + 4) & _TAIL[length]
+    return words
+
+
+def _eight_bytes(buffer: pa.Buffer, offset: Ints) -> Words:
+    """The 8 bytes from each offset on as little-endian words, with zeros for what is beyond the end."""
+    if buffer.size < 8:
+        buffer = pa.py_buffer(bytes(buffer).ljust(8, b"\0"))
+    last = buffer.size - 8
+    everywhere: Words = np.ndarray((last + 1,), "<u8", buffer, strides=(1,))
+    start = np.minimum(offset, last)
+    words: Words = everywhere[start] >> ((offset - start) * 8).astype(np.uint64)
+    return words
+
+
+def _inline_short(words: Words, buffers: Sequence[pa.Buffer]) -> None:
+    """Copy the bytes of pieces of 1 to 12 bytes into their views, in place."""
+    length = words[:, 0] & LOW
     short = np.flatnonzero((length <= INLINE) & (length > 0))
-    if not len(short):
+    place, size = words[short, 1], length[short].astype(np.int64)
+    number, offset = place & LOW, (place >> HIGH).astype(np.int64)
+    for each in np.unique(number).tolist():
+        if each >= len(buffers):
+            raise stale()
+        mine = np.flatnonzero(number == each)
+        words[short[mine]] = carried(offset[mine], size[mine], buffers[each])
+
+
+def _check(words: Words, buffers: Sequence[pa.Buffer]) -> None:
+    # As unsigned numbers, negative lengths, buffers and offsets are beyond every limit.
+    length = words[:, 0] & LOW
+    long = np.flatnonzero(length > INLINE)
+    if not len(long):
         return
-    part = views[short]
-    raw = views.view(np.uint8).reshape(-1, VIEW.itemsize)
-    reach = np.arange(INLINE)
-    for number in np.unique(part["buffer"]).tolist():
-        mine = np.flatnonzero(part["buffer"] == number)
-        data = np.frombuffer(buffers[number], np.uint8)
-        offset, size = part["offset"][mine].astype(np.int64), part["length"][mine]
-        if (offset < 0).any() or (offset + size > len(data)).any():
-            raise _stale()
-        # Twelve bytes are read for every piece, at most to the end of the file; what is beyond a piece is blanked.
-        taken = data[np.minimum(offset[:, None] + reach, len(data) - 1)]
-        taken[reach >= size[:, None]] = 0
-        raw[short[mine], 4:] = taken
+    place = words[long, 1]
+    number = place & LOW
+    limits = np.array([min(buffer.size, MAX_BUFFER) for buffer in buffers], np.uint64)
+    if number.max() >= len(limits) or ((place >> HIGH) + length[long] > limits[number]).any():
+        raise stale()
 
 
-def _check(views: Views, buffers: Sequence[pa.Buffer]) -> None:
-    sizes = np.array([buffer.size for buffer in buffers], np.int64)
-    length = views["length"]
-    if (length < 0).any():
-        raise _stale()
-    long = length > INLINE
-    number, offset = views["buffer"][long], views["offset"][long].astype(np.int64)
-    if not len(number):
-        return
-    if number.min() < 0 or number.max() >= len(sizes) or offset.min() < 0:
-        raise _stale()
-    if (offset + length[long] > sizes[number]).any():
-        raise _stale()
-
-
-def _stale() -> CorruptError:
+def stale() -> CorruptError:
+    """A span that points outside its file."""
     return CorruptError("A span lies outside its file: the index does not belong to these samples.")

@@ -96,6 +96,7 @@ class Delivery:
         self.selection = selection
         self.order: Order = StoredOrder(selection.num_samples)
         self.renderer = Renderer(version, plan.form)
+        self._positions, self._weights = np.asarray(selection.positions), np.asarray(selection.weights)
         if version.num_samples < selection.num_samples:
             raise ConflictError("The selection does not belong to this version.", code="stale_selection")
 
@@ -121,15 +122,13 @@ class Delivery:
         while position < window.stop:
             stop = min(position + rows, window.stop)
             index = self.order.block(position, stop)
-            positions = self.selection.positions[index].astype(np.int64)
-            lines = self.renderer.lines(positions, self.selection.weights[index])
-            ends = np.cumsum(lines.sizes)
-            done = 0
-            while done < len(ends):
-                before = int(ends[done - 1]) if done else 0
-                upto = max(int(np.searchsorted(ends, before + CHUNK_BYTES, side="right")), done + 1)
-                yield Chunk(lines.join(done, upto), upto - done)
-                done = upto
+            lines = self.renderer.lines(self._positions[index].astype(np.int64), self._weights[index])
+            num_bytes = 0
+            for first, last in lines.cuts(CHUNK_BYTES):
+                chunk = Chunk(lines.join(first, last), last - first)
+                num_bytes += len(chunk.data)
+                yield chunk
             position = stop
-            average = max(int(ends[-1]) // len(ends), 1)
-            rows = min(max(batch_size, min(rows * 4, BLOCK_BYTES // average), 1), BLOCK_ROWS)
+            rows = min(
+                max(batch_size, min(rows * 4, BLOCK_BYTES * len(index) // max(num_bytes, 1)), 1), BLOCK_ROWS
+            )
