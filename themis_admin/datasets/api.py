@@ -35,7 +35,9 @@ class DatasetsView(DatasetsApi):
     """The datasets one may see, and new ones."""
 
     @extend_schema(
-        responses=OBJECT, parameters=[OpenApiParameter("name", description="a part of it"), ORDERING]
+        operation_id="datasets_list",
+        responses=OBJECT,
+        parameters=[OpenApiParameter("name", description="a part of it"), ORDERING],
     )
     def get(self, request: Request) -> Response:
         datasets = Dataset.objects.visible_to(request.user).with_latest()
@@ -73,7 +75,7 @@ class DatasetVersionsView(DatasetsApi):
 
     parser_classes = [StrictJSONParser, MultiPartParser]
 
-    @extend_schema(responses=OBJECT, parameters=[ORDERING])
+    @extend_schema(operation_id="datasets_versions_list", responses=OBJECT, parameters=[ORDERING])
     def get(self, request: Request, pk: int) -> Response:
         versions = self.dataset(pk).versions.select_related("created_by")
         return self.paginated(versions, ordering=("-number", "number", "created_at", "num_samples"))
@@ -114,7 +116,7 @@ class VersionView(DatasetsApi):
 class SamplesView(DatasetsApi):
     """A version's samples, by filter, search and order."""
 
-    @extend_schema(parameters=[SamplesQuery], responses=OBJECT)
+    @extend_schema(operation_id="versions_samples_list", parameters=[SamplesQuery], responses=OBJECT)
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         version = self.version(pk)
         query = self.query(SamplesQuery)
@@ -140,7 +142,11 @@ class SampleView(DatasetsApi):
 class RejectsView(DatasetsApi):
     """The lines that a version's ingest rejected."""
 
-    @extend_schema(parameters=[PageQuery, OpenApiParameter("download", bool)], responses=OBJECT)
+    @extend_schema(
+        operation_id="versions_rejects_list",
+        parameters=[PageQuery, OpenApiParameter("download", bool)],
+        responses=OBJECT,
+    )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         version = self.version(pk)
         return self.rejects(
@@ -151,7 +157,11 @@ class RejectsView(DatasetsApi):
 class JobRejectsView(DatasetsApi):
     """The lines that an ingest rejected, also when it failed."""
 
-    @extend_schema(parameters=[PageQuery, OpenApiParameter("download", bool)], responses=OBJECT)
+    @extend_schema(
+        operation_id="jobs_rejects_list",
+        parameters=[PageQuery, OpenApiParameter("download", bool)],
+        responses=OBJECT,
+    )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         job = get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
         return self.rejects(job.pk, f"rejects-job-{job.pk}.jsonl", num_rejects=None)
@@ -161,7 +171,9 @@ class ThemesView(DatasetsApi):
     """All themes one may see."""
 
     @extend_schema(
-        responses=OBJECT, parameters=[OpenApiParameter("dataset", int), OpenApiParameter("name"), ORDERING]
+        operation_id="themes_list",
+        responses=OBJECT,
+        parameters=[OpenApiParameter("dataset", int), OpenApiParameter("name"), ORDERING],
     )
     def get(self, request: Request) -> Response:
         themes = Theme.objects.visible_to(request.user).select_related("created_by")
@@ -175,7 +187,7 @@ class ThemesView(DatasetsApi):
 class DatasetThemesView(DatasetsApi):
     """A dataset's themes, and new ones."""
 
-    @extend_schema(responses=OBJECT, parameters=[ORDERING])
+    @extend_schema(operation_id="datasets_themes_list", responses=OBJECT, parameters=[ORDERING])
     def get(self, request: Request, pk: int) -> Response:
         themes = self.dataset(pk).themes.select_related("created_by")
         return self.paginated(themes, ordering=("name", "created_at", "updated_at"))

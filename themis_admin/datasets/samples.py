@@ -1,6 +1,7 @@
 """Looking into a version: pages of samples, one sample, rejected lines, and what a filter would keep."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,16 +50,17 @@ def page(
     opened = version.open()
     names = [field.name for field in opened.fields]
     descending = order_by.startswith("-") and order_by not in names
-    positions, total = browse.page(
-        opened,
-        parse_filter(where, fields=known_fields(version)) if where is not None else None,
-        search=search or None,
-        order_by=(order_by.removeprefix("-") if descending else order_by) or None,
-        descending=descending,
-        offset=offset,
-        length=length,
-        limits=limits(),
-    )
+    with _placed("where"):
+        positions, total = browse.page(
+            opened,
+            parse_filter(where, fields=known_fields(version)) if where is not None else None,
+            search=search or None,
+            order_by=(order_by.removeprefix("-") if descending else order_by) or None,
+            descending=descending,
+            offset=offset,
+            length=length,
+            limits=limits(),
+        )
     lines: list[tuple[int, bytes]] = []
     size = 0
     for position in positions:
@@ -97,9 +99,9 @@ def preview(dataset: Dataset, where: Any) -> Preview:
     kept = parse_filter(where, fields=known_fields(version))
     conditions = list(conditions_of(kept))
     opened = version.open()
-    total, *each = selection.count(
-        opened, [kept, *(condition for _, condition in conditions)], limits=limits()
-    )
+    filters = [kept, *(condition for _, condition in conditions)]
+    with _placed("where"):
+        total, *each = selection.count(opened, filters, limits=limits())
     counts = [{"place": place, "num_samples": n} for (place, _), n in zip(conditions, each, strict=True)]
     return Preview(total, opened.num_samples, counts, page(version, where=where, length=PREVIEWED))
 
@@ -155,6 +157,17 @@ def parse_json(text: str, *, field: str) -> Any:
         raise MalformedError(message, fields={field: message}) from None
     except RecursionError:
         raise MalformedError("It is nested too deeply.", fields={field: "It is nested too deeply."}) from None
+
+
+@contextmanager
+def _placed(field: str) -> Iterator[None]:
+    """What only the query finds wrong, a pattern above all, is told as a fault of `field`."""
+    try:
+        yield
+    except MalformedError as error:
+        if not error.fields:
+            error.fields = {field: error.message}
+        raise
 
 
 def _shortened(reject: dict[str, Any]) -> dict[str, Any]:

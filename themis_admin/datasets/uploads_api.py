@@ -21,7 +21,7 @@ OFFSET = OpenApiParameter("Upload-Offset", int, OpenApiParameter.HEADER, require
 class UploadsView(DatasetsApi):
     """One's own uploads, and new ones."""
 
-    @extend_schema(responses=OBJECT)
+    @extend_schema(operation_id="uploads_list", responses=OBJECT)
     def get(self, request: Request) -> Response:
         rows = Upload.objects.visible_to(self.user).select_related("owner")
         return self.paginated(rows, ordering=("-created_at",))
