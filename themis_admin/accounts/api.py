@@ -1,6 +1,6 @@
 """REST: one's own tokens, and the audit log."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
@@ -95,6 +95,14 @@ def _check_no_more(body: TokenBody, held: ApiToken) -> None:
         raise MalformedError(message, code="scope", fields={"expires_at": message})
 
 
+def _has_offset(time: datetime) -> bool:
+    """Whether it is a moment, which UTC can name too."""
+    try:
+        return time.tzinfo is not None and time.astimezone(UTC) is not None
+    except OverflowError:
+        return False
+
+
 def token_body(document: Any) -> TokenBody:
     """The body of a new token, checked."""
     known = TokenBody.__struct_fields__
@@ -106,7 +114,7 @@ def token_body(document: Any) -> TokenBody:
         body = msgspec.convert(document, TokenBody)
     except msgspec.ValidationError as error:
         raise MalformedError(f"The token cannot be made: {error}.") from None
-    if body.expires_at is not None and body.expires_at.tzinfo is None:
+    if body.expires_at is not None and not _has_offset(body.expires_at):
         message = "expires_at is a time with an offset, such as 2030-01-31T12:00:00Z."
         raise MalformedError(message, fields={"expires_at": message})
     return body
