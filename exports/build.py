@@ -191,7 +191,7 @@ def _conditions(
 def _period(body: StreamBody, dataset: Dataset, fields: dict[str, VersionField]) -> Period | None:
     if body.from_date is None and body.to_date is None:
         return None
-    name = body.weighting.timestamp_field or dataset.timestamp_field
+    name = dataset.timestamp_field
     if not name:
         message = f"The dataset {dataset.name!r} has no timestamp field, so it has no dates; set its timestamp_field."
         raise ImpossibleError(message, code="no_timestamp_field", fields={"from_date": message})

@@ -1,9 +1,9 @@
 """An opened version: an ordered list of shards seen as one sequence of samples, and the digest of that sequence."""
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,32 @@ from themisdb_datasets.shard import Shard
 
 DIGEST_SCHEME = b"themis version digest 1\n"
 
-# Shards never change, so a process opens each once and shares the memory maps.
-open_shard = lru_cache(maxsize=256)(Shard.open)
+class ShardCache:
+    """Shards never change, so a process opens each once and shares its memory maps.
+
+    What was used longest ago is closed, and so is what was removed meanwhile: an open file keeps its space on the disk.
+    """
+
+    def __init__(self, *, max_shards: int = 256) -> None:
+        self.max_shards = max_shards
+        self._shards: dict[Path, Shard] = {}
+        self._lock = threading.Lock()
+
+    def open(self, path: Path) -> Shard:
+        """The shard in folder `path`."""
+        with self._lock:
+            for gone in [known for known in self._shards if not known.is_dir()]:
+                del self._shards[gone]
+            shard = self._shards.pop(path, None)
+        shard = shard or Shard.open(path)
+        with self._lock:
+            self._shards[path] = shard  # the last in the dict is the one used last
+            while len(self._shards) > self.max_shards:
+                del self._shards[next(iter(self._shards))]
+        return shard
+
+
+_CACHE = ShardCache()
 
 
 @dataclass(frozen=True)
@@ -39,7 +63,7 @@ class OpenVersion:
     @classmethod
     def open(cls, paths: Sequence[Path]) -> "OpenVersion":
         """Open the shards at `paths`, in this order."""
-        parts = tuple(open_shard(path) for path in paths)
+        parts = tuple(_CACHE.open(path) for path in paths)
         return cls(parts, np.cumsum([0, *(part.num_samples for part in parts)]).astype(np.int64))
 
     @property
@@ -90,7 +114,7 @@ def version_digest(paths: Sequence[Path]) -> str:
     """SHA-256 (64 hex digits) over the sample ids of all shards in order, so that it does not see how they are cut."""
     digest = hashlib.sha256(DIGEST_SCHEME)
     for path in paths:
-        with pq.ParquetFile(open_shard(path).columns_path) as columns:
+        with pq.ParquetFile(_CACHE.open(path).columns_path) as columns:
             for batch in columns.iter_batches(columns=["sample_id"]):
                 ids = batch.column(0)
                 width = ids.type.byte_width

@@ -1,6 +1,8 @@
 """Selections and plans: what is kept, how it is weighted, and that any part of a delivery is the same bytes."""
 
 import json
+import shutil
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.versions import make_version
-from themisdb_datasets.errors import CorruptError, ImpossibleError, MalformedError
+from themisdb_datasets.errors import CorruptError, ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.gather import VIEW, gather
 from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.plan import CHUNK_BYTES, Cursor, Delivery, Plan
 from themisdb_datasets.render import Format
 from themisdb_datasets.selection import Criteria, Output, Period, Selection, SelectionCache
-from themisdb_datasets.version import OpenVersion, version_digest
+from themisdb_datasets.version import OpenVersion, ShardCache, version_digest
 from themisdb_datasets.weights import Explicit, Freshness, Length, Weighting
 
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
@@ -246,3 +248,19 @@ def test_a_span_outside_its_file_is_refused_before_it_is_read(length: int, buffe
     views["length"], views["buffer"], views["offset"] = length, buffer, offset
     with pytest.raises((CorruptError, IndexError)):
         gather(views, [pa.py_buffer(b"x" * 20)])
+
+
+def test_a_shard_that_was_removed_is_not_held_open(tmp_path: Path) -> None:
+    cache = ShardCache(max_shards=2)
+    paths = [make_version(tmp_path, [{"n": n}]).folders[0] for n in range(3)]
+    first = cache.open(paths[0])
+    assert cache.open(paths[0]) is first
+    cache.open(paths[1])
+    shutil.rmtree(paths[0])
+    cache.open(paths[2])
+    assert first.line(0) == b'{"n": 0}'  # whoever has it open reads on
+    with pytest.raises(NotFoundError):
+        cache.open(paths[0])
+    released = weakref.ref(first)
+    del first
+    assert released() is None
