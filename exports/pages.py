@@ -25,6 +25,7 @@ LABELS = {
     "assistant_field": ("Assistant", ""),
     "text_field": ("Text", "content"),
 }
+TEXTS = ("text", "content", "body", "answer", "output")
 VERSIONS_OFFERED = 200
 
 
@@ -42,7 +43,7 @@ def stream(request: HttpRequest) -> HttpResponse:
             versions=list(dataset.versions.values_list("number", flat=True)[:VERSIONS_OFFERED]),
             version=request.GET.get("version", ""),
             field_names=[field["name"] for field in dataset.latest.fields],
-            mapping=_mapping(dataset),
+            **_start(dataset),
             endpoint=request.build_absolute_uri("/api/export/jsonl_llm/stream"),
             tokens_url=reverse("token-list"),
             snippets=[(title, "") for title in ("curl", "Python", "PyTorch", "HuggingFace")],
@@ -71,14 +72,34 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
-def _mapping(dataset: Dataset) -> list[dict[str, Any]]:
-    """The fields of a mapping with the formats that use them and what they are when left empty."""
-    return [
+def _start(dataset: Dataset) -> dict[str, Any]:
+    """The format that this dataset's fields allow, and the mapping's inputs, filled where the defaults do not exist."""
+    names = [field["name"] for field in dataset.latest.fields] if dataset.latest else []
+    texts = (
+        [field["name"] for field in dataset.latest.fields if "string" in field["types"]]
+        if dataset.latest
+        else []
+    )
+    used = {name: dataset.field_mapping.get(name, default) for name, (_, default) in LABELS.items()}
+    guessed = "" if _there(used["text_field"], names) else next((name for name in TEXTS if name in texts), "")
+    chosen = "raw"
+    if _there(used["text_field"], names) or guessed:
+        chosen = "text_completion"
+    if _there(used["instruction_field"], names) and _there(used["output_field"], names):
+        chosen = "instruction_tuning"
+    fields = [
         {
             "name": name,
             "label": label,
-            "formats": " ".join(key for key, (_, names) in FORMATS.items() if name in names),
-            "default": dataset.field_mapping.get(name, default),
+            "formats": " ".join(key for key, (_, parts) in FORMATS.items() if name in parts),
+            "default": used[name],
+            "value": guessed if name == "text_field" else "",
         }
-        for name, (label, default) in LABELS.items()
+        for name, (label, _) in LABELS.items()
     ]
+    return {"chosen_format": chosen, "mapping": fields}
+
+
+def _there(source: str, names: list[str]) -> bool:
+    """Whether a mapping's value can be filled: a field that there is, or a template."""
+    return source in names or "{" in source

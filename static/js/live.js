@@ -21,6 +21,7 @@ function showJob(id, data) {
       const name = part.dataset.jobPart;
       if (name === "bar" && data.total) { part.max = data.total; part.value = Math.min(data.done, data.total); }
       else if (name === "line") part.textContent = progressLine(data);
+      else if (name === "of" && data.total) part.textContent = `of ${amount(data.total, data.unit)}`;
       else if (name === "done") part.textContent = amount(data.done, data.unit);
       else if (name === "rate") part.textContent = rate(data.rate, data.unit);
       else if (name === "eta") part.textContent = duration(data.eta_seconds);

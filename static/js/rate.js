@@ -4,6 +4,9 @@ import { rate } from "./format.js";
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const FONT = '11px "Plex Sans", sans-serif';
 
+const two = (value) => String(value).padStart(2, "0");
+const clock = (seconds) => { const at = new Date(1000 * seconds); return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`; };
+
 function draw(section) {
   const box = section.querySelector(".th-chart");
   const job = Number(section.dataset.rateChart);
@@ -13,7 +16,7 @@ function draw(section) {
   const chart = new window.uPlot({
     width: box.clientWidth, height: 176, padding: [8, 4, 0, 0], legend: { show: false }, cursor: { y: false, points: { size: 6 } },
     scales: { y: { range: (_, low, high) => [0, (high || 1) * 1.1] } },
-    axes: [axis({ space: 72, grid: { show: false } }), axis({ size: 72, space: 34, values: (_, values) => values.map((value) => (value ? rate(value, unit) : "0")) })],
+    axes: [axis({ space: 72, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600], grid: { show: false }, values: (_, values) => values.map(clock) }), axis({ size: 72, space: 34, values: (_, values) => values.map((value) => (value ? rate(value, unit) : "0")) })],
     series: [{}, { stroke: () => css("--t-s1"), fill: () => `${css("--t-s1")}1f`, width: 1.5, points: { show: false } }],
   }, data, box);
   new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: 176 })).observe(box);

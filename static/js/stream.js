@@ -104,7 +104,7 @@ class StreamPage {
   constructor(root) {
     this.root = root;
     this.form = root.querySelector("form");
-    this.format = "instruction_tuning";
+    this.format = this.form.querySelector("[data-format][aria-pressed=true]").value;
     this.part = (name) => document.querySelector(`[data-part="${name}"]`);
     this.form.addEventListener("input", () => this.changed());
     this.form.addEventListener("submit", (event) => event.preventDefault());

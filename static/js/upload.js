@@ -201,7 +201,7 @@ function start(form) {
       mark("upload", "done");
       pause.hidden = cancel.hidden = true;
       part("line", "upload").textContent = `done, ${bytes(file.size)}`;
-      const { job } = await callJson("POST", `/api/v1/datasets/${form.dataset.dataset}/versions/`, { json: { upload: upload.id, mode: "append", note: form.note.value } });
+      const { job } = await callJson("POST", `/api/v1/datasets/${form.dataset.dataset}/versions/`, { json: { upload: upload.id, mode: form.mode?.value ?? "append", note: form.note.value } });
       localStorage.removeItem(upload.memory);
       follow(job.id);
     } catch (error) {
@@ -219,6 +219,8 @@ function start(form) {
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
   form.addEventListener("submit", (event) => event.preventDefault());
+  // A file may have been chosen before this script was there.
+  if (form.file.files.length) take(form.file.files[0]);
   if (form.dataset.runningJob) {
     form.hidden = true;
     line.hidden = false;

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from django.core.cache import cache
-from django.core.paginator import Paginator
 
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Version
@@ -18,10 +18,29 @@ from themisdb_datasets import browse
 from themisdb_datasets.filters import parse_filter
 
 DAY = 24 * 3600
+T = TypeVar("T")
 
 
-@dataclass
-class Window:
+class Cut(Sequence[T]):
+    """A sequence that is read a page at a time, never as a whole: what Django's paginator takes."""
+
+    @abstractmethod
+    def between(self, start: int, stop: int) -> list[T]:
+        """The items from `start` up to `stop`, both inside."""
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(len(self))
+            return self.between(start, stop)
+        return self.between(index, index + 1)[0]
+
+
+@dataclass(eq=False)
+class Window(Cut[int]):
     """The samples of a version that a filter and a search keep, as a sequence that Django's paginator can cut."""
 
     version: Version
@@ -31,12 +50,12 @@ class Window:
     page_size: int = 25
     seen: dict[tuple[int, int], tuple[list[int], int]] = field(default_factory=dict)
 
-    def __getitem__(self, cut: slice) -> list[int]:
-        positions, _ = self._page(cut.start, cut.stop - cut.start)
+    def between(self, start: int, stop: int) -> list[int]:
+        positions, _ = self._page(start, stop - start) if stop > start else ([], 0)
         return positions
 
     @cached_property
-    def count(self) -> int:
+    def total(self) -> int:
         """How many there are; kept, as a version never changes."""
         if self.where is None and not self.search:
             return self.version.num_samples
@@ -48,7 +67,7 @@ class Window:
         return found
 
     def __len__(self) -> int:
-        return self.count
+        return self.total
 
     def _page(self, offset: int, length: int) -> tuple[list[int], int]:
         if (offset, length) not in self.seen:
@@ -76,15 +95,10 @@ def count_key(version: Version, asked: dict[str, Any]) -> str:
 
 def count_matches(version: Version, where: dict[str, Any]) -> int:
     """How many of the version's samples a filter keeps."""
-    return Window(version, where).count
+    return len(Window(version, where))
 
 
-def paginate(window: Window) -> Paginator[int]:
-    """Django's paginator over a window."""
-    return Paginator(window, window.page_size)  # type: ignore[arg-type]
-
-
-class Rejects:
+class Rejects(Cut[dict[str, Any]]):
     """The rejected lines of a version as a sequence: an index of line starts, so that any page is read at once."""
 
     def __init__(self, path: Path) -> None:
@@ -110,8 +124,8 @@ class Rejects:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, cut: slice) -> list[dict[str, Any]]:
-        return list(self._read(self.starts[cut]))
+    def between(self, start: int, stop: int) -> list[dict[str, Any]]:
+        return list(self._read(self.starts[start:stop]))
 
     def _read(self, starts: list[int]) -> Iterator[dict[str, Any]]:
         if not starts:

@@ -57,7 +57,7 @@ def cards(opened: OpenVersion, layout: Layout, positions: Iterable[int], *, sear
 
 def card(sample: dict[str, Any], layout: Layout, position: int, *, search: str = "") -> Card:
     """One parsed sample by its layout."""
-    facts = []
+    facts: list[tuple[str, str]] = []
     for name in layout.facts:
         shown = shown_value(value_at(sample, name))
         if shown and len(shown) <= MAX_FACT and len(facts) < MAX_FACTS:

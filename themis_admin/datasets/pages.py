@@ -165,6 +165,7 @@ def dataset_upload(request: HttpRequest, pk: int) -> HttpResponse:
         "job": Job.objects.visible_to(request.user).filter(pk=job_id, lane=row.lane).first()
         if job_id
         else None,
+        "next_number": row.latest.number + 1 if row.latest else 1,
         "snippets": upload_snippets(request, row),
     }
     return render(request, "datasets/upload.html", context, status=422 if form.errors else 200)

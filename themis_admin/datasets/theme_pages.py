@@ -113,12 +113,12 @@ def theme(request: HttpRequest, pk: int) -> HttpResponse:
     if latest is not None:
         try:
             window = browsing.Window(latest, row.where)
-            page = browsing.paginate(window).get_page(request.GET.get("page"))
+            page = Paginator(window, window.page_size).get_page(request.GET.get("page"))
             layout = cards.Layout.of(row.dataset, latest)
             context.update(
                 page=page,
                 cards=cards.cards(latest.open(), layout, page.object_list),
-                num_samples=window.count,
+                num_samples=len(window),
             )
         except ThemisError as error:
             context["error"] = str(error)

@@ -18,7 +18,11 @@ from themisdb_datasets.errors import ThemisError
 
 REJECTS_A_PAGE = 50
 MAX_SHOWN = 200_000
-BROWSED_OPS = [("contains", OPS["contains"]), *(each for each in OPS.items() if each[0] != "contains"), ("exists", "exists")]
+BROWSED_OPS = [
+    ("contains", OPS["contains"]),
+    *(each for each in OPS.items() if each[0] != "contains"),
+    ("exists", "exists"),
+]
 NUMBERS = {"integer", "number"}
 
 
@@ -49,11 +53,11 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
     }
     window = browsing.Window(row, where, search, order)
     try:
-        page = browsing.paginate(window).get_page(request.GET.get("page"))
+        page = Paginator(window, window.page_size).get_page(request.GET.get("page"))
         layout = cards.Layout.of(row.dataset, row)
         context.update(page=page, cards=cards.cards(row.open(), layout, page.object_list, search=search))
     except ThemisError as error:
-        context.update(page=Paginator([], 1).page(1), cards=[], error=str(error))
+        context.update(cards=[], error=str(error))
     return render(request, "datasets/version.html", context)
 
 
@@ -115,7 +119,7 @@ def version_rejects(request: HttpRequest, pk: int) -> HttpResponse:
     """The lines that are no samples, each with its place and the reason."""
     row = get_version(request, pk)
     rejects = browsing.Rejects.of(row)
-    page = Paginator(rejects, REJECTS_A_PAGE).get_page(request.GET.get("page"))  # type: ignore[arg-type]
+    page = Paginator(rejects, REJECTS_A_PAGE).get_page(request.GET.get("page"))
     context = {"version": row, "dataset": row.dataset, "page": page}
     return render(request, "datasets/rejects.html", context)
 

@@ -49,7 +49,8 @@ def _words(node: dict[str, Any], *, outermost: bool = False) -> str:
 @register.filter
 def condition_words(node: dict[str, Any]) -> str:
     """One condition as words."""
-    name, op, value = node["field"], node["op"], node.get("value")
+    name, op = node["field"], node["op"]
+    value: Any = node.get("value")
     if op == "exists":
         return f"{name} exists" if value else f"{name} is missing or null"
     if op == "between":

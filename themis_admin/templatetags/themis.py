@@ -26,9 +26,9 @@ STATE_ICONS = {
 
 
 @register.filter
-def number(value: float | None) -> str:
-    """`105,198`; a dash for nothing."""
-    return DASH if value is None else f"{value:,.0f}"
+def number(value: float | str | None) -> str:
+    """`105,198`; a dash for nothing, which in templates is also an empty text."""
+    return f"{value:,.0f}" if isinstance(value, int | float) else DASH
 
 
 def split_bytes(value: float) -> tuple[str, str]:
@@ -41,15 +41,15 @@ def split_bytes(value: float) -> tuple[str, str]:
 
 
 @register.filter(name="bytes")
-def in_bytes(value: float | None) -> str:
+def in_bytes(value: float | str | None) -> str:
     """`208 MB`; a dash for nothing."""
-    return DASH if value is None else "\N{NO-BREAK SPACE}".join(split_bytes(value))
+    return "\N{NO-BREAK SPACE}".join(split_bytes(value)) if isinstance(value, int | float) else DASH
 
 
 @register.filter
-def bytes_figure(value: float | None) -> SafeString | str:
+def bytes_figure(value: float | str | None) -> SafeString | str:
     """The same for a figure: the unit is small."""
-    return DASH if value is None else format_html("{}<small>{}</small>", *split_bytes(value))
+    return format_html("{}<small>{}</small>", *split_bytes(value)) if isinstance(value, int | float) else DASH
 
 
 @register.filter

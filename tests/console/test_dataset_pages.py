@@ -1,0 +1,88 @@
+"""Making, finding, changing and deleting datasets in the browser."""
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from tests.console.conftest import page
+from themis_admin.accounts.models import User
+from themis_admin.datasets import services
+from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.jobs.models import Job
+
+MAPPING = {"instruction_field": "question", "output_field": "Was regelt {section}?"}
+
+
+def test_it_makes_a_dataset_and_goes_on_to_the_upload(alices: Client, alice: User) -> None:
+    response = alices.post("/datasets/new/", {"name": "Urteile", "key_field": "id", **MAPPING})
+    made = Dataset.objects.get(name="Urteile")
+    assert (made.owner, made.key_field, made.field_mapping) == (alice, "id", MAPPING)
+    assert response["Location"] == f"/datasets/{made.pk}/upload/"
+
+
+def test_a_taken_name_is_an_error_under_the_name(alices: Client, dataset: Dataset) -> None:
+    response = alices.post("/datasets/new/", {"name": "gesetze"})
+    assert response.status_code == 422
+    assert "name" in response.context["form"].errors
+    assert "There is already a dataset named" in response.content.decode()
+
+
+def test_a_template_with_a_loose_brace_is_an_error_under_its_field(alices: Client, dataset: Dataset) -> None:
+    response = alices.post(f"/datasets/{dataset.pk}/edit/", {"name": "Gesetze", "text_field": "{law"})
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["text_field"]
+
+
+def test_it_changes_a_dataset(alices: Client, dataset: Dataset) -> None:
+    alices.post(f"/datasets/{dataset.pk}/edit/", {"name": "Gesetze", "timestamp_field": "amended"})
+    dataset.refresh_from_db()
+    assert (dataset.timestamp_field, dataset.key_field) == ("amended", "")
+
+
+def test_deleting_wants_the_name_typed(alices: Client, theme: Theme, dataset: Dataset) -> None:
+    path = f"/datasets/{dataset.pk}/delete/"
+    assert "1 version goes" in page(alices, path)
+    assert alices.post(path, {"name": "Gesetz"}).status_code == 422
+    assert Dataset.objects.filter(pk=dataset.pk).exists()
+    assert alices.post(path, {"name": "Gesetze"})["Location"] == "/datasets/"
+    assert not Dataset.objects.filter(pk=dataset.pk).exists()
+
+
+def test_a_busy_dataset_says_which_job_it_waits_for(alices: Client, alice: User, dataset: Dataset) -> None:
+    Job.objects.create(kind="ingest", title="Ingest x", owner=alice, lane=dataset.lane)
+    response = alices.post(f"/datasets/{dataset.pk}/delete/", {"name": "Gesetze"})
+    assert response.status_code == 422
+    assert "“Ingest x” is queued" in response.content.decode()
+
+
+def test_it_searches_and_orders(alices: Client, alice: User, version: Version) -> None:
+    services.create_dataset(user=alice, name="Aktenzeichen")
+    assert "Gesetze" not in page(alices, "/datasets/?q=akten")
+    first, second = (
+        page(alices, "/datasets/?order=size").index(name) for name in ("Gesetze", "Aktenzeichen")
+    )
+    assert first < second
+    assert "No dataset has this in its name" in page(alices, "/datasets/?q=nichts")
+
+
+def test_versions_hang_on_a_line_with_what_they_gained(
+    alices: Client, version: Version, ingest: object
+) -> None:
+    ingest([{"id": "x"}])  # type: ignore[operator]
+    html = page(alices, f"/datasets/{version.dataset_id}/")
+    assert html.index("Version 2") < html.index("Version 1")
+    assert "+1 since version 1" in html
+
+
+def test_a_browser_without_scripts_uploads_in_one_piece(alices: Client, dataset: Dataset) -> None:
+    file = SimpleUploadedFile("corpus.jsonl", b'{"id": 1}\n')
+    response = alices.post(f"/datasets/{dataset.pk}/upload/", {"file": file, "note": "by hand"})
+    job = Job.objects.get(lane=dataset.lane)
+    assert response["Location"] == f"/jobs/{job.pk}/"
+    assert job.params["note"] == "by hand"
+
+
+def test_an_upload_of_something_else_is_refused_with_the_reason(alices: Client, dataset: Dataset) -> None:
+    file = SimpleUploadedFile("corpus.docx", b"PK")
+    response = alices.post(f"/datasets/{dataset.pk}/upload/", {"file": file})
+    assert response.status_code == 422
+    assert ".jsonl" in response.content.decode()

@@ -1,0 +1,45 @@
+"""Jobs in the browser: state, log, cancelling and retrying."""
+
+from django.test import Client
+
+from tests.console.conftest import page
+from themis_admin.accounts.models import User
+from themis_admin.datasets.models import Version
+from themis_admin.jobs import services
+from themis_admin.jobs.models import Job
+
+
+def test_a_job_shows_its_steps_its_log_and_what_came_of_it(alices: Client, version: Version) -> None:
+    html = page(alices, f"/jobs/{version.job_id}/")
+    assert "a worker has taken it" in html
+    assert f"/versions/{version.pk}/" in html
+    assert 'data-state="succeeded"' in html
+
+
+def test_it_filters_by_state(alices: Client, alice: User, version: Version) -> None:
+    services.submit("toy", owner=alice, title="Waits", params={})
+    assert "Waits" not in page(alices, "/jobs/?state=succeeded")
+    assert "Waits" in page(alices, "/jobs/?state=queued")
+    assert "Waits" in page(alices, "/jobs/?state=nonsense")
+    assert "No job is in this state" in page(alices, "/jobs/?state=failed")
+
+
+def test_it_cancels_and_retries(alices: Client, alice: User) -> None:
+    job = services.submit("toy", owner=alice, title="Waits", params={"n": 1})
+    alices.post(f"/jobs/{job.pk}/cancel/")
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+    alices.post(f"/jobs/{job.pk}/retry/")
+    again = Job.objects.exclude(pk=job.pk).get()
+    assert (again.title, again.params, again.state) == ("Waits", {"n": 1}, "queued")
+
+
+def test_what_cannot_be_done_is_said_after_the_way_back(alices: Client, version: Version) -> None:
+    for verb in ("cancel", "retry"):
+        html = alices.post(f"/jobs/{version.job_id}/{verb}/", follow=True).content.decode()
+        assert 'data-toast="error"' in html
+
+
+def test_only_a_form_cancels(alices: Client, bobs: Client, version: Version) -> None:
+    assert alices.get(f"/jobs/{version.job_id}/cancel/").status_code == 405
+    assert bobs.post(f"/jobs/{version.job_id}/cancel/").status_code == 404

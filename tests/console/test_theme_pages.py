@@ -1,0 +1,69 @@
+"""Themes in the browser: the rule as JSON behind the builder, what it keeps, changing and deleting."""
+
+import json
+
+from django.test import Client
+
+from tests.console.conftest import page
+from themis_admin.datasets.models import Dataset, Theme, Version
+
+BDSG = {
+    "any": [
+        {"field": "law", "op": "contains", "value": "BDSG"},
+        {"field": "text", "op": "contains", "value": "personenbezogene Daten"},
+    ]
+}
+
+
+def test_it_saves_a_rule_and_shows_what_it_keeps(alices: Client, version: Version) -> None:
+    path = f"/datasets/{version.dataset_id}/themes/new/"
+    response = alices.post(path, {"name": "Datenschutz", "where": json.dumps(BDSG)})
+    theme = Theme.objects.get(name="Datenschutz")
+    assert response["Location"] == f"/themes/{theme.pk}/"
+    html = page(alices, f"/themes/{theme.pk}/")
+    assert '<dd id="num-samples">2</dd>' in html
+    assert "bdsg/1" in html
+    assert "tierschg/1" in html
+    assert "bimschg/4" not in html
+    assert page(alices, f"/themes/{theme.pk}/count/") == "2"
+    assert "law contains “BDSG” or text contains “personenbezogene Daten”" in page(alices, "/themes/")
+
+
+def test_errors_stand_under_what_they_are_about(alices: Client, version: Version) -> None:
+    path = f"/datasets/{version.dataset_id}/themes/new/"
+    for where in ("{", "{}", '{"field": "lwa", "op": "eq", "value": 1}'):
+        response = alices.post(path, {"name": "x", "where": where})
+        assert response.status_code == 422
+        assert list(response.context["form"].errors) == ["where"], where
+    assert "did you mean" in response.content.decode()
+
+
+def test_the_preview_shows_the_first_samples(alices: Client, dataset: Dataset, version: Version) -> None:
+    path = f"/datasets/{dataset.pk}/themes/preview/"
+    assert "bdsg/1" in alices.post(path, {"where": json.dumps(BDSG)}).content.decode()
+    for where in ("[", '{"field": "law", "op": "matches", "value": "("}'):
+        response = alices.post(path, {"where": where})
+        assert response.status_code == 200
+        assert "th-note err" in response.content.decode()
+
+
+def test_it_changes_a_theme(alices: Client, theme: Theme) -> None:
+    alices.post(f"/themes/{theme.pk}/edit/", {"name": "Lärm", "where": json.dumps(BDSG)})
+    theme.refresh_from_db()
+    assert (theme.name, theme.where) == ("Lärm", BDSG)
+
+
+def test_it_deletes_a_theme_once_that_is_confirmed(alices: Client, theme: Theme) -> None:
+    assert "are refused from then on" in page(alices, f"/themes/{theme.pk}/delete/")
+    assert Theme.objects.filter(pk=theme.pk).exists()
+    alices.post(f"/themes/{theme.pk}/delete/")
+    assert not Theme.objects.filter(pk=theme.pk).exists()
+
+
+def test_before_the_first_version_a_rule_can_be_written_and_is_not_counted(
+    alices: Client, dataset: Dataset
+) -> None:
+    alices.post(f"/datasets/{dataset.pk}/themes/new/", {"name": "Früh", "where": json.dumps(BDSG)})
+    theme = Theme.objects.get(name="Früh")
+    assert page(alices, f"/themes/{theme.pk}/count/") == "–"
+    assert "has no version yet" in page(alices, f"/themes/{theme.pk}/")

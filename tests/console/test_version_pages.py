@@ -1,0 +1,76 @@
+"""Looking into a version: search, one condition, order, one sample, rejected lines."""
+
+import json
+
+from django.test import Client
+
+from tests.console.conftest import page
+from tests.datasets.conftest import Ingest
+from themis_admin.datasets.models import Dataset, Version
+
+
+def test_it_shows_figures_fields_and_samples(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/")
+    assert version.digest[:8] in html
+    assert "Die Errichtung und der Betrieb" in html
+    assert "meta.n" in html
+    assert f"/versions/{version.pk}/rejects/" in html
+
+
+def test_search_marks_what_it_found(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/?q=GENEHMIGUNG")
+    assert "<mark>Genehmigung</mark>sbedürftige" in html
+    assert "Die Errichtung" not in html
+    assert "1 of 4" in " ".join(html.split())
+
+
+def test_a_condition_compares_numbers_as_numbers(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/?field=year&op=ge&value=2000")
+    assert "bdsg/1" in html
+    assert "tierschg/1" not in html
+
+
+def test_it_orders_by_a_field(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/?order=-year")
+    assert html.index("bdsg/1") < html.index("bimschg/4") < html.index("tierschg/1")
+
+
+def test_what_cannot_be_asked_is_said_on_the_page(alices: Client, version: Version) -> None:
+    assert "There is no field" in page(alices, f"/versions/{version.pk}/?order=nothing")
+    assert "regular expression" in page(alices, f"/versions/{version.pk}/?field=law&op=matches&value=(")
+    assert "No sample is like this" in page(alices, f"/versions/{version.pk}/?q=gibtesnicht")
+
+
+def test_pages_beyond_the_end_show_the_last(alices: Client, version: Version) -> None:
+    assert "tierschg/1" in page(alices, f"/versions/{version.pk}/?page=99")
+
+
+def test_a_number_leads_to_its_sample(alices: Client, version: Version) -> None:
+    assert alices.get(f"/versions/{version.pk}/?go=2")["Location"] == f"/versions/{version.pk}/samples/2/"
+    assert alices.get(f"/versions/{version.pk}/samples/4/").status_code == 404
+
+
+def test_a_sample_is_spelled_as_it_is_stored(alices: Client, ingest: Ingest, dataset: Dataset) -> None:
+    ingest([b'{"n": 12345678901234567890, "f": 1.0, "e": 1e5, "s": "<b>\\u00e4", "deep": {"a": [1, {}]}}'])
+    html = page(alices, f"/versions/{dataset.latest_id}/samples/0/")
+    for spelled in ("12345678901234567890", "1.0", "1e5"):
+        assert f'<span class="n">{spelled}</span>' in html
+    assert "&lt;b&gt;ä" in html
+    assert "<b>ä" not in html
+
+
+def test_rejected_lines_are_shown_with_place_and_reason(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/rejects/")
+    assert "not_an_object" in html
+    assert "[1, 2]" in html
+    rows = [
+        json.loads(line)
+        for line in b"".join(alices.get(f"/versions/{version.pk}/rejects.jsonl")).splitlines()
+    ]  # type: ignore[arg-type]
+    assert [row["line"] for row in rows] == [5, 6]
+
+
+def test_a_version_without_rejected_lines_says_so(alices: Client, ingest: Ingest, dataset: Dataset) -> None:
+    ingest([{"id": 1}])
+    assert "every line is a sample" in page(alices, f"/versions/{dataset.latest_id}/rejects/")
+    assert alices.get(f"/versions/{dataset.latest_id}/rejects.jsonl").status_code == 404

@@ -1,0 +1,225 @@
+"""The main job in a real browser on a real server: a corpus goes in, a theme is cut, a stream comes out."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tests.journey.conftest import Server
+
+LAWS = ("BImSchG", "BDSG", "TierSchG", "WHG")
+NUM_SAMPLES = 60_000
+BROKEN = (b"{broken", b"[]", b'"\xff"')
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some 25 MB, so that the upload has parts and the ingest takes a moment; three lines are no samples."""
+    path = tmp_path_factory.mktemp("corpus") / "gesetze.jsonl"
+    with path.open("wb") as file:
+        for number in range(NUM_SAMPLES):
+            law = LAWS[number % len(LAWS)]
+            sample = {
+                "id": f"{law.lower()}/{number}",
+                "law": law,
+                "heading": f"§ {number} {law}",
+                "amended": f"20{number % 26:02d}-06-01",
+                "importance": round(number % 20 / 10, 1),
+                "text": f"Satz {number}. "
+                + "Personenbezogene Daten. " * (number % 8 == 3)
+                + "Wortlaut der Norm. " * 14,
+            }
+            file.write(json.dumps(sample, ensure_ascii=False).encode() + b"\n")
+        file.writelines(line + b"\n" for line in BROKEN)
+    return path
+
+
+def test_a_corpus_goes_in_and_a_stream_comes_out(logged_in: Page, server: Server, corpus: Path) -> None:
+    page = logged_in
+    make_dataset(page)
+    upload(page, corpus)
+    look_into_the_version(page)
+    make_theme(page)
+    stream_it(page, make_token(page), server)
+    delete(page)
+
+
+def make_dataset(page: Page) -> None:
+    page.get_by_role("link", name="New dataset").click()
+    page.get_by_label("Name", exact=True).fill("Reisegesetze")
+    page.get_by_label("Key field").fill("id")
+    page.get_by_label("Timestamp field").fill("amended")
+    page.get_by_role("button", name="Create the dataset").click()
+    expect(page.get_by_role("heading", name="Reisegesetze")).to_be_visible()
+
+
+# All that the ingest's line said, however briefly.
+LISTEN = """() => {
+  window.said = [];
+  const line = document.querySelector('[data-step="ingest"]');
+  new MutationObserver(() => window.said.push(line.innerText)).observe(line, {subtree: true, childList: true, characterData: true});
+}"""
+
+
+def upload(page: Page, corpus: Path) -> None:
+    page.evaluate(LISTEN)
+    page.locator("input[type=file]").set_input_files(corpus)
+    expect(page.locator("#live")).to_have_attribute("data-state", "on")
+    expect(page.locator('[data-step="version"]')).to_contain_text("60,000 samples", timeout=60_000)
+    expect(page.locator('[data-step="version"]')).to_contain_text("3 rejected")
+    said = page.evaluate("window.said")
+    assert any(re.search(r"\d\sMB of \d.*\sMB · .*MB/s", each) for each in said), said
+    page.get_by_role("link", name="Open version 1").click()
+
+
+def look_into_the_version(page: Page) -> None:
+    figures = page.locator(".th-figs")
+    expect(figures).to_contain_text("60,000")
+    page.get_by_label("Search all text").fill("Satz 59999.")
+    expect(page.locator("#sample-list mark")).to_have_text("Satz 59999.")
+    page.locator("#sample-list .ttl a").click()
+    expect(page.locator("pre")).to_contain_text('"id": "whg/59999"')
+    page.get_by_role("link", name="Previous").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("§ 59998 TierSchG")
+    page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Version 1").click()
+    page.get_by_role("link", name="lines and reasons").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.locator("tbody")).to_contain_text("60,001")
+    page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Reisegesetze").click()
+
+
+def make_theme(page: Page) -> None:
+    page.get_by_role("link", name="Create a theme").click()
+    page.get_by_label("Name", exact=True).fill("Reisedatenschutz")
+    count = page.locator("[data-count]")
+    page.get_by_label("Field").select_option("law")
+    page.get_by_label("Value", exact=True).fill("bdsg")
+    expect(count).to_have_text("15,000")
+    page.get_by_role("button", name="Condition", exact=True).click()
+    page.get_by_label("How the conditions are joined").select_option("any")
+    page.get_by_label("Field").nth(1).select_option("text")
+    page.get_by_label("Value", exact=True).nth(1).fill("personenbezogene daten")
+    expect(count).to_have_text("22,500")
+    expect(page.locator(".cnt").nth(1)).to_contain_text("keeps 7,500 by itself")
+    expect(page.locator("[data-matches] li").first).to_contain_text("BDSG")
+    page.get_by_role("button", name="Create the theme").click()
+    expect(page.locator("#num-samples")).to_have_text("22,500")
+
+
+def make_token(page: Page) -> str:
+    page.goto("/tokens/")
+    page.get_by_label("Name").fill("journey")
+    page.get_by_role("button", name="Create the token").click()
+    secret = page.locator("#secret").inner_text()
+    assert secret.startswith("thm_")
+    page.get_by_role("link", name="Themes").first.click()
+    page.get_by_role("link", name="Reisedatenschutz").click()
+    return secret
+
+
+def stream_it(page: Page, token: str, server: Server) -> None:
+    page.get_by_role("link", name="Stream", exact=True).last.click()
+    expect(page.locator('[data-part="num_samples"]')).to_have_text("22,500")
+    expect(page.locator('[data-part="lines"] pre').first).to_contain_text("Satz 1.")
+    page.get_by_label("From date").fill("2025-01-01")
+    expect(page.locator('[data-part="num_samples"]')).not_to_have_text("22,500")
+    shown = int(page.locator('[data-part="num_samples"]').inner_text().replace(",", ""))
+    command = page.locator("#stream-code pre").first.inner_text()
+    body = json.loads(command.split("-d '")[1].rstrip("'"))
+    assert body["theme"] == "Reisedatenschutz"
+    with requests.post(
+        f"{server.url}/api/export/jsonl_llm/stream",
+        json=body,
+        headers={"Authorization": f"Bearer {token}"},
+        stream=True,
+        timeout=30,
+    ) as answer:
+        answer.raise_for_status()
+        lines = [json.loads(line) for line in answer.iter_lines()]
+    assert len(lines) == shown > 0
+    assert all(
+        "BDSG" in line["text"] or "Personenbezogene" in line["text"] or "Satz" in line["text"]
+        for line in lines
+    )
+
+
+def delete(page: Page) -> None:
+    page.goto("/datasets/")
+    page.get_by_role("link", name="Reisegesetze").click()
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("link", name="Delete").click()
+    button = page.get_by_role("button", name="Delete the dataset")
+    expect(button).to_be_disabled()
+    page.get_by_label("Type Reisegesetze to confirm").fill("Reisegesetze")
+    button.click()
+    expect(page.locator("#toasts")).to_contain_text("Reisegesetze is deleted")
+    expect(page.locator("#datasets-table")).not_to_contain_text("Reisegesetze")
+
+
+def test_an_upload_goes_on_where_the_connection_broke(logged_in: Page, corpus: Path) -> None:
+    page = logged_in
+    page.goto("/datasets/new/")
+    page.get_by_label("Name", exact=True).fill("Abgebrochen")
+    page.get_by_role("button", name="Create the dataset").click()
+    sent: list[int] = []
+
+    def break_the_second(route: object) -> None:
+        sent.append(int(route.request.headers["upload-offset"]))  # type: ignore[attr-defined]
+        if len(sent) == 2:
+            route.abort("connectionreset")  # type: ignore[attr-defined]
+        else:
+            route.continue_()  # type: ignore[attr-defined]
+
+    page.route(
+        "**/api/v1/uploads/*/",
+        lambda route: break_the_second(route) if route.request.method == "PATCH" else route.continue_(),
+    )
+    page.locator("input[type=file]").set_input_files(corpus)
+    expect(page.locator('[data-step="version"]')).to_contain_text("60,000 samples", timeout=60_000)
+    assert sent[1] == sent[2] == 8_000_000
+
+
+def test_the_keyboard_goes_everywhere(logged_in: Page) -> None:
+    page = logged_in
+    page.keyboard.press("Control+k")
+    page.get_by_label("Go to", exact=True).fill("rechtskorpus")
+    expect(page.get_by_role("option").first).to_contain_text("Rechtskorpus (Demo)")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rechtskorpus (Demo)")
+    page.keyboard.press("g")
+    page.keyboard.press("j")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
+    page.keyboard.press("j")
+    expect(page.locator("tr[aria-selected=true]")).to_have_count(1)
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    expect(page).to_have_url(re.compile("/datasets/$"))
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search datasets by name")).to_be_focused()
+
+
+def test_colours_are_kept_and_there_before_the_first_paint(logged_in: Page) -> None:
+    page = logged_in
+    page.get_by_role("button", name="Dark").click()
+    page.goto("/jobs/", wait_until="commit")
+    expect(page.locator("html")).to_have_attribute("data-theme", "themis-dark")
+    page.get_by_role("button", name="Light").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "themis-light")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440, 2560])
+def test_no_page_is_wider_than_its_window(logged_in: Page, width: int) -> None:
+    page = logged_in
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in ("/", "/datasets/", "/datasets/1/", "/datasets/1/upload/", "/versions/1/", "/versions/1/samples/0/",
+                 "/versions/1/rejects/", "/themes/", "/themes/1/", "/themes/1/edit/", "/stream/", "/jobs/", "/jobs/1/",
+                 "/tokens/", "/users/", "/datasets/new/", "/datasets/1/delete/"):  # fmt: skip
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (path, width)
