@@ -43,7 +43,7 @@ def measure(candidates: list[Candidate], *, rounds: int) -> None:
 
 def table(title: str, candidates: list[Candidate], *, num_samples: int | None = None) -> str:
     """A table of medians, and of the first candidate's rate as a multiple of each other's, round by round."""
-    ours, *others = candidates
+    ours = candidates[0]
     lines = [f"{title}  ({len(ours.seconds)} rounds, {ours.num_bytes / MEGA:,.0f} MB)"]
     for candidate in candidates:
         samples = f"{num_samples / candidate.median:>12,.0f} samples/s" if num_samples is not None else ""

@@ -8,6 +8,17 @@ from django.core.management.base import BaseCommand
 
 from themis_admin import environment as env
 
+SERVER: dict[str, Any] = {
+    "loop": "uvloop",
+    "http": "httptools",
+    "ws": "websockets-sansio",
+    "proxy_headers": False,
+    "server_header": False,
+    "access_log": False,
+    "log_level": "info",
+    "timeout_graceful_shutdown": 3,
+}
+
 
 class Command(BaseCommand):
     help = "Serve the console and the API (THEMIS_HOST and PORT say where)."
@@ -17,16 +28,4 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=env.integer("PORT", 8000))
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
-        uvicorn.run(
-            "themis_admin.asgi:application",
-            host=host,
-            port=port,
-            loop="uvloop",
-            http="httptools",
-            ws="websockets-sansio",
-            proxy_headers=False,
-            server_header=False,
-            access_log=False,
-            log_level="info",
-            timeout_graceful_shutdown=3,
-        )
+        uvicorn.run("themis_admin.asgi:application", host=host, port=port, **SERVER)

@@ -1,0 +1,150 @@
+"""HTTP: the stream of a real web process, beside a plain Django view and beside a bare loopback socket."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks import client
+from benchmarks.corpus import text_fields
+from benchmarks.installation import DATASET
+from benchmarks.processes import MemoryWatch, cpu_seconds, module, rss_anon, started
+from benchmarks.timing import MEGA, Candidate, measure, ratio, table
+from themis_admin.console import valkey
+from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.version import OpenVersion
+
+STREAM = "/api/export/jsonl_llm/stream"
+CHECKED = 2_000
+STALLED = 16
+STALL_SECONDS = 2.0
+OURS = ("DATABASE_URL", "REDIS_URL", "DATA", "PORT")
+
+
+def run(corpus: Path, folder: Path, *, rounds: int, port: int) -> None:
+    """Start the three servers, check that the lines agree, then measure and print."""
+    data = folder / "data"
+    with ExitStack() as stack:
+        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="themis-")))
+        environment = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name not in OURS and not name.startswith("THEMIS_")
+            },
+            "THEMIS_DATA": str(data),
+            "REDIS_URL": valkey.url(sockets),
+            "DJANGO_SETTINGS_MODULE": "themis_admin.settings",
+        }
+
+        def start(command: list[str], name: str, at: int | None = None) -> int:
+            log = folder / f"{name}.log"
+            return stack.enter_context(started(command, environment=environment, log=log, port=at))
+
+        data.mkdir(parents=True)
+        start(valkey.command(sockets), "valkey")
+        installed = subprocess.run(
+            module("installation", str(corpus)), env=environment, check=True, stdout=subprocess.PIPE
+        )
+        fields = text_fields(_version(data / "storage"))
+        web = start([sys.executable, "manage.py", "web", "--port", str(port)], "web", port)
+        start(module("plain", str(port + 1), str(corpus), *fields), "plain", port + 1)
+        start(module("raw", str(port + 2)), "raw", port + 2)
+        bench = _Bench(web, port, json.loads(installed.stdout)["token"], fields, data / "selections")
+        bench.check()
+        bench.first_bytes(rounds)
+        bench.throughput(rounds)
+        bench.stalls()
+
+
+def _version(storage: Path) -> OpenVersion:
+    store = ArtifactStore(storage)
+    return OpenVersion.open([store.shard_path(digest) for digest in store.digests("shards")])
+
+
+class _Bench:
+    """The measurements against running servers: Themis at `port`, the plain view at + 1, the bare socket at + 2."""
+
+    def __init__(self, web: int, port: int, token: str, fields: list[str], selections: Path) -> None:
+        self.web, self.port, self.token, self.selections = web, port, token, selections
+        instruction, output = fields
+        self.body: dict[str, Any] = {
+            "dataset": DATASET,
+            "field_mapping": {"instruction_field": instruction, "input_field": "", "output_field": output},
+            "include_metadata": False,
+            "quality_filters": {"skip_empty_outputs": False},
+        }
+        self.request = client.post(STREAM, self.body, token)
+        # A selection that has to look at every output.
+        first = {**self.body, "quality_filters": {"min_output_length": 1}, "limit": 100}
+        self.first_request = client.post(STREAM, first, token)
+
+    def check(self) -> None:
+        """The lines say what the plain view's say, and there are as many."""
+        ours = client.lines(self.port, "POST", STREAM, self.body, self.token)
+        plain = client.lines(self.port + 1, "GET", "/stream", {}, "")
+        for mine, theirs in islice(zip(ours, plain, strict=True), CHECKED):
+            if {**json.loads(mine), "weight": 1.0} != json.loads(theirs):
+                raise SystemExit("The stream's lines do not say what the plain view's say.")
+        if sum(1 for _ in ours) != sum(1 for _ in plain):
+            raise SystemExit("The stream has not as many lines as the plain view's.")
+
+    def first_bytes(self, rounds: int) -> None:
+        """Time to the first byte of the body, when the selection has to be built and when it is there."""
+        cold, cached = [], []
+        for _ in range(rounds):
+            shutil.rmtree(self.selections, ignore_errors=True)
+            cold.append(client.receive(self.port, self.first_request).first_byte)
+            cached.append(client.receive(self.port, self.first_request).first_byte)
+        print(f"First byte of a stream  ({rounds} rounds)")
+        for name, seconds in (("the selection built first", cold), ("the selection cached", cached)):
+            print(f"  {name:<46} {statistics.median(seconds) * 1000:>7,.0f} ms")
+
+    def throughput(self, rounds: int) -> None:
+        """Whole streams, one client, and what they cost in memory."""
+        client.receive(self.port, self.first_request)
+        before = rss_anon(self.web)
+        ours = Candidate("Themis: the stream", lambda: client.receive(self.port, self.request).num_bytes)
+        candidates = [
+            ours,
+            Candidate("Django view, json.dumps a row", partial(self._plain, rows=1)),
+            Candidate("the same, 100 rows at a time", partial(self._plain, rows=100)),
+            Candidate("bare loopback socket", lambda: client.receive_raw(self.port + 2, ours.num_bytes)),
+        ]
+        with MemoryWatch(self.web) as memory:
+            measure(candidates, rounds=rounds)
+        print(table("HTTP: whole streams to one client", candidates))
+        growth = (memory.peak - before) / MEGA
+        print(
+            f"  {'anonymous memory over these streams':<46} {growth:>+7,.0f} MB at its peak, of {before / MEGA:,.0f} MB"
+        )
+
+    def _plain(self, rows: int) -> int:
+        return client.receive(self.port + 1, client.get(f"/stream?rows={rows}")).num_bytes
+
+    def stalls(self) -> None:
+        """Clients that stop reading: their cost in memory and time, and the speed of one that reads beside them."""
+        alone = Candidate("alone", lambda: client.receive(self.port, self.request).num_bytes)
+        measure([alone], rounds=3)
+        before = rss_anon(self.web)
+        with client.stalled(self.port, self.request, clients=STALLED):
+            time.sleep(STALL_SECONDS / 2)
+            used = cpu_seconds(self.web)
+            time.sleep(STALL_SECONDS)
+            used = cpu_seconds(self.web) - used
+            memory = (rss_anon(self.web) - before) / STALLED
+            beside = Candidate("beside", lambda: client.receive(self.port, self.request).num_bytes)
+            measure([beside], rounds=3)
+        print(f"{STALLED} clients that stopped reading")
+        print(f"  {'memory for each':<46} {memory / MEGA:>7.1f} MB")
+        print(f"  {'processor time for all of them':<46} {used / STALL_SECONDS * 1000:>7.0f} ms a second")
+        print(f"  {'speed of one that reads beside them':<46} {ratio(beside, alone):>6.2f}x of it alone")
