@@ -1,7 +1,7 @@
 """What every REST view shares: who may, how lists are paged, how bodies are read, and how errors become HTTP."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -29,6 +29,7 @@ from themisdb_datasets.errors import (
     ThemisError,
     TooLargeError,
 )
+from themisdb_datasets.filters import nearest
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,9 @@ class JSONAlways(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+PAGING = ("cursor", "page_size")
+
+
 class ListPagination(CursorPagination):
     """Pages of 100 by a cursor, which neither skips nor repeats while rows are added."""
 
@@ -168,13 +172,25 @@ class ThemisView(APIView):
     pagination_class = ListPagination
     content_negotiation_class = JSONAlways
     scopes: Mapping[str, str] = {}
+    # The query parameters it knows; None where it looks at them itself.
+    parameters: Sequence[str] | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authorise, then refuse what no database can look for."""
+        """Authorise, then refuse parameters that are unknown, and what no database can look for."""
         super().initial(request, *args, **kwargs)
+        if self.parameters is not None:
+            check_names(request.query_params, self.parameters, what="parameter")
         for name, value in request.query_params.items():
             if "\0" in name or "\0" in value:
                 raise MalformedError("The query has the character U+0000.", fields={name: "It has U+0000."})
+
+
+def check_names(given: Iterable[str], known: Sequence[str], *, what: str) -> None:
+    """MalformedError for the first name that is not known, with the nearest that is."""
+    for name in given:
+        if name not in known:
+            message = f"There is no {what} {name!r}{nearest(name, known)}."
+            raise MalformedError(message, fields={name: message})
 
 
 def handle_error(error: Exception, context: Mapping[str, Any]) -> Response | None:

@@ -21,7 +21,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 @pytest.fixture
 def start(transactional_db: None, tmp_path: Path) -> Iterator[Start]:
     """Start commands of manage.py on the test's database; what still runs is ended."""
-    started = []
+    started: list[subprocess.Popen[bytes]] = []
 
     def begin(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         database = str(connection.settings_dict["NAME"])
@@ -64,7 +64,8 @@ def running_in(job: Job) -> int:
     def look() -> int:
         row = reload(job)
         line = Event.objects.filter(job=job, kind="job.log").order_by("-id").first()
-        if line is None or row.state != "running" or not row.done or row.lease_until < timezone.now():
+        held = row.lease_until is not None and row.lease_until > timezone.now()
+        if line is None or row.state != "running" or not row.done or not held:
             return 0
         return int(str(line.data["text"]).removeprefix("pid "))
 

@@ -12,9 +12,8 @@ from rest_framework.response import Response
 
 from themis_admin.accounts import services
 from themis_admin.accounts.models import ApiToken, AuditEntry, User
-from themis_admin.api import SCOPES, ThemisView, allowed
+from themis_admin.api import PAGING, SCOPES, ThemisView, allowed, check_names
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import nearest
 
 OBJECT = OpenApiTypes.OBJECT
 
@@ -29,6 +28,8 @@ class TokenBody(msgspec.Struct, forbid_unknown_fields=True):
 
 class TokensView(ThemisView):
     """One's own tokens. A token can make another, but none that may do more or lasts longer than itself."""
+
+    parameters = PAGING
 
     @extend_schema(responses=OBJECT)
     def get(self, request: Request) -> Response:
@@ -54,6 +55,8 @@ class TokensView(ThemisView):
 class TokenView(ThemisView):
     """One token."""
 
+    parameters = ()
+
     @extend_schema(responses=OBJECT)
     def get(self, request: Request, pk: int) -> Response:
         """The token, without its text."""
@@ -73,6 +76,8 @@ class TokenView(ThemisView):
 
 class AuditView(ThemisView):
     """Who did what: administrators see all, others what they did themselves."""
+
+    parameters = ("action", *PAGING)
 
     @extend_schema(responses=OBJECT)
     def get(self, request: Request) -> Response:
@@ -106,10 +111,7 @@ def _has_offset(time: datetime) -> bool:
 def token_body(document: Any) -> TokenBody:
     """The body of a new token, checked."""
     known = TokenBody.__struct_fields__
-    for name in document if isinstance(document, dict) else []:
-        if name not in known:
-            message = f"There is no field {name!r}{nearest(name, known)}."
-            raise MalformedError(message, fields={name: message})
+    check_names(document if isinstance(document, dict) else (), known, what="field")
     try:
         body = msgspec.convert(document, TokenBody)
     except msgspec.ValidationError as error:

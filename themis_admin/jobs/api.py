@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from themis_admin.api import ThemisView
+from themis_admin.api import PAGING, ThemisView
 from themis_admin.jobs import events, services
 from themis_admin.jobs.models import Event, Job, JobState
 from themisdb_datasets.errors import MalformedError
@@ -18,6 +18,8 @@ MAX_EVENTS = 1000
 
 class JobsView(ThemisView):
     """The jobs one may see."""
+
+    parameters = ("state", "kind", *PAGING)
 
     @extend_schema(responses=OBJECT, parameters=[OpenApiParameter("state"), OpenApiParameter("kind")])
     def get(self, request: Request) -> Response:
@@ -38,6 +40,8 @@ class JobsView(ThemisView):
 class JobView(ThemisView):
     """One job."""
 
+    parameters = ()
+
     @extend_schema(responses=OBJECT)
     def get(self, request: Request, pk: int) -> Response:
         """The job as it stands."""
@@ -46,6 +50,8 @@ class JobView(ThemisView):
 
 class CancelView(ThemisView):
     """Ending a job before its time."""
+
+    parameters = ()
 
     @extend_schema(request=None, responses={202: OBJECT})
     def post(self, request: Request, pk: int) -> Response:
@@ -56,6 +62,8 @@ class CancelView(ThemisView):
 class RetryView(ThemisView):
     """Doing again what failed."""
 
+    parameters = ()
+
     @extend_schema(request=None, responses={202: OBJECT})
     def post(self, request: Request, pk: int) -> Response:
         """Queue a new job with the same work."""
@@ -64,6 +72,8 @@ class RetryView(ThemisView):
 
 class LogView(ThemisView):
     """A job's log."""
+
+    parameters = ()
 
     @extend_schema(responses=OBJECT)
     def get(self, request: Request, pk: int) -> Response:
@@ -78,6 +88,8 @@ class LogView(ThemisView):
 
 class EventsView(ThemisView):
     """Events by polling: the same as over the socket."""
+
+    parameters = ("since", "limit")
 
     @extend_schema(
         responses=OBJECT, parameters=[OpenApiParameter("since", int), OpenApiParameter("limit", int)]
