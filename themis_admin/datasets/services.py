@@ -1,6 +1,7 @@
 """What people do with datasets and themes: database, disk and queue together."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +12,9 @@ from django.db import IntegrityError, transaction
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import checks, uploads
+from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
-from themis_admin.datasets.space import check_room, estimate_unpacked
+from themis_admin.datasets.space import check_room, estimate_unpacked, remove_file
 from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
@@ -51,6 +53,7 @@ def update_dataset(dataset: Dataset, *, user: User, **changes: Any) -> Dataset:
     """Change a dataset's name, description, fields or mapping; its versions stay as they are."""
     values = _dataset_values(changes)
     with transaction.atomic():
+        _hold(dataset, "dataset")
         if "name" in values:
             others = Dataset.objects.filter(owner_id=dataset.owner_id).exclude(pk=dataset.pk)
             if others.named(values["name"]).exists():
@@ -65,7 +68,7 @@ def update_dataset(dataset: Dataset, *, user: User, **changes: Any) -> Dataset:
 
 
 def delete_dataset(dataset: Dataset, *, user: User) -> Job:
-    """Delete a dataset with its versions and themes; a job then frees the shards that nothing refers to."""
+    """Delete a dataset with its versions, rejects and themes; a job then frees the shards that nothing refers to."""
     with transaction.atomic():
         locked = Dataset.objects.select_for_update().filter(pk=dataset.pk).first()
         if locked is None:
@@ -79,8 +82,11 @@ def delete_dataset(dataset: Dataset, *, user: User) -> Job:
             )
         detail = {"name": locked.name, "num_versions": locked.versions.count()}
         audit.record(user=user, action="dataset.deleted", object=locked.url, detail=detail)
-        events.record("dataset.deleted", owner=locked.owner, data={"dataset": locked.pk, "name": locked.name})
+        data = {"dataset": locked.pk, "name": locked.name}
+        for pk in Job.objects.filter(lane=locked.lane).values_list("pk", flat=True):
+            transaction.on_commit(partial(remove_file, rejects_path(pk)))
         locked.delete()
+        events.record("dataset.deleted", owner=locked.owner, data=data)
         return jobs.submit(
             "collect", owner=user, title="Free the space of deleted data", params={}, lane="collect"
         )
@@ -90,6 +96,7 @@ def create_theme(dataset: Dataset, *, user: User, name: Any, where: Any, descrip
     """Save a filter over the dataset under a name; ConflictError when the name is taken in any case."""
     values = _theme_values(dataset, {"name": name, "where": where, "description": description})
     with transaction.atomic():
+        _hold(dataset, "dataset")
         if dataset.themes.named(values["name"]).exists():
             raise _name_taken(values["name"], "theme")
         theme = _saved(Theme(dataset=dataset, created_by=user, **values), "theme")
@@ -106,6 +113,7 @@ def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
     """Change a theme; streams that are already planned keep the filter they were planned with."""
     values = _theme_values(theme.dataset, changes)
     with transaction.atomic():
+        _hold(theme, "theme")
         if "name" in values:
             others = theme.dataset.themes.exclude(pk=theme.pk)
             if others.named(values["name"]).exists():
@@ -123,11 +131,11 @@ def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
 def delete_theme(theme: Theme, *, user: User) -> None:
     """Delete a theme; the samples stay."""
     with transaction.atomic():
+        _hold(theme, "theme")
         audit.record(user=user, action="theme.deleted", object=theme.url, detail={"name": theme.name})
-        events.record(
-            "theme.deleted", owner=theme.dataset.owner, data={"theme": theme.pk, "name": theme.name}
-        )
+        data = {"theme": theme.pk, "name": theme.name}
         theme.delete()
+        events.record("theme.deleted", owner=theme.dataset.owner, data=data)
 
 
 def start_ingest(
@@ -252,6 +260,12 @@ def _theme_values(dataset: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
 def _name_taken(name: str, noun: str) -> ConflictError:
     message = f"There is already a {noun} named “{name}”."
     return ConflictError(message, code="name_taken", fields={"name": message})
+
+
+def _hold(row: Row, noun: str) -> None:
+    """Keep a row from being changed or deleted by others until the transaction ends."""
+    if not type(row).objects.select_for_update().filter(pk=row.pk).exists():
+        raise NotFoundError(f"The {noun} was deleted meanwhile.")
 
 
 def _saved(row: Row, noun: str, **options: Any) -> Row:

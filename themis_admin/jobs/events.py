@@ -26,7 +26,10 @@ log = logging.getLogger(__name__)
 def record(
     kind: str, *, owner: AbstractBaseUser, job: Job | None = None, data: Mapping[str, Any] | None = None
 ) -> Event:
-    """Write an event in the present transaction, and nudge the listeners once that is committed."""
+    """Write an event in the present transaction, and nudge the listeners once that is committed.
+
+    It comes last in a transaction: what waits for a row while it holds the order of events can wait for each other.
+    """
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
