@@ -33,7 +33,7 @@ class StreamView(ThemisView):
             "start": opened.window.start,
             "num_samples": len(opened.window),
         }
-        audit.record(user=user, action="export.stream", object=opened.title, detail=detail, request=request)
+        audit.record(user=user, action="export.stream", object=opened.title, detail=detail)
         return _stream(opened, body)
 
 

@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.processes import stop, until
-from tests.programs import IN_CI
+from tests.programs import IN_CI, NO_CORPUS
 from tests.settings import FOLDER
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import User
@@ -77,10 +77,12 @@ def as_charlie(charlie: User) -> APIClient:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI a test that was skipped is one that failed."""
+    """In CI a test that was skipped is one that failed, but for those on the real corpus, which not every CI has."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if not IN_CI or reporter is None:
         return
-    if skipped := reporter.stats.get("skipped", []):
+    if skipped := [
+        report for report in reporter.stats.get("skipped", []) if NO_CORPUS not in str(report.longrepr)
+    ]:
         reporter.write_line(f"{len(skipped)} tests were skipped; in CI nothing is.", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

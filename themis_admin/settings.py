@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "themis_admin.accounts.audit.OriginMiddleware",
     "themis_admin.console.errors.ConsoleErrors",
 ]
 ROOT_URLCONF = "themis_admin.urls"

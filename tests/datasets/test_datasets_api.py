@@ -4,7 +4,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.conftest import client_of
+from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import AuditEntry, User
+from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
@@ -197,3 +199,25 @@ def test_a_dataset_with_a_waiting_job_is_not_deleted(
     answer = as_alice.delete(dataset.url)
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset_busy")
     assert Dataset.objects.filter(pk=dataset.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_takes_the_rejected_lines_along(
+    as_alice: APIClient, dataset: Dataset, ingest: Ingest
+) -> None:
+    path = rejects_path(ingest([{"id": 1}, b"broken"]).pk)
+    assert path.exists()
+    assert as_alice.delete(dataset.url).status_code == 204
+    assert not path.exists()
+
+
+def test_what_was_done_is_told_with_token_and_address(as_alice: APIClient) -> None:
+    assert (
+        as_alice.post(
+            "/api/v1/datasets/", {"name": "Neu"}, format="json", REMOTE_ADDR="192.0.2.7"
+        ).status_code
+        == 201
+    )
+    entry = AuditEntry.objects.get(action="dataset.created")
+    assert entry.token is not None
+    assert (entry.ip, entry.user.get_username() if entry.user else None) == ("192.0.2.7", "alice")

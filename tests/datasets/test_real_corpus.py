@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from rest_framework.test import APIClient
 
+from tests.programs import NO_CORPUS
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Version
@@ -20,9 +21,7 @@ BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 CORPUS = Path(os.environ.get("THEMIS_CORPUS", BESIDE)) / "gesetze-2022.jsonl.zst"
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        not CORPUS.exists(), reason=f"the real corpus is not there: {CORPUS} (set THEMIS_CORPUS)"
-    ),
+    pytest.mark.skipif(not CORPUS.exists(), reason=f"{NO_CORPUS}: {CORPUS} (set THEMIS_CORPUS)"),
 ]
 IMMISSION = {"field": "law", "op": "contains", "value": "BImSch"}
 PRIVACY = {

@@ -1,29 +1,59 @@
 """The audit log: who did what, when and from where."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from rest_framework.request import Request
+from django.http.response import HttpResponseBase
 
 from themis_admin.accounts.models import ApiToken, AuditEntry, User
 
 
+@dataclass
+class Origin:
+    """Where the request under way comes from, and the token that it brought."""
+
+    ip: str | None = None
+    token: ApiToken | None = None
+
+
+# Services have no request; what they record is joined to the request under way here.
+_origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
+
+
+class OriginMiddleware:
+    """Remembers where each request comes from, for as long as it is answered."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        before = _origin.set(Origin(ip=request.META.get("REMOTE_ADDR") or None))
+        try:
+            return self.get_response(request)
+        finally:
+            _origin.reset(before)
+
+
+def note_token(token: ApiToken) -> None:
+    """Remember the token of the request under way."""
+    origin = _origin.get()
+    if origin is not None:
+        origin.token = token
+
+
 def record(
-    *,
-    user: User | None,
-    action: str,
-    object: str = "",
-    detail: Mapping[str, Any] | None = None,
-    request: Request | HttpRequest | None = None,
+    *, user: User | None, action: str, object: str = "", detail: Mapping[str, Any] | None = None
 ) -> None:
-    """Add an entry; with the request, also the token that was used and the address it came from."""
-    token = getattr(request, "auth", None)
+    """Add an entry, with the token and the address of the request under way."""
+    origin = _origin.get() or Origin()
     AuditEntry.objects.create(
         user=user,
-        token=token if isinstance(token, ApiToken) else None,
+        token=origin.token,
         action=action,
         object=object[:500],
         detail=dict(detail or {}),
-        ip=request.META.get("REMOTE_ADDR") or None if request is not None else None,
+        ip=origin.ip,
     )

@@ -3,6 +3,7 @@
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
+from themis_admin.accounts import audit
 from themis_admin.accounts.models import ApiToken, User
 
 REALM = 'Bearer realm="themis"'
@@ -27,6 +28,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
         found = user_of_token(text.strip())
         if found is None:
             raise exceptions.AuthenticationFailed("This token is unknown, expired or revoked.")
+        audit.note_token(found[1])
         return found
 
     def authenticate_header(self, request: Request) -> str:

@@ -54,7 +54,7 @@ class LoginPage(auth_views.LoginView):
     authentication_form = LoginForm
 
     def form_valid(self, form: auth_forms.AuthenticationForm) -> HttpResponse:
-        audit.record(user=form.get_user(), action="login", request=self.request)
+        audit.record(user=form.get_user(), action="login")
         return super().form_valid(form)
 
 
@@ -66,7 +66,7 @@ class PasswordChangePage(auth_views.PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is changed.")
-        audit.record(user=cast(User, self.request.user), action="password.changed", request=self.request)
+        audit.record(user=cast(User, self.request.user), action="password.changed")
         return super().form_valid(form)
 
 
@@ -99,7 +99,7 @@ class PasswordResetConfirmPage(auth_views.PasswordResetConfirmView):
         messages.success(self.request, "Your password is set. Log in with it.")
         user: User = form.user
         services.forget_failed_logins(user.get_username(), str(self.request.META.get("REMOTE_ADDR", "")))
-        audit.record(user=user, action="password.reset", request=self.request)
+        audit.record(user=user, action="password.reset")
         return super().form_valid(form)
 
 
@@ -185,7 +185,7 @@ def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _audit(request: HttpRequest, action: str, user: User) -> None:
-    audit.record(user=cast(User, request.user), action=action, object=user.get_username(), request=request)
+    audit.record(user=cast(User, request.user), action=action, object=user.get_username())
 
 
 def _administrator(request: HttpRequest) -> User:
