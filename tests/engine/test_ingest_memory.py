@@ -111,6 +111,6 @@ def test_memory_stays_under_256_mb(
     )
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)
-    print(write.__name__, f"{measured['peak'] / 1e6:.0f} MB")  # noqa: T201
+    print(write.__name__, f"{measured['peak'] / 1e6:.0f} MB")
     assert (measured["samples"], measured["rejects"]) == (samples, rejects)
     assert measured["peak"] < LIMIT

@@ -51,10 +51,9 @@ class Command(BaseCommand):
         _check_port(host, port)
         database.prepare()
         _clear(data / "tmp")
-        # Short, for the path of a socket may have 107 bytes; the data folder's may be longer.
         # With a broker or a database from elsewhere there may be workers elsewhere.
         alone = "REDIS_URL" not in os.environ and connection.vendor == "sqlite"
-        run = Path(tempfile.mkdtemp(prefix="themis-", dir=SHORT_FOLDER if SHORT_FOLDER.is_dir() else None))
+        run = _run_folder(data)
         supervisor = Supervisor(say=self._say)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
@@ -124,6 +123,19 @@ class Command(BaseCommand):
             self._say(
                 f"Themis is at {address}, but its demo data is not complete; the next start goes on with it."
             )
+
+
+def _run_folder(data: Path) -> Path:
+    """A folder for the broker's socket, in place of the one that a run which was killed has left.
+
+    It is short, for the path of a socket may have 107 bytes; the data folder's may be longer.
+    """
+    note = data / "run-folder"
+    if note.exists() and (left := Path(note.read_text())).name.startswith("themis-"):
+        shutil.rmtree(left, ignore_errors=True)
+    run = Path(tempfile.mkdtemp(prefix="themis-", dir=SHORT_FOLDER if SHORT_FOLDER.is_dir() else None))
+    note.write_text(str(run))
+    return run
 
 
 def _lock(data: Path) -> IO[str]:
