@@ -17,8 +17,8 @@ from themisdb_datasets.version import OpenVersion
 
 SCHEME = 1
 CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
-BLOCK_BYTES = 1 << 20  # what a chunk grows to, whatever small batch is asked for
-BLOCK_ROWS = 8192  # rows rendered at once, at most
+USUAL_BYTES = 1 << 20
+BLOCK_ROWS = 4096  # lines laid out at once, before they are joined
 _CURSOR = re.compile(r"([0-9a-f]{64})\.(\d{1,18})")
 
 
@@ -115,20 +115,14 @@ class Delivery:
     def chunks(self, window: range, *, batch_size: int = 100) -> Iterator[Chunk]:
         """The lines of `window` as chunks of at most 4 MiB or one line.
 
-        The first chunk has `batch_size` lines, so that the first byte comes at once; later ones grow until they hold
-        about 1 MiB, or `batch_size` lines where that is more, which keeps the cost of a chunk small beside its bytes.
+        The first chunk has `batch_size` lines, so that the first byte comes at once; later ones hold about 1 MiB, or
+        `batch_size` lines where that is more, which keeps the cost of a chunk small beside its bytes.
         """
         position, rows = window.start, min(batch_size, BLOCK_ROWS)
         while position < window.stop:
             stop = min(position + rows, window.stop)
             index = self.order.block(position, stop)
             lines = self.renderer.lines(self._positions[index].astype(np.int64), self._weights[index])
-            num_bytes = 0
-            for first, last in lines.cuts(CHUNK_BYTES):
-                chunk = Chunk(lines.join(first, last), last - first)
-                num_bytes += len(chunk.data)
-                yield chunk
-            position = stop
-            rows = min(
-                max(batch_size, min(rows * 4, BLOCK_BYTES * len(index) // max(num_bytes, 1)), 1), BLOCK_ROWS
-            )
+            for first, last in lines.cuts(least=batch_size, usual_bytes=USUAL_BYTES, most_bytes=CHUNK_BYTES):
+                yield Chunk(lines.join(first, last), last - first)
+            position, rows = stop, BLOCK_ROWS

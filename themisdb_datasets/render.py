@@ -93,16 +93,18 @@ class Lines:
         sizes: Ints = (self.words[:, :, 0] & LOW).sum(axis=1).astype(np.int64)
         return sizes
 
-    def cuts(self, num_bytes: int) -> Iterator[tuple[int, int]]:
-        """Where to part the lines (start, stop) so that no part is larger than `num_bytes`, unless it is one line."""
+    def cuts(self, *, least: int, usual_bytes: int, most_bytes: int) -> Iterator[tuple[int, int]]:
+        """Where to part the lines (start, stop): at about `usual_bytes`, or at `least` lines where these are more.
+
+        No part is larger than `most_bytes`, unless it is one line.
+        """
+        ends = np.concatenate([[0], np.cumsum(self.sizes)])
         start, count = 0, len(self.words)
-        if int((self.words[:, :, 0] & LOW).sum()) <= num_bytes:
-            yield start, count
-            return
-        ends = np.cumsum(self.sizes)
         while start < count:
-            before = int(ends[start - 1]) if start else 0
-            stop = max(int(np.searchsorted(ends, before + num_bytes, side="right")), start + 1)
+            usual, most = (
+                np.searchsorted(ends, ends[start] + [usual_bytes, most_bytes], side="right") - 1
+            ).tolist()
+            stop = min(max(usual, min(start + least, most), start + 1), count)
             yield start, stop
             start = stop
 
