@@ -5,7 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import corpus, http, ingest, stream
+from benchmarks import http, ingest, stream
+from benchmarks.corpus import Run, unpacked
 
 PARTS = {"ingest": ingest.run, "stream": stream.run, "http": http.run}
 
@@ -30,13 +31,10 @@ def main() -> None:
         parser.error(f"{options.corpus} is not there")
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="themis-bench-") as name:
-        folder = Path(name)
-        path = corpus.unpacked(options.corpus, folder)
+        corpus = unpacked(options.corpus, Path(name))
+        run = Run(corpus, Path(name), rounds=options.rounds, port=options.port)
         for part in options.parts or PARTS:
-            if part == "http":
-                http.run(path, folder, rounds=options.rounds, port=options.port)
-            else:
-                PARTS[part](path, folder, rounds=options.rounds)
+            PARTS[part](run)
             print(flush=True)
     print(f"{time.perf_counter() - begin:.0f} s")
 

@@ -1,5 +1,6 @@
 """What is measured on: a given corpus, or the demo corpus over and over, as plain JSONL and as an opened version."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,16 @@ from themisdb_datasets.version import OpenVersion
 
 DEFAULT_BYTES = 100_000_000
 DAY = date(2025, 1, 1)  # the demo corpus depends on the day; here it is always the same
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a part is measured on: the corpus as JSON lines, a folder to work in, rounds, and its first port."""
+
+    corpus: Path
+    folder: Path
+    rounds: int
+    port: int
 
 
 def unpacked(given: Path | None, folder: Path) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import client
-from benchmarks.corpus import text_fields
+from benchmarks.corpus import Run, text_fields
 from benchmarks.installation import DATASET
 from benchmarks.processes import MemoryWatch, cpu_seconds, module, rss_anon, started
 from benchmarks.timing import MEGA, Candidate, measure, ratio, table
@@ -30,9 +30,9 @@ STALL_SECONDS = 2.0
 OURS = ("DATABASE_URL", "REDIS_URL", "DATA", "PORT")
 
 
-def run(corpus: Path, folder: Path, *, rounds: int, port: int) -> None:
+def run(bench: Run) -> None:
     """Start the three servers, check that the lines agree, then measure and print."""
-    data = folder / "data"
+    data, port = bench.folder / "data", bench.port
     with ExitStack() as stack:
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="themis-")))
         environment = {
@@ -47,23 +47,23 @@ def run(corpus: Path, folder: Path, *, rounds: int, port: int) -> None:
         }
 
         def start(command: list[str], name: str, at: int | None = None) -> int:
-            log = folder / f"{name}.log"
+            log = bench.folder / f"{name}.log"
             return stack.enter_context(started(command, environment=environment, log=log, port=at))
 
         data.mkdir(parents=True)
         start(valkey.command(sockets), "valkey")
         installed = subprocess.run(
-            module("installation", str(corpus)), env=environment, check=True, stdout=subprocess.PIPE
+            module("installation", str(bench.corpus)), env=environment, check=True, stdout=subprocess.PIPE
         )
         fields = text_fields(_version(data / "storage"))
         web = start([sys.executable, "manage.py", "web", "--port", str(port)], "web", port)
-        start(module("plain", str(port + 1), str(corpus), *fields), "plain", port + 1)
+        start(module("plain", str(port + 1), str(bench.corpus), *fields), "plain", port + 1)
         start(module("raw", str(port + 2)), "raw", port + 2)
-        bench = _Bench(web, port, json.loads(installed.stdout)["token"], fields, data / "selections")
-        bench.check()
-        bench.first_bytes(rounds)
-        bench.throughput(rounds)
-        bench.stalls()
+        servers = _Servers(web, port, json.loads(installed.stdout)["token"], fields, data / "selections")
+        servers.check()
+        servers.first_bytes(bench.rounds)
+        servers.throughput(bench.rounds)
+        servers.stalls()
 
 
 def _version(storage: Path) -> OpenVersion:
@@ -71,7 +71,7 @@ def _version(storage: Path) -> OpenVersion:
     return OpenVersion.open([store.shard_path(digest) for digest in store.digests("shards")])
 
 
-class _Bench:
+class _Servers:
     """The measurements against running servers: Themis at `port`, the plain view at + 1, the bare socket at + 2."""
 
     def __init__(self, web: int, port: int, token: str, fields: list[str], selections: Path) -> None:

@@ -12,15 +12,16 @@ import duckdb
 import pyarrow.json
 import pyarrow.parquet
 
+from benchmarks.corpus import Run
 from benchmarks.timing import MEGA, Candidate, measure, table
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.ingest import ingest
 from themisdb_datasets.sources import open_source
 
 
-def run(corpus: Path, folder: Path, *, rounds: int) -> None:
+def run(bench: Run) -> None:
     """Measure and print; the memory is the process's peak beyond what its imports take."""
-    work = folder / "ingest"
+    work = bench.folder / "ingest"
     tools = {
         "Themis: samples, index, spans, columns": with_themis,
         "DuckDB: read_json to zstd Parquet": with_duckdb,
@@ -32,10 +33,10 @@ def run(corpus: Path, folder: Path, *, rounds: int) -> None:
     try:
         before = [pool.submit(_peak).result() for pool in pools]
         candidates = [
-            Candidate(name, partial(_in_process, pool, tool, corpus, work), partial(_clear, work))
+            Candidate(name, partial(_in_process, pool, tool, bench.corpus, work), partial(_clear, work))
             for (name, tool), pool in zip(tools.items(), pools, strict=True)
         ]
-        measure(candidates, rounds=rounds)
+        measure(candidates, rounds=bench.rounds)
         print(table("Ingest: MB/s of uncompressed source", candidates))
         for candidate, pool, base in zip(candidates, pools, before, strict=True):
             peak = pool.submit(_peak).result() - base
@@ -55,6 +56,7 @@ def with_themis(corpus: Path, work: Path) -> None:
 def with_duckdb(corpus: Path, work: Path) -> None:
     """Typed columns of everything, in two threads."""
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.sql(
             "COPY (SELECT * FROM read_json($source, format = 'newline_delimited', maximum_object_size = 16777216))"
             f" TO '{work / 'out.parquet'}' (FORMAT parquet, COMPRESSION zstd)",

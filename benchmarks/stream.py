@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.corpus import ingested, text_fields
+from benchmarks.corpus import Run, ingested, text_fields
 from benchmarks.reference import BareGather, with_orjson
 from benchmarks.timing import Candidate, measure, table
 from themisdb_datasets.mapping import parse_value
@@ -19,11 +19,11 @@ from themisdb_datasets.version import OpenVersion, version_digest
 CHECKED = 2_000
 
 
-def run(corpus: Path, folder: Path, *, rounds: int) -> None:
+def run(bench: Run) -> None:
     """Check that all three write the same lines, then measure and print."""
-    version = ingested(corpus, folder / "stream")
+    version = ingested(bench.corpus, bench.folder / "stream")
     fields = text_fields(version)
-    delivery = open_delivery(version, fields, folder / "selections")
+    delivery = open_delivery(version, fields, bench.folder / "selections")
     bare = [BareGather(part, fields, b"1.0000") for part in version.parts]
     _check(delivery, version, fields, bare)
 
@@ -32,7 +32,7 @@ def run(corpus: Path, folder: Path, *, rounds: int) -> None:
         Candidate("bare gather", lambda: sum(_size(each.chunks()) for each in bare)),
         Candidate("orjson loads + dumps", lambda: _size(with_orjson(version.parts, fields, 1.0))),
     ]
-    measure(candidates, rounds=rounds)
+    measure(candidates, rounds=bench.rounds)
     title = f"Stream: stored order, instruction format of {' and '.join(fields)} with weight, one thread"
     print(table(title, candidates, num_samples=delivery.num_samples))
 
