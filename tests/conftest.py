@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from tests.processes import stop, until
 from tests.programs import IN_CI, NO_CORPUS
+from tests.running import Running
 from tests.settings import FOLDER
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import User
@@ -73,6 +74,19 @@ def as_bob(bob: User) -> APIClient:
 @pytest.fixture
 def as_charlie(charlie: User) -> APIClient:
     return client_of(charlie, "admin")
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A whole Themis in processes of its own, after its first run; `live.known` is what first-run.json says."""
+    themis = Running(tmp_path_factory.mktemp("live") / "data")
+    themis.start(THEMIS_LEASE_SECONDS="2", THEMIS_MIN_FREE_BYTES="0")
+    try:
+        themis.known = themis.ready()
+        yield themis
+    finally:
+        if themis.process is not None:
+            stop(themis.process)
 
 
 @pytest.hookimpl(trylast=True)

@@ -28,6 +28,7 @@ class Running:
     port: int = field(default_factory=free_port)
     arguments: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
+    known: dict[str, Any] = field(default_factory=dict)
     said_before: int = 0
 
     @property

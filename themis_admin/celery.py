@@ -11,8 +11,8 @@ from themis_admin.processes import die_with_parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "themis_admin.settings")
 
 SOCKET = {
-    "socket_timeout": 30,
-    "socket_connect_timeout": 5,
+    "socket_timeout": 3,
+    "socket_connect_timeout": 3,
     "health_check_interval": 10,
     "socket_keepalive": True,
 }
