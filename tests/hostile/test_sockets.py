@@ -155,7 +155,7 @@ def test_people_hear_their_own_events_only(live: Running, admin: requests.Sessio
         make_dataset(live, "Not for Bob")
         with pytest.raises(TimeoutError):
             socket.recv(timeout=1.0)
-        token = {"X-CSRFToken": bob.cookies["csrftoken"], "Cookie": cookies(bob)}
+        token = {"X-CSRFToken": str(bob.cookies["csrftoken"]), "Cookie": cookies(bob)}
         make_dataset(live, "For Bob", token)
         assert json.loads(socket.recv(timeout=AT_LAST))["data"]["name"] == "For Bob"
 
