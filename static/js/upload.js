@@ -206,7 +206,8 @@ function start(form) {
       follow(job.id);
     } catch (error) {
       mark("upload", "bad");
-      fail(`${error.message} Choose the file again to go on.`);
+      const resumable = upload.url && (error.status === 0 || error.status >= 500);
+      fail(resumable ? `${error.message} Choose the file again to go on at ${bytes(upload.offset)}.` : error.message);
       form.hidden = false;
       form.file.value = "";
     } finally { removeEventListener("beforeunload", warn); }

@@ -4,6 +4,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from tests.console.conftest import page
+from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Theme, Version
@@ -65,9 +66,9 @@ def test_it_searches_and_orders(alices: Client, alice: User, version: Version) -
 
 
 def test_versions_hang_on_a_line_with_what_they_gained(
-    alices: Client, version: Version, ingest: object
+    alices: Client, version: Version, ingest: Ingest
 ) -> None:
-    ingest([{"id": "x"}])  # type: ignore[operator]
+    ingest([{"id": "x"}])
     html = page(alices, f"/datasets/{version.dataset_id}/")
     assert html.index("Version 2") < html.index("Version 1")
     assert "+1 since version 1" in html

@@ -8,6 +8,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 from tests.console.conftest import page
+from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Theme
 
 OWN = (
@@ -90,7 +91,9 @@ def test_nothing_is_inline(own: list[str], charlies: Client) -> None:
 
 
 def test_every_script_style_and_font_is_there(alices: Client, theme: Theme) -> None:
-    html = page(alices, "/stream/") + page(alices, f"/jobs/{theme.dataset.latest.job_id}/")  # type: ignore[union-attr]
+    version = theme.dataset.latest
+    assert version is not None
+    html = page(alices, "/stream/") + page(alices, f"/jobs/{version.job_id}/")
     for path in set(re.findall(r'(?:src|href)="/static/([^"#]+)', html)):
         assert finders.find(path), path
 
@@ -112,9 +115,9 @@ def test_unknown_addresses_have_a_page_of_their_own(alices: Client) -> None:
     assert Client().get("/nothing/").status_code == 404
 
 
-def test_a_form_without_its_token_is_refused_with_a_page(alice: object) -> None:
+def test_a_form_without_its_token_is_refused_with_a_page(alice: User) -> None:
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(alice)  # type: ignore[arg-type]
+    browser.force_login(alice)
     response = browser.post("/datasets/new/", {"name": "Forged"})
     assert response.status_code == 403
     assert "Load the page again" in response.content.decode()

@@ -66,7 +66,7 @@ def test_rejected_lines_are_shown_with_place_and_reason(alices: Client, version:
     rows = [
         json.loads(line)
         for line in b"".join(alices.get(f"/versions/{version.pk}/rejects.jsonl")).splitlines()
-    ]  # type: ignore[arg-type]
+    ]
     assert [row["line"] for row in rows] == [5, 6]
 
 

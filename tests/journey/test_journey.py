@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.journey.conftest import Server
 
@@ -166,17 +166,15 @@ def test_an_upload_goes_on_where_the_connection_broke(logged_in: Page, corpus: P
     page.get_by_role("button", name="Create the dataset").click()
     sent: list[int] = []
 
-    def break_the_second(route: object) -> None:
-        sent.append(int(route.request.headers["upload-offset"]))  # type: ignore[attr-defined]
-        if len(sent) == 2:
-            route.abort("connectionreset")  # type: ignore[attr-defined]
-        else:
-            route.continue_()  # type: ignore[attr-defined]
+    def break_the_second(route: Route) -> None:
+        if route.request.method == "PATCH":
+            sent.append(int(route.request.headers["upload-offset"]))
+            if len(sent) == 2:
+                route.abort("connectionreset")
+                return
+        route.continue_()
 
-    page.route(
-        "**/api/v1/uploads/*/",
-        lambda route: break_the_second(route) if route.request.method == "PATCH" else route.continue_(),
-    )
+    page.route("**/api/v1/uploads/*/", break_the_second)
     page.locator("input[type=file]").set_input_files(corpus)
     expect(page.locator('[data-step="version"]')).to_contain_text("60,000 samples", timeout=60_000)
     assert sent[1] == sent[2] == 8_000_000
