@@ -80,7 +80,8 @@ def as_charlie(charlie: User) -> APIClient:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A whole Themis in processes of its own, after its first run; `live.known` is what first-run.json says."""
     themis = Running(tmp_path_factory.mktemp("live") / "data")
-    themis.start(THEMIS_LEASE_SECONDS="2", THEMIS_MIN_FREE_BYTES="0")
+    roots = str(themis.data.parent)
+    themis.start(THEMIS_LEASE_SECONDS="2", THEMIS_MIN_FREE_BYTES="0", THEMIS_INGEST_ROOTS=roots)
     try:
         themis.known = themis.ready()
         yield themis

@@ -1,0 +1,180 @@
+"""The stream from a real server: as trainers written for ThemisDB take it, slowly, brokenly, and with its memory watched."""
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.processes import until
+from tests.running import Running
+
+NUM_SAMPLES = 24_000
+WORDS = 6_000  # characters of text a sample
+MAX_GROWTH = 100 << 20
+
+
+class ThemisDataset:
+    """A trainer's dataset, as the ThemisDB documentation writes it for PyTorch's IterableDataset."""
+
+    def __init__(self, base_url: str, token: str, theme: str, from_date: str, batch_size: int = 32) -> None:
+        self.url = f"{base_url}/api/export/jsonl_llm/stream"
+        self.headers = {"Authorization": f"Bearer {token}"}
+        self.body: dict[str, Any] = {
+            "theme": theme,
+            "from_date": from_date,
+            "batch_size": batch_size,
+            "weighting": {"enable_weights": True, "auto_weight_by_freshness": True},
+        }
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        with requests.post(
+            self.url, json=self.body, headers=self.headers, stream=True, timeout=60
+        ) as response:
+            response.raise_for_status()
+            for line in response.iter_lines():
+                if line:
+                    sample = json.loads(line)
+                    yield {
+                        "text": f"### Instruction:\n{sample['instruction']}\n### Response:\n{sample['output']}",
+                        "weight": sample.get("weight", 1.0),
+                    }
+
+
+def headers(live: Running) -> dict[str, str]:
+    return {"Authorization": f"Bearer {live.known['token']}"}
+
+
+def stream(live: Running, **body: Any) -> requests.Response:
+    response = requests.post(
+        f"{live.url}/api/export/jsonl_llm/stream", json=body, headers=headers(live), stream=True, timeout=60
+    )
+    assert response.status_code == 200, response.text
+    return response
+
+
+@pytest.fixture(scope="module")
+def corpus(live: Running) -> dict[str, Any]:
+    """A dataset of some 150 MB, taken in by a worker of the running Themis."""
+    path = live.data.parent / "large.jsonl"
+    text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz äöü", k=4 * WORDS))
+    with path.open("w") as file:
+        for number in range(NUM_SAMPLES):
+            begin = number % (3 * WORDS)
+            sample = {"id": number, "content": text[begin : begin + WORDS]}
+            file.write(json.dumps(sample, ensure_ascii=False) + "\n")
+    api = f"{live.url}/api/v1"
+    made = requests.post(f"{api}/datasets/", json={"name": "Large"}, headers=headers(live), timeout=30).json()
+    answer = requests.post(
+        f"{api}/datasets/{made['id']}/versions/", json={"path": str(path)}, headers=headers(live), timeout=30
+    )
+    assert answer.status_code == 202, answer.text
+    job = answer.json()["job"]["url"]
+
+    def ended() -> dict[str, Any] | None:
+        row: dict[str, Any] = requests.get(f"{live.url}{job}", headers=headers(live), timeout=30).json()
+        return row if row["state"] not in ("queued", "running") else None
+
+    row = until(ended, seconds=120, what="the corpus is taken in")
+    assert row is not None
+    assert row["state"] == "succeeded", row
+    path.unlink()
+    return {"dataset": "Large", "format": "text_completion"}
+
+
+def anonymous_memory(pid: int) -> int:
+    """RssAnon of a process, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon"))
+
+
+def seconds_worked(pid: int) -> float:
+    """The processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_trainer_written_for_themisdb_runs_unchanged(live: Running) -> None:
+    theme = live.known["themes"][0]
+    dataset = ThemisDataset(live.url, live.known["token"], theme, from_date="2020-01-01")
+    samples = list(dataset)
+    assert len(samples) == int(stream(live, **dataset.body).headers["X-Themis-Num-Samples"]) > 100
+    assert all("### Response:\n" in sample["text"] and 0 <= sample["weight"] <= 2 for sample in samples)
+    assert len({sample["weight"] for sample in samples}) > 10, "freshness weighs"
+    assert list(ThemisDataset(live.url, live.known["token"], theme, from_date="2999-01-01")) == []
+
+
+def test_memory_stays_flat_over_a_large_stream(live: Running, corpus: dict[str, Any]) -> None:
+    pid = live.children()["web"]
+    assert stream(live, **corpus, limit=2000).content  # what is loaded once is not the stream's
+    before = highest = anonymous_memory(pid)
+    received = lines = 0
+    with stream(live, **corpus) as response:
+        for number, piece in enumerate(response.iter_content(256 << 10)):
+            received += len(piece)
+            lines += piece.count(b"\n")
+            if number % 20 == 0:
+                highest = max(highest, anonymous_memory(pid))
+    assert lines == NUM_SAMPLES
+    assert received > NUM_SAMPLES * WORDS
+    assert highest - before < MAX_GROWTH, f"it grew by {(highest - before) >> 20} MB"
+
+
+def test_readers_that_do_not_read_hold_up_nobody_and_no_memory(live: Running, corpus: dict[str, Any]) -> None:
+    pid = live.children()["web"]
+    before = anonymous_memory(pid)
+    stalled = [stream(live, **corpus) for _ in range(12)]
+    time.sleep(2)
+    worked = seconds_worked(pid)
+    began = time.monotonic()
+    for _ in range(5):
+        assert requests.get(f"{live.url}/api/v1/datasets/", headers=headers(live), timeout=10).ok
+    assert time.monotonic() - began < 5
+    time.sleep(1)
+    assert seconds_worked(pid) - worked < 1.5, "nothing is made that nobody takes"
+    grown = anonymous_memory(pid) - before
+    with stream(live, **corpus, limit=500) as response:
+        assert response.content.count(b"\n") == 500, "another stream gets through"
+    for response in stalled:
+        response.close()
+    assert grown < 2 * MAX_GROWTH, f"12 stalled readers hold {grown >> 20} MB"
+
+
+def test_work_ends_when_the_client_goes(live: Running, corpus: dict[str, Any]) -> None:
+    pid = live.children()["web"]
+    for _ in range(5):
+        response = stream(live, **corpus)
+        next(response.iter_content(1000))
+        response.close()
+    time.sleep(1)
+    worked = seconds_worked(pid)
+    time.sleep(1)
+    assert seconds_worked(pid) - worked < 0.4
+
+
+def test_a_stream_whose_server_dies_ends_broken_and_goes_on_byte_exactly(
+    live: Running, corpus: dict[str, Any]
+) -> None:
+    whole = stream(live, **corpus, limit=6000).content.splitlines(keepends=True)
+    web = live.children()["web"]
+    response = stream(live, **corpus)
+    got = b""
+    with pytest.raises(requests.exceptions.RequestException):
+        for piece in response.iter_content(64 << 10):
+            got += piece
+            if len(got) > 5 << 20 and web in live.children().values():
+                os.kill(web, signal.SIGKILL)
+    lines = got.splitlines(keepends=True)
+    complete = [line for line in lines if line.endswith(b"\n")]
+    assert complete == whole[: len(complete)]
+    until(live.answers, what="the web server is back")
+    cursor = f"{response.headers['X-Themis-Plan']}.{len(complete)}"
+    rest = stream(live, cursor=cursor, limit=6000 - len(complete))
+    assert rest.headers["X-Themis-Cursor"] == cursor
+    assert complete + rest.content.splitlines(keepends=True) == whole
