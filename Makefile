@@ -40,7 +40,7 @@ bench: environment-dev ## Measure every speed claim, side by side (ARGS= for the
 	$(PYTHON) -m benchmarks $(ARGS)
 
 css: ## Build static/app.css from static/src/input.css (needs Node)
-	npm ci --no-audit --no-fund
+	npm install --no-audit --no-fund
 	npm run css
 
 environment:
