@@ -33,7 +33,9 @@ page_urlpatterns: list[URLPattern] = [
     path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),
     path("versions/<int:pk>/rejects/", version_pages.version_rejects, name="version-rejects"),
     path(
-        "versions/<int:pk>/rejects.jsonl", version_pages.version_rejects_download, name="version-rejects-download"
+        "versions/<int:pk>/rejects.jsonl",
+        version_pages.version_rejects_download,
+        name="version-rejects-download",
     ),
     path("themes/", theme_pages.theme_list, name="theme-list"),
     path("themes/<int:pk>/", theme_pages.theme, name="theme"),
