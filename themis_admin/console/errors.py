@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -53,6 +54,12 @@ def error_page(request: HttpRequest, status: int, *, sentence: str = "") -> Http
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        host = request.META.get("HTTP_HOST", "")[:200]
+        sentence = (
+            f"This server does not answer for the host {host!r}; THEMIS_ALLOWED_HOSTS names those it does."
+        )
+        return error_page(request, 400, sentence=sentence)
     return error_page(request, 400)
 
 
