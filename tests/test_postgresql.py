@@ -15,7 +15,13 @@ from tests.processes import ROOT, free_port
 from tests.programs import postgresql
 
 # Of the tests that kill, those whose outcome could differ from SQLite's.
-SUITES = ("tests/jobs", "tests/accounts", "tests/datasets")
+SUITES = (
+    "tests/jobs",
+    "tests/accounts",
+    "tests/datasets",
+    "tests/hostile/test_races.py",
+    "tests/hostile/test_requests.py",
+)
 LEFT_OUT = "not (frozen or pool_process or kills_its_workers or broker_has_lost or cancelling_stops)"
 
 

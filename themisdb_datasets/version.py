@@ -14,6 +14,7 @@ from themisdb_datasets.shard import Shard
 
 DIGEST_SCHEME = b"themis version digest 1\n"
 
+
 class ShardCache:
     """Shards never change, so a process opens each once and shares its memory maps.
 
