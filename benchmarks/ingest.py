@@ -20,7 +20,7 @@ from themisdb_datasets.sources import open_source
 
 
 def run(bench: Run) -> None:
-    """Measure and print; the memory is the process's peak beyond what its imports take."""
+    """Measure and print; memory is the process's peak beyond what its imports take."""
     work = bench.folder / "ingest"
     tools = {
         "Themis: samples, index, spans, columns": with_themis,
@@ -31,16 +31,19 @@ def run(bench: Run) -> None:
     context = multiprocessing.get_context("spawn")
     pools = [ProcessPoolExecutor(1, mp_context=context) for _ in tools]
     try:
-        before = [pool.submit(_peak).result() for pool in pools]
+        before = [pool.submit(_usage).result() for pool in pools]
         candidates = [
             Candidate(name, partial(_in_process, pool, tool, bench.corpus, work), partial(_clear, work))
             for (name, tool), pool in zip(tools.items(), pools, strict=True)
         ]
         measure(candidates, rounds=bench.rounds)
         print(table("Ingest: MB/s of uncompressed source", candidates))
-        for candidate, pool, base in zip(candidates, pools, before, strict=True):
-            peak = pool.submit(_peak).result() - base
-            print(f"  {candidate.name:<46} {peak / MEGA:>7,.0f} MB peak memory beyond the process's own")
+        for candidate, pool, (memory, seconds) in zip(candidates, pools, before, strict=True):
+            peak, used = pool.submit(_usage).result()
+            each = (used - seconds) / (bench.rounds + 1)
+            print(
+                f"  {candidate.name:<46} {(peak - memory) / MEGA:>7,.0f} MB more memory at its peak, {each:.2f} s of processor"
+            )
     finally:
         for pool in pools:
             pool.shutdown()
@@ -83,5 +86,7 @@ def _clear(work: Path) -> None:
     work.mkdir(parents=True)
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _usage() -> tuple[int, float]:
+    """Peak memory in bytes, and seconds of processor time, of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
