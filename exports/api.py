@@ -13,7 +13,6 @@ from exports.stream import ChunkResponse, pump
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.api import ThemisView
-from themisdb_datasets.plan import Cursor
 
 
 class StreamView(ThemisView):
@@ -44,7 +43,9 @@ def _stream(opened: services.Opened, body: StreamBody) -> ChunkResponse:
     response["X-Themis-Plan"] = delivery.plan.digest
     response["X-Themis-Version"] = delivery.plan.version
     response["X-Themis-Num-Samples"] = str(len(window))
-    response["X-Themis-Cursor"] = str(Cursor(delivery.plan.digest, window.start))
+    response["X-Themis-Cursor"] = str(opened.cursor)
+    if body.world_size > 1:
+        response["X-Themis-Num-Padded"] = str(opened.num_padded)
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     if not connection.in_atomic_block:

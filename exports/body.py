@@ -14,6 +14,7 @@ from themisdb_datasets.render import FORMATS
 PRESETS = ("alpaca", "sharegpt", "chatml", "openai")
 ORDERS = ("stored", "shuffled", "weighted")
 MAX_POSITION = 10**18 - 1
+MAX_SEED = 10**100
 
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Count = Annotated[int, Meta(ge=0, le=MAX_POSITION)]
@@ -80,7 +81,7 @@ class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
     seed: int = 0
     epoch: int = 0
     rank: Count = 0
-    world_size: Annotated[int, Meta(ge=1)] = 1
+    world_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     drop_last: bool = False
     cursor: str | None = None
     start: Count | UnsetType = UNSET
@@ -121,6 +122,9 @@ def parse_body(document: Any) -> StreamBody:
             f"A cursor says all of {', '.join(extra)} already; leave it out or start without the cursor."
         )
         raise MalformedError(message, code="cursor_and_more", fields=dict.fromkeys(extra, message))
+    for name, number in (("seed", body.seed), ("epoch", body.epoch)):
+        if abs(number) >= MAX_SEED:
+            raise bad(name, f"{name} has a hundred digits at most.")
     if body.rank >= body.world_size:
         raise bad(
             "rank", f"rank {body.rank} does not exist among world_size {body.world_size}: it is below it."
@@ -135,8 +139,7 @@ def refuse_unsupported(body: StreamBody) -> None:
         "split": (body.split is not None, "leave it out"),
         "structured": (body.structured is not UNSET, "leave it out"),
         "format": (body.format in PRESETS, f"use one of {', '.join(FORMATS)}"),
-        "order": (body.order != "stored", 'use "stored"'),
-        "world_size": (body.world_size > 1, "use start and limit"),
+        "order": (body.order == "weighted", 'use "stored" or "shuffled"'),
         "stream_mode": (body.stream_mode == "continuous", 'use "pinned"'),
         "explain": (body.explain, "leave it out"),
         "weighting.rules": (bool(body.weighting.rules), "use the factors of weighting"),

@@ -10,6 +10,7 @@ from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.filters import Condition, nearest, parse_filter
 from themisdb_datasets.mapping import MappedValue, parse_value
+from themisdb_datasets.order import Ordering
 from themisdb_datasets.plan import Plan
 from themisdb_datasets.render import Format
 from themisdb_datasets.selection import Condition as Kept
@@ -60,7 +61,8 @@ def build_request(body: StreamBody, user: Viewer) -> Request:
         tuple(_conditions(body, dataset, theme, form, fields)), _weighting(body, version, form, fields)
     )
     title = f"{dataset.name} {version.number}" + (f" · {theme.name}" if theme else "")
-    return Request(Plan(version.digest, criteria, form), version, title, missing)
+    ordering = Ordering() if body.order == "stored" else Ordering(body.order, body.seed, body.epoch)
+    return Request(Plan(version.digest, criteria, form, ordering), version, title, missing)
 
 
 def _subject(body: StreamBody, user: Viewer) -> tuple[Dataset, Theme | None]:

@@ -27,13 +27,24 @@ BYTES_A_TOKEN = 4
 
 @dataclass(frozen=True)
 class Opened:
-    """A delivery, and the part of it that a request gets."""
+    """A delivery, and the part of it that a request gets: the positions in `window`, from base position `start` on."""
 
     delivery: Delivery
     version: Version
+    start: int
     window: range
     title: str
     missing_fields: tuple[str, ...] = ()
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where this part starts, the same for all ranks."""
+        return Cursor(self.delivery.plan.digest, self.start)
+
+    @property
+    def num_padded(self) -> int:
+        """How many lines come from the epoch's begin again, so that all ranks have the same number: the last, or none."""
+        return int(bool(self.window) and self.window[-1] >= self.delivery.num_samples)
 
 
 def selections() -> SelectionCache:
@@ -55,10 +66,11 @@ def open_request(body: StreamBody, user: User) -> Opened:
         return _resume(body, Cursor.parse(body.cursor), user)
     request = build_request(body, user)
     delivery = open_delivery(request.plan, request.version)
-    window = delivery.window(0 if body.start is UNSET else body.start, body.limit)
+    start = 0 if body.start is UNSET else body.start
+    window = _window(delivery, start, body)
     if not body.dry_run:
         StoredPlan.keep(request.plan, version=request.version, title=request.title, user=user)
-    return Opened(delivery, request.version, window, request.title, request.missing_fields)
+    return Opened(delivery, request.version, start, window, request.title, request.missing_fields)
 
 
 def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
@@ -75,7 +87,14 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
     if version is None:
         raise _stale("The version that this cursor belongs to was removed; start the stream anew without it.")
     delivery = open_delivery(plan, version)
-    return Opened(delivery, version, delivery.window(cursor.position, body.limit), stored.title)
+    window = _window(delivery, cursor.position, body)
+    return Opened(delivery, version, cursor.position, window, stored.title)
+
+
+def _window(delivery: Delivery, start: int, body: StreamBody) -> range:
+    return delivery.window(
+        start, body.limit, rank=body.rank, world_size=body.world_size, drop_last=body.drop_last
+    )
 
 
 def _stale(message: str) -> ConflictError:
@@ -106,7 +125,7 @@ def describe(opened: Opened) -> dict[str, Any]:
         "estimated_tokens": num_bytes // BYTES_A_TOKEN,
         "lines": lines,
         "missing_fields": list(opened.missing_fields),
-        "cursor": str(Cursor(plan.digest, window.start)),
+        "cursor": str(opened.cursor),
     }
 
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError
-from themisdb_datasets.order import Order, StoredOrder
+from themisdb_datasets.order import Ordering
 from themisdb_datasets.render import Format, Renderer
 from themisdb_datasets.selection import Criteria, Selection
 from themisdb_datasets.version import OpenVersion
@@ -29,7 +29,7 @@ class Plan:
     version: str  # digest of the version
     criteria: Criteria
     form: Format
-    order: str = "stored"
+    ordering: Ordering = Ordering()
 
     def to_document(self) -> dict[str, Any]:
         """The canonical document."""
@@ -38,7 +38,7 @@ class Plan:
             "version": self.version,
             "select": self.criteria.to_document(),
             "format": self.form.to_document(),
-            "order": {"kind": self.order},
+            "order": self.ordering.to_document(),
         }
 
     @classmethod
@@ -52,7 +52,7 @@ class Plan:
             version=document["version"],
             criteria=Criteria.from_document(document["select"]),
             form=Format.from_document(document["format"]),
-            order=document["order"]["kind"],
+            ordering=Ordering.from_document(document["order"]),
         )
 
     @property
@@ -94,8 +94,9 @@ class Delivery:
     def __init__(self, plan: Plan, version: OpenVersion, selection: Selection) -> None:
         self.plan = plan
         self.selection = selection
-        self.order: Order = StoredOrder(selection.num_samples)
+        self.order = plan.ordering.over(selection.num_samples)
         self.renderer = Renderer(version, plan.form)
+        self._length = np.uint64(max(selection.num_samples, 1))
         self._positions, self._weights = np.asarray(selection.positions), np.asarray(selection.weights)
         if version.num_samples < selection.num_samples:
             raise ConflictError("The selection does not belong to this version.", code="stale_selection")
@@ -105,12 +106,21 @@ class Delivery:
         """Lines in one epoch."""
         return self.order.num_samples
 
-    def window(self, start: int, limit: int | None) -> range:
-        """The positions that a request for `limit` lines from `start` gets; ImpossibleError past the end."""
+    def window(
+        self, start: int, limit: int | None, *, rank: int = 0, world_size: int = 1, drop_last: bool = False
+    ) -> range:
+        """The positions that a consumer gets from `start` on: rank r of W takes start + r, start + r + W, …
+
+        All ranks get the same number. Where the rest does not part evenly, `drop_last` leaves its tail out; otherwise
+        the last positions are beyond the end and wrap round to the epoch's begin. ImpossibleError past the end.
+        """
         if start > self.num_samples:
             message = f"Position {start:,} is past the end: the plan has {self.num_samples:,} samples."
             raise ImpossibleError(message, code="past_the_end", fields={"start": message})
-        return range(start, self.num_samples if limit is None else min(start + limit, self.num_samples))
+        left = self.num_samples - start
+        each = left // world_size if drop_last else -(-left // world_size)
+        each = each if limit is None else min(each, limit)
+        return range(start + rank, start + rank + each * world_size, world_size)
 
     def chunks(self, window: range, *, batch_size: int = 100) -> Iterator[Chunk]:
         """The lines of `window` as chunks of at most 4 MiB or one line.
@@ -118,11 +128,11 @@ class Delivery:
         The first chunk has `batch_size` lines, so that the first byte comes at once; later ones hold about 1 MiB, or
         `batch_size` lines where that is more, which keeps the cost of a chunk small beside its bytes.
         """
-        position, rows = window.start, min(batch_size, BLOCK_ROWS)
-        while position < window.stop:
-            stop = min(position + rows, window.stop)
-            index = self.order.block(position, stop)
+        done, rows = 0, min(batch_size, BLOCK_ROWS)
+        while done < len(window):
+            part = window[done : done + rows]
+            index = self.order.at(np.arange(part.start, part.stop, part.step, dtype=np.uint64) % self._length)
             lines = self.renderer.lines(self._positions[index].astype(np.int64), self._weights[index])
             for first, last in lines.cuts(least=batch_size, usual_bytes=USUAL_BYTES, most_bytes=CHUNK_BYTES):
                 yield Chunk(lines.join(first, last), last - first)
-            position, rows = stop, BLOCK_ROWS
+            done, rows = done + len(part), BLOCK_ROWS

@@ -16,6 +16,7 @@ from themisdb_datasets.errors import CorruptError, ImpossibleError, MalformedErr
 from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.gather import VIEW, gather
 from themisdb_datasets.mapping import parse_value
+from themisdb_datasets.order import Ordering
 from themisdb_datasets.plan import CHUNK_BYTES, Cursor, Delivery, Plan
 from themisdb_datasets.render import Format
 from themisdb_datasets.selection import Criteria, Output, Period, Selection, SelectionCache
@@ -34,9 +35,11 @@ def select(
     return SelectionCache(root / "selections").get(version, "0" * 64, criteria)
 
 
-def open_plan(root: Path, version: OpenVersion, form: Format = TEXT, *conditions: Any) -> Delivery:
+def open_plan(
+    root: Path, version: OpenVersion, form: Format = TEXT, *conditions: Any, ordering: Ordering | None = None
+) -> Delivery:
     digest = version_digest(version.folders)
-    plan = Plan(digest, Criteria(conditions), form)
+    plan = Plan(digest, Criteria(conditions), form, ordering or Ordering())
     return Delivery(plan, version, SelectionCache(root / "selections").get(version, digest, plan.criteria))
 
 
@@ -126,14 +129,15 @@ def test_empty_outputs_are_left_out_whatever_empty_looks_like(tmp_path: Path) ->
     assert select(tmp_path, version, Output(parse_value("{text}"))).positions.tolist() == [0, 4, 5]
 
 
-@pytest.fixture(scope="module")
-def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+@pytest.fixture(
+    scope="module", params=[Ordering(), Ordering("shuffled", -1, 10**30)], ids=["stored", "shuffled"]
+)
+def delivery(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
     root = tmp_path_factory.mktemp("plan")
     samples = [{"id": i, "text": f"Satz {i} " + "ä" * (i * 37 % 200)} for i in range(1000)]
     version = make_version(root, samples[:300], samples[300:])
-    return open_plan(
-        root, version, TEXT, parse_filter({"not": {"field": "id", "op": "in", "value": [5, 299, 300]}})
-    )
+    without = parse_filter({"not": {"field": "id", "op": "in", "value": [5, 299, 300]}})
+    return open_plan(root, version, TEXT, without, ordering=request.param)
 
 
 @settings(max_examples=60, deadline=None)
@@ -145,6 +149,38 @@ def test_any_part_joins_to_the_undisturbed_bytes(
     assert whole.count(b"\n") == delivery.num_samples == 997
     assert read(delivery, 0, cut) + read(delivery, cut, None, batch) == whole
     assert read(delivery, cut, limit, batch).count(b"\n") == min(limit, 997 - cut)
+
+
+@settings(max_examples=60, deadline=None)
+@given(start=st.integers(0, 997), world=st.integers(1, 9), then=st.integers(1, 9), common=st.integers(0, 200))
+def test_ranks_share_all_samples_also_when_their_number_changes(
+    delivery: Delivery, start: int, world: int, then: int, common: int
+) -> None:
+    def share(base: int, limit: int | None, ranks: int, **options: bool) -> list[list[bytes]]:
+        windows = [delivery.window(base, limit, rank=r, world_size=ranks, **options) for r in range(ranks)]
+        parts = [b"".join(chunk.data for chunk in delivery.chunks(window)) for window in windows]
+        assert len({part.count(b"\n") for part in parts}) == 1
+        return [part.splitlines() for part in parts]
+
+    wanted = read(delivery, start).splitlines()
+    common = min(common, len(wanted) // world)
+    before = share(start, common, world)
+    after = share(start + common * world, None, then)
+    rest = len(wanted) - common * world
+    # Round robin over the ranks is the order itself; what is beyond its end comes from the epoch's begin again.
+    joined = [line for row in zip(*before, strict=True) for line in row]
+    joined += [line for row in zip(*after, strict=True) for line in row]
+    padding = -rest % then
+    assert joined == wanted + (read(delivery).splitlines() * then)[:padding]
+    dropped = share(start + common * world, None, then, drop_last=True)
+    assert sum(len(part) for part in dropped) == rest - rest % then
+
+
+def test_a_shuffled_plan_has_all_samples_in_another_order(delivery: Delivery) -> None:
+    ids = [json.loads(line)["text"].split()[1] for line in read(delivery).splitlines()]
+    everything = [str(i) for i in range(1000) if i not in (5, 299, 300)]
+    assert sorted(ids, key=int) == everything
+    assert (ids == everything) == (delivery.plan.ordering == Ordering())
 
 
 def test_it_refuses_to_start_past_the_end(delivery: Delivery) -> None:

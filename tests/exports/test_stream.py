@@ -182,7 +182,10 @@ def test_a_dry_run_says_what_would_be_delivered(version: Version, ask: Ask) -> N
         ({"theme": "Lärm", "metadata_fields": ["sauce"]}, 422, "metadata_fields", "source"),
         ({"theme": "Lärm", "start": 4}, 422, "start", "past the end"),
         ({"theme": "Lärm", "stream_mode": "continuous"}, 422, "stream_mode", "pinned"),
-        ({"theme": "Lärm", "order": "shuffled"}, 422, "order", "stored"),
+        ({"theme": "Lärm", "order": "weighted"}, 422, "order", "shuffled"),
+        ({"theme": "Lärm", "order": "shuffled", "seed": 10**100}, 400, "seed", "digits"),
+        ({"theme": "Lärm", "seed": 1.5}, 400, "seed", "int"),
+        ({"theme": "Lärm", "rank": 2, "world_size": 2}, 400, "rank", "below"),
         ({"dataset": "Gesetz"}, 404, "dataset", "Gesetze"),
         ({"dataset": "Gesetze", "version": 2}, 404, "version", "newest is 1"),
         ({"dataset": "Gesetze", "version": "f" * 64}, 404, "version", "version"),
@@ -231,3 +234,25 @@ def test_every_stream_is_in_the_audit_log(version: Version, ask: Ask, alice: Use
     entry = AuditEntry.objects.get(action="export.stream")
     assert (entry.user, entry.detail["num_samples"]) == (alice, 3)
     assert entry.token is not None
+
+
+def test_a_shuffled_stream_is_the_same_every_time_and_another_with_every_epoch(version: Version, ask: Ask) -> None:
+    body = {"dataset": "Gesetze", "order": "shuffled", "seed": -7}
+    first = text(ask(**body))
+    assert sorted(first.splitlines()) == sorted(text(ask(dataset="Gesetze")).splitlines())
+    assert text(ask(**body)) == first
+    assert len({text(ask(**body, epoch=epoch)) for epoch in range(6)}) > 2
+    cursor = ask(**body)["X-Themis-Plan"] + ".2"
+    assert text(ask(cursor=cursor)).splitlines() == first.splitlines()[2:]
+
+
+def test_ranks_get_equal_shares_and_are_told_of_padding(version: Version, ask: Ask) -> None:
+    whole = text(ask(dataset="Gesetze")).splitlines()
+    shares = [ask(dataset="Gesetze", rank=rank, world_size=2) for rank in range(2)]
+    assert [share["X-Themis-Num-Samples"] for share in shares] == ["3", "3"]
+    assert [share["X-Themis-Num-Padded"] for share in shares] == ["0", "1"]
+    assert shares[0]["X-Themis-Cursor"] == shares[1]["X-Themis-Cursor"]
+    first, second = (text(share).splitlines() for share in shares)
+    assert (first, second) == (whole[0::2], [*whole[1::2], whole[0]])
+    dropped = ask(dataset="Gesetze", rank=1, world_size=2, drop_last=True)
+    assert text(dropped).splitlines() == whole[1::2]
