@@ -150,4 +150,5 @@ def _hash(x: Halves, key: np.uint32, below: int) -> Halves:
 def _added(x: Halves, y: Halves, modulus: int) -> Halves:
     """x + y modulo at most 2^31: where the sum is below the modulus, subtracting it wraps round to something larger."""
     total = x + y
-    return np.minimum(total, total - np.uint32(modulus))
+    wrapped: Halves = np.minimum(total, total - np.uint32(modulus))
+    return wrapped

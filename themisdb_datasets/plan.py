@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,7 +29,7 @@ class Plan:
     version: str  # digest of the version
     criteria: Criteria
     form: Format
-    ordering: Ordering = Ordering()
+    ordering: Ordering = field(default_factory=Ordering)
 
     def to_document(self) -> dict[str, Any]:
         """The canonical document."""
