@@ -9,6 +9,10 @@ from celery.signals import worker_process_init
 from themis_admin.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "themis_admin.settings")
+WORKER = "THEMIS_WORKER_PROCESS"  # the process id of the worker, for those of its pool
+if WORKER in os.environ:
+    # As early as can be: a process of the pool must not work on, or start to, when its worker was killed.
+    die_with_parent(int(os.environ[WORKER]))
 
 SOCKET = {
     "socket_timeout": 3,
@@ -50,6 +54,5 @@ app.autodiscover_tasks(["themis_admin.jobs", "themis_admin.datasets", "indexing"
 
 @worker_process_init.connect
 def _prepare_pool_process(**_: Any) -> None:
-    """A spawned process knows no tasks yet; and it must not work on when its worker was killed."""
-    die_with_parent()
+    """A spawned process knows no tasks yet."""
     app.loader.import_default_modules()
