@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 Found = TypeVar("Found")
 
 
-def until(look: Callable[[], Found], *, seconds: float = 30.0, what: str = "") -> Found:
+def until(look: Callable[[], Found], *, seconds: float = 60.0, what: str = "") -> Found:
     """What `look` answers once that is true; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -46,7 +46,7 @@ def reload(job: Job) -> Job:
     return Job.objects.get(pk=job.pk)
 
 
-def ended(*jobs: Job, sweep: bool = False, seconds: float = 40.0) -> list[Job]:
+def ended(*jobs: Job, sweep: bool = False, seconds: float = 90.0) -> list[Job]:
     """The jobs, once all have ended; with `sweep`, the sweeper's rounds are done meanwhile."""
 
     def look() -> list[Job]:
