@@ -236,7 +236,9 @@ def test_every_stream_is_in_the_audit_log(version: Version, ask: Ask, alice: Use
     assert entry.token is not None
 
 
-def test_a_shuffled_stream_is_the_same_every_time_and_another_with_every_epoch(version: Version, ask: Ask) -> None:
+def test_a_shuffled_stream_is_the_same_every_time_and_another_with_every_epoch(
+    version: Version, ask: Ask
+) -> None:
     body = {"dataset": "Gesetze", "order": "shuffled", "seed": -7}
     first = text(ask(**body))
     assert sorted(first.splitlines()) == sorted(text(ask(dataset="Gesetze")).splitlines())
