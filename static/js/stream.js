@@ -35,6 +35,10 @@ export function bodyOf(form, format) {
     if (!form.skip_empty_outputs.checked) quality.skip_empty_outputs = false;
     if (filled(quality)) body.quality_filters = quality;
   }
+  if (form.order.value !== "stored") {
+    body.order = form.order.value;
+    for (const name of ["seed", "epoch"]) if (text(form, name)) body[name] = Number(text(form, name));
+  }
   for (const name of WHOLE) if (text(form, name)) body[name] = Number(text(form, name));
   return body;
 }
@@ -121,6 +125,7 @@ class StreamPage {
     for (const field of form.querySelectorAll("[data-not-raw]")) field.hidden = this.format === "raw";
     form.querySelector("[data-weights]").hidden = !form.enable_weights.checked;
     form.querySelector("[data-freshness]").hidden = !form.auto_weight_by_freshness.checked;
+    for (const field of form.querySelectorAll("[data-shuffled]")) field.hidden = form.order.value !== "shuffled";
     form.metadata_fields.hidden = !form.include_metadata.checked;
     this.part("theme").textContent = form.theme.value || "none";
     this.part("version").textContent = form.version.selectedOptions[0].textContent;
