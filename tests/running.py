@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.processes import ROOT, alive, descendants, free_port, stop, until
+from tests.processes import ROOT, alive, descendants, free_port, until
 from themis_admin.processes import die_with_parent
 
 
@@ -104,11 +105,12 @@ class Running:
                 found[command[2]] = pid
         return found
 
-    def stop(self) -> int:
-        """End it as Ctrl-C does, and see that nothing is left."""
+    def stop(self, *, by: signal.Signals = signal.SIGTERM) -> int:
+        """End it by a signal, and see that nothing is left."""
         assert self.process is not None
         family = descendants(self.pid)
-        code = stop(self.process)
+        self.process.send_signal(by)
+        code = self.process.wait(15)
         left = [pid for pid in family if alive(pid)]
         assert not left, f"processes are left behind: {left}"
         return code

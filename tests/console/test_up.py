@@ -125,7 +125,7 @@ def test_jobs_still_run_after_all_that(running: Running) -> None:
 
 def test_it_stops_within_seconds_and_goes_on_where_it_was(running: Running) -> None:
     first_run = json.loads((running.data / "first-run.json").read_text())
-    assert running.stop() == 0
+    assert running.stop(by=signal.SIGINT) == 0
     assert not running.answers()
     running.start()
     running.up()

@@ -55,9 +55,13 @@ class Command(BaseCommand):
         alone = "REDIS_URL" not in os.environ and connection.vendor == "sqlite"
         run = _run_folder(data)
         supervisor = Supervisor(say=self._say)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                signal.signal(number, lambda *_: supervisor.stopping.set())
+        ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            ends.remove(
+                signal.SIGHUP
+            )  # nohup; SIGINT counts also where a script's shell had it ignored by `&`
+        for number in ends:
+            signal.signal(number, lambda *_: supervisor.stopping.set())
         try:
             self._start(supervisor, run, host, port)
             address = f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
