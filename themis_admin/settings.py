@@ -62,7 +62,7 @@ def _secret_key() -> str:
         return key
     path = DATA_DIR / "secret-key"
     if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=DATA_DIR, prefix=".secret-key-")  # mode 0600
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(64))

@@ -79,6 +79,10 @@ class RunningJob:
         with transaction.atomic():
             _write(self.row.pk, self.fence, **progress)
             events.record("job.progress", owner=self.owner, job=self.row, data=progress)
+        # The lease's thread looks too, for work that does not report; here it is known sooner.
+        if Job.objects.filter(pk=self.row.pk, cancel_requested=True).exists():
+            self.cancelled.set()
+        self.check()
 
     def log(self, text: str) -> None:
         """Add a line to the job's log."""
