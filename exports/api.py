@@ -19,6 +19,7 @@ class StreamView(ThemisView):
     """POST: the samples of a plan as chunked JSON lines, as fast as the client reads them."""
 
     scopes = {"POST": "export"}
+    parameters = ()
 
     def post(self, request: Request) -> HttpResponseBase:
         """Everything that can be refused is refused before the first byte; a dry run answers the plan instead."""

@@ -18,7 +18,7 @@ class OffsetIndex(Sequence[bytes]):
 
     All files are memory-mapped and nothing has a position, so any number of threads may read at the same time; a
     pickled index opens its files anew. `index[i]` takes negative and numpy integers; a slice gives a list.
-    https://pypi.org/project/data-forager/ describes the layout.
+    The layout is that of data-forager 0.1 (github.com/visionscaper/data-forager).
     """
 
     def __init__(self, path: Path, *, index_folder: str = "index") -> None:

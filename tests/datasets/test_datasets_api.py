@@ -221,3 +221,20 @@ def test_what_was_done_is_told_with_token_and_address(as_alice: APIClient) -> No
     entry = AuditEntry.objects.get(action="dataset.created")
     assert entry.token is not None
     assert (entry.ip, entry.user.get_username() if entry.user else None) == ("192.0.2.7", "alice")
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/api/v1/datasets/?nam=x", "name"),
+        ("/api/v1/themes/?datset=1", "dataset"),
+        ("/api/v1/uploads/?order=1", "ordering"),
+        ("/api/v1/versions/1/samples/?ofset=1", "offset"),
+    ],
+)
+def test_an_unknown_parameter_is_refused_with_the_nearest_known(
+    as_alice: APIClient, path: str, known: str
+) -> None:
+    response = as_alice.get(path)
+    assert response.status_code == 400
+    assert f"did you mean '{known}'" in response.json()["error"]

@@ -12,7 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from themis_admin.api import StrictJSONParser
+from themis_admin.api import PAGING, StrictJSONParser
 from themis_admin.datasets import samples, services
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.models import Dataset, Theme, Upload
@@ -33,6 +33,8 @@ ORDERING = OpenApiParameter("ordering", description="a field, with - before it d
 
 class DatasetsView(DatasetsApi):
     """The datasets one may see, and new ones."""
+
+    parameters = ("name", "ordering", *PAGING)
 
     @extend_schema(
         operation_id="datasets_list",
@@ -72,6 +74,8 @@ class DatasetView(DatasetsApi):
 
 class DatasetVersionsView(DatasetsApi):
     """A dataset's versions, and the ingest that makes a new one."""
+
+    parameters = ("ordering", *PAGING)
 
     parser_classes = [StrictJSONParser, MultiPartParser]
 
@@ -116,6 +120,8 @@ class VersionView(DatasetsApi):
 class SamplesView(DatasetsApi):
     """A version's samples, by filter, search and order."""
 
+    parameters = ("where", "search", "order_by", "offset", "length")
+
     @extend_schema(operation_id="versions_samples_list", parameters=[SamplesQuery], responses=OBJECT)
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         version = self.version(pk)
@@ -142,6 +148,8 @@ class SampleView(DatasetsApi):
 class RejectsView(DatasetsApi):
     """The lines that a version's ingest rejected."""
 
+    parameters = ("offset", "length", "download")
+
     @extend_schema(
         operation_id="versions_rejects_list",
         parameters=[PageQuery, OpenApiParameter("download", bool)],
@@ -157,6 +165,8 @@ class RejectsView(DatasetsApi):
 class JobRejectsView(DatasetsApi):
     """The lines that an ingest rejected, also when it failed."""
 
+    parameters = ("offset", "length", "download")
+
     @extend_schema(
         operation_id="jobs_rejects_list",
         parameters=[PageQuery, OpenApiParameter("download", bool)],
@@ -169,6 +179,8 @@ class JobRejectsView(DatasetsApi):
 
 class ThemesView(DatasetsApi):
     """All themes one may see."""
+
+    parameters = ("dataset", "name", "ordering", *PAGING)
 
     @extend_schema(
         operation_id="themes_list",
@@ -186,6 +198,8 @@ class ThemesView(DatasetsApi):
 
 class DatasetThemesView(DatasetsApi):
     """A dataset's themes, and new ones."""
+
+    parameters = ("ordering", *PAGING)
 
     @extend_schema(operation_id="datasets_themes_list", responses=OBJECT, parameters=[ORDERING])
     def get(self, request: Request, pk: int) -> Response:

@@ -1,6 +1,6 @@
 """What the API views of datasets share: finding objects, reading bodies and queries, pages of answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from django.db.models import Model, QuerySet
@@ -24,6 +24,8 @@ Row = TypeVar("Row", bound=Model)
 
 class DatasetsApi(ThemisView):
     """A view that finds only what its user may see; everything else is 404."""
+
+    parameters: Sequence[str] = ()
 
     @property
     def user(self) -> User:

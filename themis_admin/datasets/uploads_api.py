@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from themis_admin.api import PAGING
 from themis_admin.datasets import uploads
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.models import Upload
@@ -20,6 +21,8 @@ OFFSET = OpenApiParameter("Upload-Offset", int, OpenApiParameter.HEADER, require
 
 class UploadsView(DatasetsApi):
     """One's own uploads, and new ones."""
+
+    parameters = ("ordering", *PAGING)
 
     @extend_schema(operation_id="uploads_list", responses=OBJECT)
     def get(self, request: Request) -> Response:
