@@ -50,6 +50,9 @@ class RunningJob:
     rate: Rate = field(default_factory=Rate)
     _reported: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.rate.add(time.monotonic(), 0)  # so that the first report has a rate already
+
     @property
     def id(self) -> int:
         return self.row.pk
