@@ -74,7 +74,8 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 DEBUG = env.boolean("THEMIS_DEBUG", False)
-ALLOWED_HOSTS = env.words("THEMIS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# This machine's own names always work, for health checks ask by them.
+ALLOWED_HOSTS = [*env.words("THEMIS_ALLOWED_HOSTS"), "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env.words("THEMIS_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [

@@ -20,8 +20,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 OWN = ("THEMIS_", "DATA", "PORT", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
 # The browser itself logs an answer such as 404 or 422, which tests look at on the page; htmx logs what it was still
 # fetching when one went on to another page.
-expect.set_options(timeout=20_000)  # a busy machine is slow, and not wrong
 EXPECTED = ("Failed to load resource", "htmx:sendAbort", "htmx:afterRequest")
+expect.set_options(timeout=20_000)  # a busy machine is slow, and not wrong
 
 
 @dataclass(frozen=True)
