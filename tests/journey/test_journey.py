@@ -164,6 +164,9 @@ def test_an_upload_goes_on_where_the_connection_broke(logged_in: Page, corpus: P
     page.goto("/datasets/new/")
     page.get_by_label("Name", exact=True).fill("Abgebrochen")
     page.get_by_role("button", name="Create the dataset").click()
+    # A page that is still on its way in sends past the route that is set meanwhile.
+    expect(page.get_by_role("heading", name="Abgebrochen")).to_be_visible()
+    page.wait_for_load_state("load")
     sent: list[int] = []
 
     def break_the_second(route: Route) -> None:
