@@ -160,12 +160,18 @@ def delete(page: Page) -> None:
 
 
 def test_an_upload_goes_on_where_the_connection_broke(logged_in: Page, corpus: Path) -> None:
-    page = logged_in
+    # On a busy machine the browser may let the requests of a page pass the route unseen; then nothing broke.
+    tries = (upload_with_a_break(logged_in, f"Abgebrochen {number}", corpus) for number in range(3))
+    sent = next(sent for sent in tries if len(sent) > 1)
+    assert sent[1] == sent[2] == 8_000_000
+
+
+def upload_with_a_break(page: Page, name: str, corpus: Path) -> list[int]:
+    """Upload to a new dataset while the second part's connection breaks; the offsets of the parts that were sent."""
     page.goto("/datasets/new/")
-    page.get_by_label("Name", exact=True).fill("Abgebrochen")
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Create the dataset").click()
-    # A page that is still on its way in sends past the route that is set meanwhile.
-    expect(page.get_by_role("heading", name="Abgebrochen")).to_be_visible()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
     page.wait_for_load_state("load")
     sent: list[int] = []
 
@@ -180,7 +186,8 @@ def test_an_upload_goes_on_where_the_connection_broke(logged_in: Page, corpus: P
     page.route("**/api/v1/uploads/*/", break_the_second)
     page.locator("input[type=file]").set_input_files(corpus)
     expect(page.locator('[data-step="version"]')).to_contain_text("60,000 samples", timeout=60_000)
-    assert sent[1] == sent[2] == 8_000_000
+    page.unroute("**/api/v1/uploads/*/")
+    return sent
 
 
 def test_the_keyboard_goes_everywhere(logged_in: Page) -> None:
