@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.render import Format, Renderer
-from themisdb_datasets.selection import Criteria, Selection
+from themisdb_datasets.selection import Selection
 from themisdb_datasets.version import OpenVersion
 
 SCHEME = 1

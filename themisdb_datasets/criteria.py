@@ -1,0 +1,112 @@
+"""Criteria: which samples a selection keeps and how it weights them, written canonically and found by a digest."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from themisdb_datasets.filters import Filter, parse_filter
+from themisdb_datasets.mapping import MappedValue, parse_value
+from themisdb_datasets.sql import ShardQuery
+from themisdb_datasets.weights import Weighting
+
+SCHEME = "themis selection 1"
+
+
+@dataclass(frozen=True)
+class Period:
+    """Samples whose timestamp field lies in a range, in seconds since 1970 UTC; none without a timestamp."""
+
+    field: str
+    start: float | None = None  # included
+    stop: float | None = None
+    stop_included: bool = True
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "field": self.field,
+            "start": self.start,
+            "stop": self.stop,
+            "stop_included": self.stop_included,
+        }
+
+    def to_sql(self, query: ShardQuery) -> str:
+        instant = query.instant(self.field)
+        tests = [f"{instant} IS NOT NULL"]
+        if self.start is not None:
+            tests.append(f"{instant} >= {query.bind(self.start)}")
+        if self.stop is not None:
+            tests.append(f"{instant} {'<=' if self.stop_included else '<'} {query.bind(self.stop)}")
+        return f"({' AND '.join(tests)})"
+
+
+@dataclass(frozen=True)
+class Output:
+    """Quality filters on the output of a format: not empty, and within so many characters."""
+
+    of: MappedValue
+    skip_empty: bool = True
+    min_length: int | None = None
+    max_length: int | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "of": self.of.source,
+            "skip_empty": self.skip_empty,
+            "min_length": self.min_length,
+            "max_length": self.max_length,
+        }
+
+    def to_sql(self, query: ShardQuery) -> str:
+        text = f"COALESCE({self.of.to_sql(query)}, '')"
+        tests = [f"{text} <> ''"] if self.skip_empty else []
+        if self.min_length is not None:
+            tests.append(f"length({text}) >= {query.bind(self.min_length)}")
+        if self.max_length is not None:
+            tests.append(f"length({text}) <= {query.bind(self.max_length)}")
+        return f"({' AND '.join(tests)})" if tests else "TRUE"
+
+
+Condition = Filter | Period | Output
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What a selection keeps (all conditions together) and how it weights it."""
+
+    conditions: tuple[Condition, ...] = ()
+    weighting: Weighting = field(default_factory=Weighting)
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "conditions": [{_kind(condition): condition.to_document()} for condition in self.conditions],
+            "weights": self.weighting.to_document(),
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Criteria":
+        """The criteria that `to_document` wrote."""
+        return cls(
+            tuple(
+                _condition(kind, content) for item in document["conditions"] for kind, content in item.items()
+            ),
+            Weighting.from_document(document["weights"]),
+        )
+
+    def key(self, version_digest: str) -> str:
+        """64 hex digits that name the selection of this version by these criteria."""
+        document = [SCHEME, version_digest, self.to_document()]
+        return hashlib.sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
+
+
+def _kind(condition: Condition) -> str:
+    return {Period: "period", Output: "output"}.get(type(condition), "where")
+
+
+def _condition(kind: str, document: dict[str, Any]) -> Condition:
+    if kind == "period":
+        return Period(**document)
+    if kind == "output":
+        return Output(**{**document, "of": parse_value(document["of"])})
+    return parse_filter(document)
