@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from themis_admin.datasets.artifacts import free_unkept
 from themis_admin.datasets.models import Dataset, Shard, Upload, Version, VersionShard
 from themis_admin.datasets.space import free_bytes, remove_file
 from themis_admin.jobs import events
@@ -168,8 +169,18 @@ def keep_rejects(job_id: int, file: Path) -> None:
         place_file(file, rejects_path(job_id))
 
 
-def collect_shards(job: RunningJob) -> None:
-    """Free the shards that no version refers to.
+def collect(job: RunningJob) -> None:
+    """Free the shards that no version refers to, and the files that nobody keeps."""
+    files, in_files = free_unkept()
+    shards, in_shards = collect_shards(job)
+    job.log(f"Removed {shards} shards of {in_shards:,} bytes and {files} files of {in_files:,} bytes.")
+    result = {"num_shards": shards, "num_files": files, "num_bytes": in_shards + in_files}
+    with job.finishing(result=result):
+        pass
+
+
+def collect_shards(job: RunningJob) -> tuple[int, int]:
+    """Free the shards that no version refers to; answers how many these were, and their bytes.
 
     It leaves off while an ingest runs, because its shards are published before a row names them. Each shard
     goes in a transaction of its own that holds its row: a version about to use it keeps it or sees it gone.
@@ -190,9 +201,7 @@ def collect_shards(job: RunningJob) -> None:
             freed += store.remove_folder("shards", digest)
             removed += 1
         job.report(done, len(digests), unit="shards")
-    job.log(f"Removed {removed} shards of {freed:,} bytes.")
-    with job.finishing(result={"num_shards": removed, "num_bytes": freed}):
-        pass
+    return removed, freed
 
 
 def _dataset(pk: int, *, lock: bool = False) -> Dataset:

@@ -10,8 +10,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models.functions import Lower
 
+from themis_admin.datasets.artifacts import Artifact, ArtifactRef
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.version import OpenVersion
+
+__all__ = ["Artifact", "ArtifactRef"]  # models of their own module, which Django looks for in this one
 
 Viewer = AbstractBaseUser | AnonymousUser
 API = "/api/v1"

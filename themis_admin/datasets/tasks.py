@@ -14,5 +14,5 @@ def ingest(job: RunningJob, **params: Any) -> None:
 
 @job_task(kind="collect", queue="default")
 def collect(job: RunningJob) -> None:
-    """Free the shards that nothing refers to."""
-    build.collect_shards(job)
+    """Free the shards that no version refers to, and the files that nobody keeps."""
+    build.collect(job)
