@@ -45,7 +45,7 @@ def open_delivery(version: OpenVersion, fields: list[str], selections: Path) -> 
         "instruction_tuning", {"instruction": parse_value(instruction), "output": parse_value(output)}
     )
     plan = Plan(version_digest(version.folders), Criteria(), form)
-    return Delivery(plan, version, SelectionCache(selections).get(version, plan.version, plan.criteria))
+    return Delivery(plan, version, [SelectionCache(selections).get(version, plan.version, plan.criteria)])
 
 
 def _all(delivery: Delivery) -> range:

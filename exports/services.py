@@ -104,7 +104,8 @@ def _stale(message: str) -> ConflictError:
 def open_delivery(plan: Plan, version: Version) -> Delivery:
     """The plan on its version's files, with its selection built where it is not there yet."""
     opened = version.open()
-    return Delivery(plan, opened, selections().get(opened, plan.version, plan.criteria))
+    kept = [selections().get(opened, plan.version, criteria) for criteria in plan.selects]
+    return Delivery(plan, opened, kept)
 
 
 def describe(opened: Opened) -> dict[str, Any]:

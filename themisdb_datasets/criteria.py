@@ -12,6 +12,7 @@ from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.weights import Weighting
 
 SCHEME = "themis selection 1"
+SPLIT_SCHEME = "themis split 1\n"
 
 
 @dataclass(frozen=True)
@@ -68,30 +69,69 @@ class Output:
         return f"({' AND '.join(tests)})" if tests else "TRUE"
 
 
-Condition = Filter | Period | Output
+@dataclass(frozen=True)
+class Split:
+    """One part of a split: samples whose value's hash, the first 32 bits of its MD5, lies in a range.
+
+    The value is that of the first of `fields` which a sample has (a grouping field, then the key), so that all samples
+    of a group are on one side and none ever changes it; a sample with none of them goes by its content.
+    """
+
+    fields: tuple[str, ...]
+    seed: str
+    start: int  # included
+    stop: int
+
+    def to_document(self) -> dict[str, Any]:
+        return {"fields": list(self.fields), "seed": self.seed, "start": self.start, "stop": self.stop}
+
+    def to_sql(self, query: ShardQuery) -> str:
+        values = [
+            f"'{name}' || {query.spelled(field)}" for name, field in zip("ab", self.fields, strict=False)
+        ]
+        values.append("'s' || hex(sample_id)")
+        value = f"COALESCE({', '.join(values)})"
+        # Hexadecimal digits compare as the numbers that they are.
+        hashed = f"substr(md5({query.bind(SPLIT_SCHEME + self.seed)} || chr(10) || {value}), 1, 8)"
+        first, last = query.bind(f"{self.start:08x}"), query.bind(f"{self.stop - 1:08x}")
+        return f"({hashed} BETWEEN {first} AND {last})"
+
+
+Condition = Filter | Period | Output | Split
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a selection keeps (all conditions together) and how it weights it."""
+    """What a selection keeps (all conditions together, then `unique`) and how it weights it.
+
+    Of samples whose `unique` values are all equal the first in stored order stays. `explain` keeps every factor of the
+    weights beside them.
+    """
 
     conditions: tuple[Condition, ...] = ()
     weighting: Weighting = field(default_factory=Weighting)
+    unique: tuple[MappedValue, ...] = ()
+    explain: bool = False
 
     def to_document(self) -> dict[str, Any]:
-        return {
-            "conditions": [{_kind(condition): condition.to_document()} for condition in self.conditions],
+        document: dict[str, Any] = {
+            "conditions": [condition_document(condition) for condition in self.conditions],
             "weights": self.weighting.to_document(),
         }
+        if self.unique:
+            document["unique"] = [value.source for value in self.unique]
+        if self.explain:
+            document["explain"] = True
+        return document
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Criteria":
         """The criteria that `to_document` wrote."""
         return cls(
-            tuple(
-                _condition(kind, content) for item in document["conditions"] for kind, content in item.items()
-            ),
+            tuple(parse_condition(item) for item in document["conditions"]),
             Weighting.from_document(document["weights"]),
+            tuple(parse_value(source) for source in document.get("unique", ())),
+            document.get("explain", False),
         )
 
     def key(self, version_digest: str) -> str:
@@ -100,13 +140,19 @@ class Criteria:
         return hashlib.sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
 
 
-def _kind(condition: Condition) -> str:
-    return {Period: "period", Output: "output"}.get(type(condition), "where")
+def condition_document(condition: Condition) -> dict[str, Any]:
+    """A condition with its kind."""
+    kinds: dict[type[Any], str] = {Period: "period", Output: "output", Split: "split"}
+    return {kinds.get(type(condition), "where"): condition.to_document()}
 
 
-def _condition(kind: str, document: dict[str, Any]) -> Condition:
+def parse_condition(document: dict[str, Any]) -> Condition:
+    """The condition that `condition_document` wrote."""
+    (kind, content), *_ = document.items()
     if kind == "period":
-        return Period(**document)
+        return Period(**content)
     if kind == "output":
-        return Output(**{**document, "of": parse_value(document["of"])})
-    return parse_filter(document)
+        return Output(**{**content, "of": parse_value(content["of"])})
+    if kind == "split":
+        return Split(**{**content, "fields": tuple(content["fields"])})
+    return parse_filter(content)

@@ -4,34 +4,28 @@
 and SHA-256 alone. Committed test vectors hold it.
 """
 
-import hashlib
-import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from themisdb_datasets.errors import ImpossibleError
+from themisdb_datasets.errors import ConflictError, ImpossibleError
+from themisdb_datasets.permutation import SCHEME, Ints, Keys, Permutation, Words, hash_words
 
-SCHEME = "order/1"
-# Below this a permutation is sorted out of hashes, for a small Feistel network is not even; above, none is kept.
-SMALL = 1 << 16
 MAX_SAMPLES = 1 << 60
-ROUNDS = 8
-
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
-Halves = npt.NDArray[np.uint32]
+KINDS = ("stored", "shuffled", "weighted")
 
 
 class Order(Protocol):
-    """An order over `num_samples` indices; it has no state, so any positions can be asked for at any time."""
+    """An order over `num_samples` indices; it has no state, so any positions can be asked for at any time.
+
+    Positions from `num_samples` on go round again: the second pass is drawn anew, and so is every later one.
+    """
 
     num_samples: int
 
     def at(self, positions: Words) -> Ints:
-        """Indices into the selection, int64 [n], at positions uint64 [n] below num_samples."""
+        """Indices into the selection, int64 [n], at positions uint64 [n]."""
 
 
 class StoredOrder:
@@ -42,30 +36,58 @@ class StoredOrder:
 
     def at(self, positions: Words) -> Ints:
         """The positions themselves."""
+        if len(positions) and int(positions.max()) >= self.num_samples:
+            positions = positions % np.uint64(self.num_samples)
         return positions.view(np.int64)
 
 
 class ShuffledOrder:
     """A permutation drawn by seed and epoch, each index once; any integers give one, equal ones the same."""
 
-    def __init__(self, num_samples: int, *, seed: int, epoch: int) -> None:
-        if num_samples > MAX_SAMPLES:
-            raise ImpossibleError(f"An order has at most {MAX_SAMPLES:,} samples.", code="too_many_samples")
+    def __init__(self, num_samples: int, *, seed: int, epoch: int, part: int = 0) -> None:
+        _check(num_samples)
         self.num_samples = num_samples
-        keys = _keys("shuffled", seed, epoch, num_samples)
-        self._sorted = _sort(num_samples, keys.view("<u8")) if num_samples < SMALL else None
-        self._network = _Network(num_samples, keys)
+        self._permutation = Permutation(_kind("shuffled", part), num_samples, seed=seed, epoch=epoch)
 
     def at(self, positions: Words) -> Ints:
         """The indices at these positions, in time and memory of the block alone."""
-        if self._sorted is not None:
-            return self._sorted[positions.view(np.int64)]
-        return self._network(positions).view(np.int64)
+        return self._permutation.at(positions).view(np.int64)
+
+
+class WeightedOrder:
+    """As many draws as there are samples, in which each is expected N * w / sum of w times.
+
+    The slots of a table of draws (`draws.build_draws`) are gone through in a shuffled order, each once a pass, and a
+    hash of the slot says whether it stands for its own sample or for its alias. So samples of equal weight come exactly
+    once, and the numbers of all vary less than in independent draws.
+    """
+
+    def __init__(self, draws: Words, *, seed: int, epoch: int, part: int = 0) -> None:
+        self.num_samples = len(draws)
+        self._draws = draws
+        self._permutation = Permutation(_kind("weighted", part), len(draws), seed=seed, epoch=epoch)
+        self._coins = Keys(_kind("weighted coins", part), len(draws), seed, epoch)
+
+    def at(self, positions: Words) -> Ints:
+        """The indices at these positions, in time and memory of the block alone."""
+        slots = self._permutation.at(positions)
+        drawn = self._draws[slots.view(np.int64)]
+        coin, spare = np.empty(len(slots), np.uint32), np.empty(len(slots), np.uint32)
+        hash_words(slots.astype(np.uint32), self._key(positions), coin, spare)
+        own = coin < (drawn >> np.uint64(32)).astype(np.uint32)
+        return np.where(own, slots, drawn & np.uint64(2**32 - 1)).view(np.int64)
+
+    def _key(self, positions: Words) -> Any:
+        """The key of the coins: one for all positions, or one for each where they lie in several passes."""
+        if not len(positions) or int(positions.max()) < self.num_samples:
+            return self._coins.of(0)[0]
+        passes, which = np.unique(positions // np.uint64(self.num_samples), return_inverse=True)
+        return np.array([self._coins.of(number)[0] for number in passes.tolist()], np.uint32)[which]
 
 
 @dataclass(frozen=True)
 class Ordering:
-    """Which order a plan has: `stored`, or `shuffled` by a seed and an epoch."""
+    """Which order a plan has: `stored`, or `shuffled` or `weighted` by a seed and an epoch."""
 
     kind: str = "stored"
     seed: int = 0
@@ -82,73 +104,24 @@ class Ordering:
         """The ordering that `to_document` wrote."""
         return cls(document["kind"], int(document.get("seed", 0)), int(document.get("epoch", 0)))
 
-    def over(self, num_samples: int) -> Order:
-        """The order over so many samples."""
+    def over(self, num_samples: int, *, draws: Words | None = None, part: int = 0) -> Order:
+        """The order over so many samples, those of part `part` of a mix; weighted order takes its table of draws."""
         if self.kind == "stored":
             return StoredOrder(num_samples)
-        return ShuffledOrder(num_samples, seed=self.seed, epoch=self.epoch)
+        if self.kind == "shuffled":
+            return ShuffledOrder(num_samples, seed=self.seed, epoch=self.epoch, part=part)
+        if draws is None or len(draws) != num_samples:
+            raise ConflictError(
+                "The table of draws does not belong to this selection.", code="stale_selection"
+            )
+        return WeightedOrder(draws, seed=self.seed, epoch=self.epoch, part=part)
 
 
-def _keys(kind: str, seed: int, epoch: int, num_samples: int) -> Halves:
-    """Eight keys of 32 bits."""
-    text = f"{SCHEME} {kind}\nseed {seed}\nepoch {epoch}\nsamples {num_samples}\n"
-    return np.frombuffer(hashlib.sha256(text.encode()).digest(), "<u4")
+def _kind(kind: str, part: int) -> str:
+    """The parts of a mix are drawn independently of each other, also where they have as many samples."""
+    return f"{kind} part {part}" if part else kind
 
 
-def _sort(num_samples: int, keys: Words) -> Ints:
-    """The indices sorted by a hash of each, equal hashes in their own order."""
-    hashes = np.arange(num_samples, dtype=np.uint64)
-    for key in keys:
-        # The finisher of SplitMix64 (Steele, Lea and Flood, 2014), once a key.
-        hashes = (hashes + key) * np.uint64(0x9E3779B97F4A7C15)
-        hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        hashes ^= hashes >> np.uint64(31)
-    return np.argsort(hashes, kind="stable").astype(np.int64)
-
-
-class _Network:
-    """A Feistel network over [0, a) x [0, b), with a * b just above the number of samples, and addition modulo.
-
-    What falls outside walks on until it falls inside (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
-    """
-
-    def __init__(self, num_samples: int, keys: Halves) -> None:
-        self.num_samples = num_samples
-        self.a = math.isqrt(num_samples) + 1
-        self.b = max(-(-num_samples // self.a), 1)
-        self.keys = keys
-
-    def __call__(self, positions: Words) -> Words:
-        found = self._once(positions)
-        while len(outside := np.flatnonzero(found >= self.num_samples)):
-            found[outside] = self._once(found[outside])
-        return found
-
-    def _once(self, x: Words) -> Words:
-        high = x // np.uint64(self.b)
-        left, right = high.astype(np.uint32), (x - high * np.uint64(self.b)).astype(np.uint32)
-        for number in range(ROUNDS):
-            if number & 1:
-                right = _added(right, _hash(left, self.keys[number], self.b), self.b)
-            else:
-                left = _added(left, _hash(right, self.keys[number], self.a), self.a)
-        return left.astype(np.uint64) * np.uint64(self.b) + right
-
-
-def _hash(x: Halves, key: np.uint32, below: int) -> Halves:
-    """A hash of each half, below a limit; the finisher of MurmurHash3 (Appleby, 2011)."""
-    x = x ^ key
-    x ^= x >> np.uint32(16)
-    x *= np.uint32(0x85EBCA6B)
-    x ^= x >> np.uint32(13)
-    x *= np.uint32(0xC2B2AE35)
-    x ^= x >> np.uint32(16)
-    return ((x.astype(np.uint64) * np.uint64(below)) >> np.uint64(32)).astype(np.uint32)
-
-
-def _added(x: Halves, y: Halves, modulus: int) -> Halves:
-    """x + y modulo at most 2^31: where the sum is below the modulus, subtracting it wraps round to something larger."""
-    total = x + y
-    wrapped: Halves = np.minimum(total, total - np.uint32(modulus))
-    return wrapped
+def _check(num_samples: int) -> None:
+    if num_samples > MAX_SAMPLES:
+        raise ImpossibleError(f"An order has at most {MAX_SAMPLES:,} samples.", code="too_many_samples")

@@ -2,19 +2,23 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError
+from themisdb_datasets.mix import Mix
 from themisdb_datasets.order import Ordering
-from themisdb_datasets.render import Format, Renderer
+from themisdb_datasets.permutation import Ints, Words
+from themisdb_datasets.render import Format, Lines, Renderer
 from themisdb_datasets.selection import Selection
 from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.weights import UNIT
 
 SCHEME = 1
 CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
@@ -31,16 +35,23 @@ class Plan:
     criteria: Criteria
     form: Format
     ordering: Ordering = field(default_factory=Ordering)
+    mix: Mix | None = None
+    continuous: bool = False  # whether it goes on with what later versions add
 
     def to_document(self) -> dict[str, Any]:
         """The canonical document."""
-        return {
+        document: dict[str, Any] = {
             "plan": SCHEME,
             "version": self.version,
             "select": self.criteria.to_document(),
             "format": self.form.to_document(),
             "order": self.ordering.to_document(),
         }
+        if self.mix is not None:
+            document["mix"] = self.mix.to_document()
+        if self.continuous:
+            document["continuous"] = True
+        return document
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Plan":
@@ -54,7 +65,19 @@ class Plan:
             criteria=Criteria.from_document(document["select"]),
             form=Format.from_document(document["format"]),
             ordering=Ordering.from_document(document["order"]),
+            mix=Mix.from_document(document["mix"]) if "mix" in document else None,
+            continuous=document.get("continuous", False),
         )
+
+    @property
+    def selects(self) -> list[Criteria]:
+        """The criteria of each selection that it takes samples from: one, or one for each part of a mix."""
+        if self.mix is None:
+            return [self.criteria]
+        return [
+            replace(self.criteria, conditions=(part.condition, *self.criteria.conditions))
+            for part in self.mix.parts
+        ]
 
     @property
     def digest(self) -> str:
@@ -89,23 +112,29 @@ class Chunk(NamedTuple):
     num_samples: int
 
 
+class Samples(NamedTuple):
+    """What is rendered: positions in the version, weights in units, and the weights' factors where they are told."""
+
+    positions: Ints
+    weights: npt.NDArray[np.uint16]
+    factors: npt.NDArray[np.float64] | None
+
+
 class Delivery:
     """A plan opened on its version and selection; any part of it can be iterated, from any thread, at any time."""
 
-    def __init__(self, plan: Plan, version: OpenVersion, selection: Selection) -> None:
+    def __init__(self, plan: Plan, version: OpenVersion, selections: Sequence[Selection]) -> None:
+        """`selections` are those of `plan.selects`. ImpossibleError where nothing can be drawn or mixed."""
         self.plan = plan
-        self.selection = selection
-        self.order = plan.ordering.over(selection.num_samples)
+        self.selections = selections
         self.renderer = Renderer(version, plan.form)
-        self._length = np.uint64(max(selection.num_samples, 1))
-        self._positions, self._weights = np.asarray(selection.positions), np.asarray(selection.weights)
-        if version.num_samples < selection.num_samples:
+        self._parts = [_Part(plan.ordering, selection, n) for n, selection in enumerate(selections)]
+        sizes = [selection.num_samples for selection in selections]
+        if any(size > version.num_samples for size in sizes):
             raise ConflictError("The selection does not belong to this version.", code="stale_selection")
-
-    @property
-    def num_samples(self) -> int:
-        """Lines in one epoch."""
-        return self.order.num_samples
+        self.schedule = plan.mix.over(sizes) if plan.mix is not None else None
+        # Lines in one epoch.
+        self.num_samples = self.schedule.num_samples if self.schedule else sizes[0]
 
     def window(
         self, start: int, limit: int | None, *, rank: int = 0, world_size: int = 1, drop_last: bool = False
@@ -132,8 +161,47 @@ class Delivery:
         done, rows = 0, min(batch_size, BLOCK_ROWS)
         while done < len(window):
             part = window[done : done + rows]
-            index = self.order.at(np.arange(part.start, part.stop, part.step, dtype=np.uint64) % self._length)
-            lines = self.renderer.lines(self._positions[index].astype(np.int64), self._weights[index])
+            lines = self.lines(part)
             for first, last in lines.cuts(least=batch_size, usual_bytes=USUAL_BYTES, most_bytes=CHUNK_BYTES):
                 yield Chunk(lines.join(first, last), last - first)
             done, rows = done + len(part), BLOCK_ROWS
+
+    def lines(self, window: range) -> Lines:
+        """The lines at these positions, laid out and not yet joined."""
+        positions = np.arange(window.start, window.stop, window.step, dtype=np.uint64)
+        if len(window) and window[-1] >= self.num_samples:
+            positions %= np.uint64(max(self.num_samples, 1))
+        return self.renderer.lines(*self._samples(positions))
+
+    def _samples(self, positions: Words) -> Samples:
+        if self.schedule is None:
+            return self._parts[0].at(positions)
+        part, index = self.schedule.at(positions)
+        where = [np.flatnonzero(part == number) for number in range(len(self._parts))]
+        taken = [each.at(index[mine].view(np.uint64)) for each, mine in zip(self._parts, where, strict=True)]
+        # Back into the places that the schedule gave them.
+        back = np.argsort(np.concatenate(where))
+        return Samples(*(_in_one(columns, back) for columns in zip(*taken, strict=True)))
+
+
+class _Part:
+    """One selection in its order."""
+
+    def __init__(self, ordering: Ordering, selection: Selection, number: int) -> None:
+        draws = selection.draws() if ordering.kind == "weighted" else None
+        self.order = ordering.over(selection.num_samples, draws=draws, part=number)
+        self.positions = np.asarray(selection.positions)
+        # A draw has used the weight already.
+        self.weights = None if draws is not None else np.asarray(selection.weights)
+        self.factors = selection.factors
+
+    def at(self, positions: Words) -> Samples:
+        """The samples at these positions of the order."""
+        index = self.order.at(positions)
+        weights = np.full(len(index), UNIT, np.uint16) if self.weights is None else self.weights[index]
+        factors = None if self.factors is None else self.factors[index]
+        return Samples(self.positions[index].astype(np.int64), weights, factors)
+
+
+def _in_one(columns: Sequence[Any], back: Ints) -> Any:
+    return None if columns[0] is None else np.concatenate(columns)[back]

@@ -131,7 +131,12 @@ class Renderer:
         ]
         self.buffers = [pa.py_buffer(pool), *(part.buffer for part in version.parts)]
 
-    def lines(self, positions: Ints, weights: npt.NDArray[np.uint16]) -> Lines:
+    def lines(
+        self,
+        positions: Ints,
+        weights: npt.NDArray[np.uint16],
+        factors: npt.NDArray[np.float64] | None = None,
+    ) -> Lines:
         """The lines of the samples at `positions` of the version, with `weights` in units of 1/10,000."""
         words = np.empty((len(positions), *self.template.shape), np.uint64)
         words[:] = self.template

@@ -8,32 +8,39 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import duckdb
+import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.draws import build_draws
 from themisdb_datasets.duck import DuckLimits, connect
 from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.filters import Filter
+from themisdb_datasets.npy import NpyWriter
+from themisdb_datasets.scan import Scan
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
-
-BATCH = 65_536
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Positions in the version, ascending, and a weight for each in units of 1/10,000; memory-mapped."""
+    """Positions in the version, ascending, and a weight for each in units of 1/10,000; memory-mapped.
 
+    `factors` [num_samples, number of factors] are those of the weighting, where the criteria asked to explain it;
+    `counts` says how many samples were left out as `duplicates` or `invalid`.
+    """
+
+    path: Path
     positions: npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
     weights: npt.NDArray[np.uint16]
+    factors: npt.NDArray[np.float64] | None = None
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def num_samples(self) -> int:
@@ -44,12 +51,27 @@ class Selection:
         """Open the selection that `build` published at `path`."""
         positions = np.load(path / "positions.npy", mmap_mode="r")
         weights = np.load(path / "weights.npy", mmap_mode="r")
-        if positions.shape != weights.shape:
+        factors = np.load(path / "factors.npy", mmap_mode="r") if (path / "factors.npy").exists() else None
+        counts = msgspec.json.decode((path / "counts.json").read_bytes(), type=dict[str, int])
+        if positions.shape != weights.shape or (factors is not None and len(factors) != len(positions)):
             raise CorruptError(
                 "The selection's files do not fit together; remove it, it will be built again."
             )
         os.utime(path)  # the time of last use, for eviction
-        return cls(positions, weights)
+        return cls(path, positions, weights, factors, counts)
+
+    def draws(self) -> npt.NDArray[np.uint64]:
+        """The table of weighted draws, built beside the selection when it is first asked for."""
+        path = self.path / "draws.npy"
+        if not path.exists():
+            temporary = self.path / f".draws.{uuid.uuid4().hex}.npy"
+            try:
+                build_draws(self.weights, temporary)
+                temporary.rename(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        table: npt.NDArray[np.uint64] = np.load(path, mmap_mode="r")
+        return table
 
 
 class SelectionCache:
@@ -101,16 +123,8 @@ def build(version: OpenVersion, criteria: Criteria, path: Path, *, limits: DuckL
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     temporary.mkdir(parents=True)
     try:
-        with (
-            (temporary / "positions.raw").open("w+b") as positions,
-            (temporary / "weights.raw").open("w+b") as weights,
-        ):
-            dtype = np.dtype(np.uint32 if version.num_samples < 1 << 32 else np.uint64)
-            for kept, units in _scan(version, criteria, limits):
-                positions.write(kept.astype(dtype).tobytes())
-                weights.write(units.tobytes())
-        _to_npy(temporary / "positions.raw", dtype)
-        _to_npy(temporary / "weights.raw", np.dtype(np.uint16))
+        with connect(version.folders, limits=limits) as connection:
+            _write(temporary, version, criteria, Scan(connection, version, criteria))
         try:
             temporary.rename(path)
         except OSError:
@@ -120,47 +134,21 @@ def build(version: OpenVersion, criteria: Criteria, path: Path, *, limits: DuckL
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _scan(
-    version: OpenVersion, criteria: Criteria, limits: DuckLimits | None
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]]:
-    with connect(version.folders, limits=limits) as connection:
-        for start, shard in zip(version.starts.tolist(), version.parts, strict=False):
-            query = ShardQuery(shard)
-            weight = criteria.weighting.to_sql(query)
-            source = query.source()
-            where = " AND ".join(condition.to_sql(query) for condition in criteria.conditions) or "TRUE"
-            statement = f"SELECT file_row_number, {weight} FROM {source} WHERE {where}"
-            for rows, units in _batches(connection, statement, query.arguments(statement)):
-                yield rows + start, units
-
-
-def _batches(
-    connection: duckdb.DuckDBPyConnection, statement: str, values: dict[str, Any]
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]]:
-    reader = connection.sql(statement, params=values).to_arrow_reader(BATCH)
-    last = -1
-    for batch in reader:
-        rows, units = _numpy(batch.column(0), np.int64), _numpy(batch.column(1), np.uint16)
-        if not len(rows):
-            continue
-        if rows[0] <= last or (np.diff(rows) <= 0).any():
-            raise CorruptError("The query returned samples out of order.")
-        last = int(rows[-1])
-        yield rows, units
-
-
-def _numpy(array: pa.Array, dtype: type[Any]) -> npt.NDArray[Any]:
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype)
-
-
-def _to_npy(raw: Path, dtype: np.dtype[Any]) -> None:
-    """Turn a file of bare numbers into a .npy beside it, in bounded memory."""
-    count = raw.stat().st_size // dtype.itemsize
-    with raw.with_suffix(".npy").open("wb") as out, raw.open("rb") as source:
-        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count,)}
-        np.lib.format.write_array_header_1_0(out, header)
-        shutil.copyfileobj(source, out, 1 << 20)
-    raw.unlink()
+def _write(folder: Path, version: OpenVersion, criteria: Criteria, scan: Scan) -> None:
+    num_factors = len(criteria.weighting.factors) if criteria.explain else 0
+    with ExitStack() as files:
+        small = np.uint32 if version.num_samples < 1 << 32 else np.uint64
+        positions = files.enter_context(NpyWriter(folder / "positions.npy", small))
+        weights = files.enter_context(NpyWriter(folder / "weights.npy", np.uint16))
+        factors = None
+        if criteria.explain:
+            factors = files.enter_context(NpyWriter(folder / "factors.npy", np.float64, (num_factors,)))
+        for kept in scan:
+            positions.append(kept.positions)
+            weights.append(kept.weights)
+            if factors is not None:
+                factors.append(kept.factors)
+    (folder / "counts.json").write_bytes(msgspec.json.encode(scan.counts))
 
 
 def count(version: OpenVersion, filters: Sequence[Filter], *, limits: DuckLimits | None = None) -> list[int]:

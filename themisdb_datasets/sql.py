@@ -65,6 +65,15 @@ class ShardQuery:
             return "CAST(NULL AS VARCHAR)"
         return column.sql if column.kind in ("text", "json") else f"CAST({column.sql} AS VARCHAR)"
 
+    def spelled(self, name: str) -> str:
+        """The field as text in one spelling for equal numbers, however the shard holds them; NULL where it is absent."""
+        column = self.column(name)
+        if column is None or column.kind != "double":
+            return self.text(name)
+        whole = f"CAST(CAST({column.sql} AS BIGINT) AS VARCHAR)"
+        exact = f"{column.sql} = trunc({column.sql}) AND abs({column.sql}) < {2**53}"
+        return f"CASE WHEN {exact} THEN {whole} ELSE CAST({column.sql} AS VARCHAR) END"
+
     def number(self, name: str) -> str:
         """The field as DOUBLE; NULL where it is no number."""
         column = self.column(name)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from themisdb_datasets.errors import ImpossibleError
-from themisdb_datasets.order import SMALL, Ordering, ShuffledOrder
+from themisdb_datasets.order import Ordering, ShuffledOrder
+from themisdb_datasets.permutation import SMALL
 
 VECTORS = json.loads((Path(__file__).parent / "order-1.json").read_text())
 

@@ -41,7 +41,8 @@ def open_plan(
 ) -> Delivery:
     digest = version_digest(version.folders)
     plan = Plan(digest, Criteria(conditions), form, ordering or Ordering())
-    return Delivery(plan, version, SelectionCache(root / "selections").get(version, digest, plan.criteria))
+    cache = SelectionCache(root / "selections")
+    return Delivery(plan, version, [cache.get(version, digest, criteria) for criteria in plan.selects])
 
 
 def read(delivery: Delivery, start: int = 0, limit: int | None = None, batch_size: int = 100) -> bytes:

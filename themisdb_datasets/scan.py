@@ -1,0 +1,98 @@
+"""The query behind a selection: criteria run over every shard's columns, in stored order, in bounded memory."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.errors import CorruptError
+from themisdb_datasets.shard import Shard
+from themisdb_datasets.sql import ShardQuery
+from themisdb_datasets.version import OpenVersion
+
+BATCH = 65_536
+
+
+class Kept(NamedTuple):
+    """Samples that the criteria keep: positions in the version, weights in units, factors [n, number of factors]."""
+
+    positions: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.uint16]
+    factors: npt.NDArray[np.float64]
+
+
+class Scan:
+    """One run of `criteria` over `version`; `counts` says afterwards how many samples it left out, and why."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, version: OpenVersion, criteria: Criteria
+    ) -> None:
+        self.connection = connection
+        self.version = version
+        self.criteria = criteria
+        self.counts: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Kept]:
+        """What is kept, ascending, at most 65,536 samples at a time."""
+        last = -1
+        for batch in self._unique() if self.criteria.unique else self._all():
+            if not len(batch.positions):
+                continue
+            if batch.positions[0] <= last or (np.diff(batch.positions) <= 0).any():
+                raise CorruptError("The query returned samples out of order.")
+            last = int(batch.positions[-1])
+            yield batch
+
+    def _all(self) -> Iterator[Kept]:
+        for start, shard in zip(self.version.starts.tolist(), self.version.parts, strict=False):
+            statement, values = self._statement(shard, start)
+            yield from _batches(self.connection.sql(statement, params=values))
+
+    def _unique(self) -> Iterator[Kept]:
+        """Of samples with equal values the first; what memory does not hold, DuckDB spills to its folder."""
+        for start, shard in zip(self.version.starts.tolist(), self.version.parts, strict=False):
+            statement, values = self._statement(shard, start)
+            target = "INSERT INTO kept" if start else "CREATE TEMP TABLE kept AS"
+            self.connection.execute(f"{target} {statement}", values)
+        if not self.version.parts:
+            return
+        row = self.connection.execute("SELECT count(*), count(DISTINCT same) FROM kept").fetchone()
+        assert row is not None  # an aggregate without GROUP BY always has its one row
+        self.counts["duplicates"] = row[0] - row[1]
+        first = "SELECT min(position) FROM kept GROUP BY same"
+        rows = f"SELECT * EXCLUDE (same) FROM kept WHERE position IN ({first}) ORDER BY position"
+        yield from _batches(self.connection.sql(rows))
+
+    def _statement(self, shard: Shard, start: int) -> tuple[str, dict[str, Any]]:
+        query, criteria = ShardQuery(shard), self.criteria
+        columns = [f"file_row_number + {start} AS position", f"{criteria.weighting.to_sql(query)} AS weight"]
+        if criteria.explain:
+            factors = criteria.weighting.factors.values()
+            columns += [
+                f"CAST({factor.to_sql(query)} AS DOUBLE) AS factor{i}" for i, factor in enumerate(factors)
+            ]
+        if criteria.unique:
+            values = [f"COALESCE({value.to_sql(query)}, '')" for value in criteria.unique]
+            # With its length before it, no value runs into the next.
+            joined = ", ".join(f"length({value}), ':', {value}" for value in values)
+            columns.append(f"CAST(left(sha256(concat({joined})), 32) AS UUID) AS same")
+        source = query.source()
+        where = " AND ".join(condition.to_sql(query) for condition in criteria.conditions) or "TRUE"
+        statement = f"SELECT {', '.join(columns)} FROM {source} WHERE {where}"
+        return statement, query.arguments(statement)
+
+
+def _batches(rows: duckdb.DuckDBPyRelation) -> Iterator[Kept]:
+    for batch in rows.to_arrow_reader(BATCH):
+        positions, weights, *factors = (_numpy(column) for column in batch.columns)
+        table = np.stack(factors, axis=1) if factors else np.empty((len(positions), 0))
+        yield Kept(positions.astype(np.int64), weights.astype(np.uint16), table)
+
+
+def _numpy(array: pa.Array) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
+    return found
