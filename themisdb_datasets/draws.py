@@ -17,8 +17,8 @@ from themisdb_datasets.errors import ImpossibleError
 
 MAX_SAMPLES = 1 << 32  # an alias is a number of 32 bits
 BLOCK = 1 << 18
-# Weights are scaled up before they are shared out over whole slots: the error of a sample's share is below one part in
-# 65,536 times the mean weight in units.
+# Weights are scaled up before they are shared out over whole slots, so that what is rounded is below one part in 65,536
+# of a unit; thresholds are rounded down to 1/2^32 of a slot.
 SCALE = np.uint64(16)
 
 Weights = npt.NDArray[np.uint16]

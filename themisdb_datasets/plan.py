@@ -15,7 +15,7 @@ from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedEr
 from themisdb_datasets.mix import Mix
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.permutation import Ints, Words
-from themisdb_datasets.render import Format, Lines, Renderer
+from themisdb_datasets.render import Format, Renderer
 from themisdb_datasets.selection import Selection
 from themisdb_datasets.version import OpenVersion
 from themisdb_datasets.weights import UNIT
@@ -24,6 +24,7 @@ SCHEME = 1
 CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
 USUAL_BYTES = 1 << 20
 BLOCK_ROWS = 4096  # lines laid out at once, before they are joined
+ORDER_ROWS = 4 * BLOCK_ROWS  # positions whose samples are found at once, which is cheaper than in smaller blocks
 _CURSOR = re.compile(r"([0-9a-f]{64})\.(\d{1,18})")
 
 
@@ -119,6 +120,11 @@ class Samples(NamedTuple):
     weights: npt.NDArray[np.uint16]
     factors: npt.NDArray[np.float64] | None
 
+    def rows(self, start: int, stop: int) -> "Samples":
+        """Some of them."""
+        factors = None if self.factors is None else self.factors[start:stop]
+        return Samples(self.positions[start:stop], self.weights[start:stop], factors)
+
 
 class Delivery:
     """A plan opened on its version and selection; any part of it can be iterated, from any thread, at any time."""
@@ -161,19 +167,19 @@ class Delivery:
         done, rows = 0, min(batch_size, BLOCK_ROWS)
         while done < len(window):
             part = window[done : done + rows]
-            lines = self.lines(part)
-            for first, last in lines.cuts(least=batch_size, usual_bytes=USUAL_BYTES, most_bytes=CHUNK_BYTES):
-                yield Chunk(lines.join(first, last), last - first)
-            done, rows = done + len(part), BLOCK_ROWS
+            samples = self._samples(part)
+            for first in range(0, len(part), BLOCK_ROWS):
+                lines = self.renderer.lines(*samples.rows(first, first + BLOCK_ROWS))
+                for start, stop in lines.cuts(
+                    least=batch_size, usual_bytes=USUAL_BYTES, most_bytes=CHUNK_BYTES
+                ):
+                    yield Chunk(lines.join(start, stop), stop - start)
+            done, rows = done + len(part), ORDER_ROWS
 
-    def lines(self, window: range) -> Lines:
-        """The lines at these positions, laid out and not yet joined."""
+    def _samples(self, window: range) -> Samples:
         positions = np.arange(window.start, window.stop, window.step, dtype=np.uint64)
         if len(window) and window[-1] >= self.num_samples:
             positions %= np.uint64(max(self.num_samples, 1))
-        return self.renderer.lines(*self._samples(positions))
-
-    def _samples(self, positions: Words) -> Samples:
         if self.schedule is None:
             return self._parts[0].at(positions)
         part, index = self.schedule.at(positions)
