@@ -1,0 +1,49 @@
+"""Which part of a file a request asks for: Range, If-Range and If-None-Match (RFC 9110), for content that never changes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+RANGE = re.compile(r"bytes=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is answered: the status, and the bytes from `start` to before `stop`."""
+
+    status: int
+    start: int = 0
+    stop: int = 0
+
+    @property
+    def num_bytes(self) -> int:
+        return self.stop - self.start
+
+
+def requested(headers: Mapping[str, str], *, size: int, etag: str) -> Part:
+    """200 with all of it, 206 with one range, 304, or 416 where the range begins past the end.
+
+    What cannot be read as a range, and a request for several at once, gets the whole file, as the standard allows; so
+    does a range that is asked for on the condition of another content.
+    """
+    if _lists(headers.get("If-None-Match", ""), etag):
+        return Part(304)
+    whole = Part(200, 0, size)
+    match = RANGE.fullmatch(headers.get("Range", "").strip())
+    if match is None or headers.get("If-Range", etag).strip() != etag:
+        return whole
+    first, last = match.groups()
+    if not first and not last:
+        return whole
+    if not first:
+        start, stop = max(0, size - int(last)), size
+    else:
+        start, stop = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < int(first):
+            return whole
+    return Part(206, start, stop) if start < stop else Part(416)
+
+
+def _lists(condition: str, etag: str) -> bool:
+    tags = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
+    return etag in tags or "*" in tags
