@@ -8,11 +8,11 @@ import msgspec
 
 from themisdb_datasets.filters import Filter, parse_filter
 from themisdb_datasets.mapping import MappedValue, parse_value
+from themisdb_datasets.splits import Split
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.weights import Weighting
 
 SCHEME = "themis selection 1"
-SPLIT_SCHEME = "themis split 1\n"
 
 
 @dataclass(frozen=True)
@@ -67,34 +67,6 @@ class Output:
         if self.max_length is not None:
             tests.append(f"length({text}) <= {query.bind(self.max_length)}")
         return f"({' AND '.join(tests)})" if tests else "TRUE"
-
-
-@dataclass(frozen=True)
-class Split:
-    """One part of a split: samples whose value's hash, the first 32 bits of its MD5, lies in a range.
-
-    The value is that of the first of `fields` which a sample has (a grouping field, then the key), so that all samples
-    of a group are on one side and none ever changes it; a sample with none of them goes by its content.
-    """
-
-    fields: tuple[str, ...]
-    seed: str
-    start: int  # included
-    stop: int
-
-    def to_document(self) -> dict[str, Any]:
-        return {"fields": list(self.fields), "seed": self.seed, "start": self.start, "stop": self.stop}
-
-    def to_sql(self, query: ShardQuery) -> str:
-        values = [
-            f"'{name}' || {query.spelled(field)}" for name, field in zip("ab", self.fields, strict=False)
-        ]
-        values.append("'s' || hex(sample_id)")
-        value = f"COALESCE({', '.join(values)})"
-        # Hexadecimal digits compare as the numbers that they are.
-        hashed = f"substr(md5({query.bind(SPLIT_SCHEME + self.seed)} || chr(10) || {value}), 1, 8)"
-        first, last = query.bind(f"{self.start:08x}"), query.bind(f"{self.stop - 1:08x}")
-        return f"({hashed} BETWEEN {first} AND {last})"
 
 
 Condition = Filter | Period | Output | Split

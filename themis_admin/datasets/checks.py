@@ -9,6 +9,7 @@ from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.filters import nearest, parse_filter
 from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.sources import codec_of
+from themisdb_datasets.splits import Splitting, parse_splitting
 
 MAPPING_KEYS = (
     "instruction_field",
@@ -69,6 +70,16 @@ def clean_mapping(value: Any) -> dict[str, str]:
         mapping[key] = clean_text(source, field=place, max_length=MAX_MAPPED)
         parse_value(mapping[key], place=place)
     return mapping
+
+
+def clean_split(value: Any) -> dict[str, Any] | None:
+    """A split, or None for a dataset that has none."""
+    if value is None:
+        return None
+    splitting = parse_splitting(value)
+    parts = tuple((clean_name(name, field="split.parts"), part) for name, part in splitting.parts)
+    seed = clean_text(splitting.seed, field="split.seed")
+    return Splitting(clean_text(splitting.by, field="split.by"), seed, parts).to_document()
 
 
 def clean_where(value: Any, dataset: Dataset) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Dataset(models.Model):
     key_field = models.CharField(max_length=500, blank=True, default="")
     timestamp_field = models.CharField(max_length=500, blank=True, default="")
     field_mapping = models.JSONField(default=dict, blank=True)
+    split = models.JSONField(null=True, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets")
     latest = models.ForeignKey("Version", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -85,6 +86,7 @@ class Dataset(models.Model):
             "key_field": self.key_field,
             "timestamp_field": self.timestamp_field,
             "field_mapping": self.field_mapping,
+            "split": self.split,
             "latest": self.latest.to_dict() if self.latest is not None else None,
             "created_at": self.created_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),

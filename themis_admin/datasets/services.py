@@ -238,6 +238,8 @@ def _dataset_values(given: Mapping[str, Any]) -> dict[str, Any]:
             values[field] = checks.clean_text(value, field=field, max_length=checks.MAX_FIELD)
         elif field == "field_mapping":
             values[field] = checks.clean_mapping(value)
+        elif field == "split":
+            values[field] = checks.clean_split(value)
         else:
             raise TypeError(f"a dataset has no {field}")
     return values
