@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from exports import services
 from exports.body import StreamBody, parse_body
+from exports.dry_run import describe
 from exports.stream import ChunkResponse, pump
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
@@ -27,7 +28,7 @@ class StreamView(ThemisView):
         user = cast(User, request.user)
         opened = services.open_request(body, user)
         if body.dry_run:
-            return Response(services.describe(opened))
+            return Response(describe(opened))
         detail = {
             "plan": opened.delivery.plan.digest,
             "start": opened.window.start,

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.filters import nearest
+from themisdb_datasets.mix import MAX_PARTS, STOPS
 from themisdb_datasets.render import FORMATS
 
 PRESETS = ("alpaca", "sharegpt", "chatml", "openai")
@@ -58,11 +59,20 @@ class QualityFilters(msgspec.Struct, forbid_unknown_fields=True):
     skip_empty_outputs: bool = True
 
 
+class Share(msgspec.Struct, forbid_unknown_fields=True):
+    """A theme of a mix, and how much of it there shall be beside the others."""
+
+    theme: Name
+    proportion: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
+
+
 class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /api/export/jsonl_llm/stream."""
 
     theme: Name | None = None
-    themes: list[Any] | UnsetType = UNSET
+    themes: Annotated[list[Share], Meta(min_length=1, max_length=MAX_PARTS)] | UnsetType = UNSET
+    proportion_unit: str = "samples"
+    stop: str = "first_exhausted"
     dataset: Name | int | None = None
     version: str | int = "latest"
     split: Name | None = None
@@ -93,7 +103,7 @@ class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 # What may stand beside a cursor: the rest is in the plan already.
-BESIDE_CURSOR = {"cursor", "limit", "batch_size", "stream_mode", "rank", "world_size", "drop_last"}
+BESIDE_CURSOR = {"cursor", "limit", "batch_size", "stream_mode", "rank", "world_size", "drop_last", "dry_run"}
 
 _NESTED: dict[str, type[msgspec.Struct]] = {
     "field_mapping": FieldMapping,
@@ -116,12 +126,20 @@ def parse_body(document: Any) -> StreamBody:
         raise _invalid(error) from None
     _check_choice("format", body.format, (*FORMATS, *PRESETS))
     _check_choice("order", body.order, ORDERS)
+    _check_choice("stop", body.stop, STOPS)
+    _check_choice("proportion_unit", body.proportion_unit, ("samples", "tokens"))
     _check_choice("stream_mode", body.stream_mode, ("pinned", "continuous"))
     if body.cursor is not None and (extra := sorted(set(document) - BESIDE_CURSOR)):
         message = (
             f"A cursor says all of {', '.join(extra)} already; leave it out or start without the cursor."
         )
         raise MalformedError(message, code="cursor_and_more", fields=dict.fromkeys(extra, message))
+    if body.themes is UNSET:
+        for name in ("stop", "proportion_unit"):
+            if name in document:
+                raise bad(name, f"{name} is for a mix; name its themes in themes.")
+    elif body.theme is not None:
+        raise bad("theme", "Name either one theme or, in themes, several.")
     for name, number in (("seed", body.seed), ("epoch", body.epoch)):
         if abs(number) >= MAX_SEED:
             raise bad(name, f"{name} has a hundred digits at most.")
@@ -135,15 +153,11 @@ def parse_body(document: Any) -> StreamBody:
 def refuse_unsupported(body: StreamBody) -> None:
     """What the contract promises and this release cannot do yet is refused by name, never ignored."""
     later = {
-        "themes": (body.themes is not UNSET, "name one theme"),
-        "split": (body.split is not None, "leave it out"),
         "structured": (body.structured is not UNSET, "leave it out"),
         "format": (body.format in PRESETS, f"use one of {', '.join(FORMATS)}"),
-        "order": (body.order == "weighted", 'use "stored" or "shuffled"'),
         "stream_mode": (body.stream_mode == "continuous", 'use "pinned"'),
         "explain": (body.explain, "leave it out"),
         "weighting.rules": (bool(body.weighting.rules), "use the factors of weighting"),
-        "quality_filters.remove_duplicates": (body.quality_filters.remove_duplicates, "leave it out"),
     }
     found = {
         name: f"not available in this release: {remedy}" for name, (used, remedy) in later.items() if used

@@ -1,21 +1,29 @@
 """From a request to a plan: names are resolved, defaults written out, and what cannot work is refused with the remedy."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from msgspec import UNSET
 
 from exports.body import StreamBody, bad, day_after, parse_instant, refuse_unsupported
 from exports.fields import refuse_absent
 from exports.mapping import build_mapping, build_metadata
+from exports.subject import find_subject, find_version
 from exports.weighting import build_weighting
 from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
 from themisdb_datasets.criteria import Condition as Kept
 from themisdb_datasets.criteria import Criteria, Output, Period
-from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
-from themisdb_datasets.filters import Condition, nearest, parse_filter
+from themisdb_datasets.errors import ImpossibleError
+from themisdb_datasets.filters import Condition, parse_filter
+from themisdb_datasets.mapping import MappedValue
+from themisdb_datasets.mix import Mix, Part, empty_part, shares
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.plan import Plan
 from themisdb_datasets.render import Format
+from themisdb_datasets.splits import Split, parse_splitting
 from themisdb_datasets.version import VersionField
+
+MeanBytes = Callable[[Plan, Version], float]
 
 
 @dataclass(frozen=True)
@@ -28,11 +36,14 @@ class Request:
     missing_fields: tuple[str, ...]
 
 
-def build_request(body: StreamBody, user: Viewer) -> Request:
-    """Resolve a request without a cursor; MalformedError, NotFoundError or ImpossibleError say what is wrong."""
+def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> Request:
+    """Resolve a request without a cursor; MalformedError, NotFoundError or ImpossibleError say what is wrong.
+
+    `mean_bytes` tells how long a plan's lines are, for a mix whose proportions are of tokens.
+    """
     refuse_unsupported(body)
-    dataset, theme = _subject(body, user)
-    version = _version(body, dataset)
+    dataset, themes = find_subject(body, user)
+    version = find_version(body, dataset)
     fields = {field.name: field for field in version.open().fields}
     mapping, missing = build_mapping(body, dataset, fields)
     form = Format(
@@ -42,69 +53,53 @@ def build_request(body: StreamBody, user: Viewer) -> Request:
         weight=body.weighting.enable_weights and body.format != "raw",
     )
     criteria = Criteria(
-        tuple(_conditions(body, dataset, theme, form, fields)), build_weighting(body, version, form, fields)
+        tuple(_conditions(body, dataset, form, fields)),
+        build_weighting(body, version, form, fields),
+        unique=_unique(body, form),
     )
-    title = f"{dataset.name} {version.number}" + (f" · {theme.name}" if theme else "")
     ordering = Ordering() if body.order == "stored" else Ordering(body.order, body.seed, body.epoch)
-    return Request(Plan(version.digest, criteria, form, ordering), version, title, missing)
+    plan = Plan(version.digest, criteria, form, ordering)
+    if body.themes is not UNSET:
+        plan = replace(plan, mix=_mix(body, themes, plan, version, mean_bytes))
+    elif themes:
+        theme = parse_filter(themes[0].where)
+        plan = replace(plan, criteria=replace(criteria, conditions=(theme, *criteria.conditions)))
+    title = f"{dataset.name} {version.number}" + (" · " if themes else "")
+    return Request(plan, version, title + " + ".join(theme.name for theme in themes), missing)
 
 
-def _subject(body: StreamBody, user: Viewer) -> tuple[Dataset, Theme | None]:
-    datasets = Dataset.objects.visible_to(user)
-    dataset = _dataset(body.dataset, datasets.all()) if body.dataset is not None else None
-    if body.theme is None:
-        if dataset is None:
-            raise bad("theme", "Name a theme, or a dataset to stream all of it.")
-        return dataset, None
-    themes = Theme.objects.visible_to(user).select_related("dataset")
-    if dataset is not None:
-        themes = themes.filter(dataset=dataset)
-    found = [theme for theme in themes if theme.name.casefold() == body.theme.casefold()]
-    if not found:
-        names = sorted({theme.name for theme in themes})
-        known = f"known are {', '.join(names[:20])}" if names else "there is none yet"
-        message = f"There is no theme {body.theme!r}{nearest(body.theme, names)}; {known}."
-        raise MalformedError(message, code="unknown_theme", fields={"theme": message})
-    if len(found) > 1:
-        names = sorted(theme.dataset.name for theme in found)
-        raise bad("dataset", f"Several datasets have a theme {body.theme!r}; name one of {', '.join(names)}.")
-    return found[0].dataset, found[0]
+def _mix(body: StreamBody, themes: list[Theme], plan: Plan, version: Version, mean_bytes: MeanBytes) -> Mix:
+    assert body.themes is not UNSET
+    filters = [parse_filter(theme.where) for theme in themes]
+    sizes = None
+    if body.proportion_unit == "tokens":
+        alone = replace(plan, ordering=Ordering())
+        conditions = alone.criteria.conditions
+        sizes = [
+            mean_bytes(
+                replace(alone, criteria=replace(alone.criteria, conditions=(each, *conditions))), version
+            )
+            for each in filters
+        ]
+        for theme, size in zip(themes, sizes, strict=True):
+            if not size:
+                raise empty_part(theme.name)
+    places = shares([share.proportion for share in body.themes], sizes)
+    parts = zip(themes, filters, places, strict=True)
+    return Mix(tuple(Part(theme.name, each, place) for theme, each, place in parts), body.stop)
 
 
-def _dataset(name: str | int, datasets: Iterable[Dataset]) -> Dataset:
-    known = list(datasets)
-    for dataset in known:
-        if dataset.name.casefold() == str(name).casefold():
-            return dataset
-    for dataset in known:
-        if str(dataset.pk) == str(name):
-            return dataset
-    names = sorted(dataset.name for dataset in known)
-    message = f"There is no dataset {name!r}{nearest(str(name), names)}."
-    raise NotFoundError(message, code="unknown_dataset", fields={"dataset": message})
-
-
-def _version(body: StreamBody, dataset: Dataset) -> Version:
-    if body.version == "latest":
-        if dataset.latest is None:
-            message = f"The dataset {dataset.name!r} has no version yet; upload samples first."
-            raise ImpossibleError(message, code="no_version", fields={"version": message})
-        return dataset.latest
-    text = str(body.version)
-    versions = dataset.versions.all()
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-    found = versions.filter(digest=text).first() if number is None else versions.filter(number=number).first()
-    if found is None:
-        newest = f"; the newest is {dataset.latest.number}" if dataset.latest else ""
-        message = f"The dataset {dataset.name!r} has no version {text!r}{newest}."
-        raise NotFoundError(message, code="unknown_version", fields={"version": message})
-    return found
+def _unique(body: StreamBody, form: Format) -> tuple[MappedValue, ...] | None:
+    """What has to differ between samples: all that the format maps, or for raw lines the samples themselves."""
+    return tuple(form.mapping.values()) if body.quality_filters.remove_duplicates else None
 
 
 def _conditions(
-    body: StreamBody, dataset: Dataset, theme: Theme | None, form: Format, fields: dict[str, VersionField]
+    body: StreamBody, dataset: Dataset, form: Format, fields: dict[str, VersionField]
 ) -> list[Kept]:
-    kept: list[Kept] = [parse_filter(theme.where)] if theme is not None else []
+    kept: list[Kept] = []
+    if body.split is not None:
+        kept.append(_split(body.split, dataset))
     for name, value in (("domain", body.domain), ("subject", body.subject)):
         if value is not None:
             refuse_absent(name, [name] if name not in fields else [], fields)
@@ -121,6 +116,15 @@ def _conditions(
         )
         kept.append(output)
     return kept
+
+
+def _split(name: str, dataset: Dataset) -> Split:
+    if dataset.split is None:
+        message = (
+            f"The dataset {dataset.name!r} has no split; set its split first, such as train 0.9 and test 0.1."
+        )
+        raise ImpossibleError(message, code="no_split", fields={"split": message})
+    return parse_splitting(dataset.split).part(name, key_field=dataset.key_field)
 
 
 def _period(body: StreamBody, dataset: Dataset, fields: dict[str, VersionField]) -> Period | None:

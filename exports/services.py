@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 from msgspec import UNSET
 
 from exports.body import StreamBody
 from exports.build import build_request
+from exports.estimates import estimate_bytes
 from exports.models import StoredPlan
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Version
@@ -17,12 +17,6 @@ from themisdb_datasets.duck import DuckLimits
 from themisdb_datasets.errors import ConflictError
 from themisdb_datasets.plan import Cursor, Delivery, Plan
 from themisdb_datasets.selection import SelectionCache
-
-PREVIEW_LINES = 3
-# The bytes of a delivery are counted where it is small, and estimated from parts spread over it where it is not.
-COUNTED = 20_000
-PARTS, PART = 64, 250
-BYTES_A_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ def open_request(body: StreamBody, user: User) -> Opened:
     """Open what a request asks for; a new plan is kept, so that its cursors can be resumed."""
     if body.cursor is not None:
         return _resume(body, Cursor.parse(body.cursor), user)
-    request = build_request(body, user)
+    request = build_request(body, user, mean_bytes=mean_bytes)
     delivery = open_delivery(request.plan, request.version)
     start = 0 if body.start is UNSET else body.start
     window = _window(delivery, start, body)
@@ -108,32 +102,8 @@ def open_delivery(plan: Plan, version: Version) -> Delivery:
     return Delivery(plan, opened, kept)
 
 
-def describe(opened: Opened) -> dict[str, Any]:
-    """What a dry run answers: counts, the first lines, missing fields, estimated bytes and tokens."""
-    delivery, window = opened.delivery, opened.window
-    lines: list[str] = []
-    for chunk in delivery.chunks(window[:PREVIEW_LINES], batch_size=PREVIEW_LINES):
-        lines += bytes(chunk.data).decode().split("\n")[: chunk.num_samples]
-    num_bytes = _estimate_bytes(delivery, window)
-    plan = delivery.plan
-    return {
-        "plan": plan.digest,
-        "document": plan.to_document(),
-        "version": {"id": opened.version.pk, "number": opened.version.number, "digest": plan.version},
-        "num_samples": len(window),
-        "total": delivery.num_samples,
-        "estimated_bytes": num_bytes,
-        "estimated_tokens": num_bytes // BYTES_A_TOKEN,
-        "lines": lines,
-        "missing_fields": list(opened.missing_fields),
-        "cursor": str(opened.cursor),
-    }
-
-
-def _estimate_bytes(delivery: Delivery, window: range) -> int:
-    parts = [window]
-    if len(window) > COUNTED:
-        parts = [window[at : at + PART] for at in range(0, len(window), len(window) // PARTS)]
-    looked_at = sum(len(part) for part in parts)
-    size = sum(len(chunk.data) for part in parts for chunk in delivery.chunks(part, batch_size=PART))
-    return round(size * len(window) / looked_at) if looked_at else 0
+def mean_bytes(plan: Plan, version: Version) -> float:
+    """How long the plan's lines are on average, 0 where there is none."""
+    delivery = open_delivery(plan, version)
+    whole = delivery.window(0, None)
+    return estimate_bytes(delivery, whole) / len(whole) if whole else 0.0

@@ -12,8 +12,9 @@ from themisdb_datasets.weights import Explicit, Freshness, Length, Weighting
 def build_weighting(
     body: StreamBody, version: Version, form: Format, fields: dict[str, VersionField]
 ) -> Weighting:
+    """The weighting of the lines, or of the draws in weighted order; none where neither shows it."""
     options = body.weighting
-    if not form.weight:
+    if not options.enable_weights or not (form.weight or body.order == "weighted"):
         return Weighting()
     freshness = None
     if options.auto_weight_by_freshness:

@@ -76,13 +76,13 @@ Condition = Filter | Period | Output | Split
 class Criteria:
     """What a selection keeps (all conditions together, then `unique`) and how it weights it.
 
-    Of samples whose `unique` values are all equal the first in stored order stays. `explain` keeps every factor of the
-    weights beside them.
+    Of samples whose `unique` values are all equal the first in stored order stays; with no values at all, of equal
+    samples; None keeps all. `explain` keeps every factor of the weights beside them.
     """
 
     conditions: tuple[Condition, ...] = ()
     weighting: Weighting = field(default_factory=Weighting)
-    unique: tuple[MappedValue, ...] = ()
+    unique: tuple[MappedValue, ...] | None = None
     explain: bool = False
 
     def to_document(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Criteria:
             "conditions": [condition_document(condition) for condition in self.conditions],
             "weights": self.weighting.to_document(),
         }
-        if self.unique:
+        if self.unique is not None:
             document["unique"] = [value.source for value in self.unique]
         if self.explain:
             document["explain"] = True
@@ -102,7 +102,7 @@ class Criteria:
         return cls(
             tuple(parse_condition(item) for item in document["conditions"]),
             Weighting.from_document(document["weights"]),
-            tuple(parse_value(source) for source in document.get("unique", ())),
+            _values(document.get("unique")),
             document.get("explain", False),
         )
 
@@ -110,6 +110,10 @@ class Criteria:
         """64 hex digits that name the selection of this version by these criteria."""
         document = [SCHEME, version_digest, self.to_document()]
         return hashlib.sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
+
+
+def _values(sources: list[str] | None) -> tuple[MappedValue, ...] | None:
+    return None if sources is None else tuple(parse_value(source) for source in sources)
 
 
 def condition_document(condition: Condition) -> dict[str, Any]:

@@ -53,8 +53,7 @@ class Mix:
         """The schedule for parts of so many samples; ImpossibleError for one that has none."""
         for part, size in zip(self.parts, sizes, strict=True):
             if not size:
-                message = f"The theme {part.name!r} keeps no samples, so nothing can be mixed with it."
-                raise ImpossibleError(message, code="empty_theme", fields={"themes": message})
+                raise empty_part(part.name)
         return Schedule([part.share for part in self.parts], sizes, self.stop)
 
 
@@ -106,6 +105,12 @@ class Schedule:
         if stop == "first_exhausted":
             return min(self._position(part, size) for part, size in sizes)
         return max(self._position(part, size - 1) + 1 for part, size in sizes)
+
+
+def empty_part(name: str) -> ImpossibleError:
+    """A theme that keeps no samples cannot be mixed."""
+    message = f"The theme {name!r} keeps no samples, so nothing can be mixed with it."
+    return ImpossibleError(message, code="empty_theme", fields={"themes": message})
 
 
 def shares(proportions: Sequence[float], per_sample: Sequence[float] | None = None) -> list[int]:

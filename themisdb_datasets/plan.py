@@ -24,7 +24,9 @@ SCHEME = 1
 CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
 USUAL_BYTES = 1 << 20
 BLOCK_ROWS = 4096  # lines laid out at once, before they are joined
-ORDER_ROWS = 4 * BLOCK_ROWS  # positions whose samples are found at once, which is cheaper than in smaller blocks
+ORDER_ROWS = (
+    4 * BLOCK_ROWS
+)  # positions whose samples are found at once, which is cheaper than in smaller blocks
 _CURSOR = re.compile(r"([0-9a-f]{64})\.(\d{1,18})")
 
 
@@ -113,6 +115,14 @@ class Chunk(NamedTuple):
     num_samples: int
 
 
+class Share(NamedTuple):
+    """What a selection gives to a delivery; repeats are samples of its second and later passes."""
+
+    num_samples: int
+    num_repeats: int
+    num_bytes: int
+
+
 class Samples(NamedTuple):
     """What is rendered: positions in the version, weights in units, and the weights' factors where they are told."""
 
@@ -176,10 +186,30 @@ class Delivery:
                     yield Chunk(lines.join(start, stop), stop - start)
             done, rows = done + len(part), ORDER_ROWS
 
-    def _samples(self, window: range) -> Samples:
+    def measure(self, windows: Sequence[range]) -> list[Share]:
+        """What each selection gives to these windows, counted without joining a line."""
+        totals = np.zeros((len(self.selections), 3), np.int64)
+        for window in windows:
+            for first in range(0, len(window), BLOCK_ROWS):
+                part = window[first : first + BLOCK_ROWS]
+                sizes = self.renderer.lines(*self._samples(part)).sizes
+                if self.schedule is None:
+                    totals[0] += len(part), 0, sizes.sum()
+                    continue
+                number, index = self.schedule.at(self._positions(part))
+                again = index >= self.schedule.sizes[number]
+                for column, weights in enumerate((None, again, sizes)):
+                    totals[:, column] += np.bincount(number, weights, len(totals)).astype(np.int64)
+        return [Share(*row) for row in totals.tolist()]
+
+    def _positions(self, window: range) -> Words:
         positions = np.arange(window.start, window.stop, window.step, dtype=np.uint64)
         if len(window) and window[-1] >= self.num_samples:
             positions %= np.uint64(max(self.num_samples, 1))
+        return positions
+
+    def _samples(self, window: range) -> Samples:
+        positions = self._positions(window)
         if self.schedule is None:
             return self._parts[0].at(positions)
         part, index = self.schedule.at(positions)

@@ -39,7 +39,7 @@ class Scan:
     def __iter__(self) -> Iterator[Kept]:
         """What is kept, ascending, at most 65,536 samples at a time."""
         last = -1
-        for batch in self._unique() if self.criteria.unique else self._all():
+        for batch in self._all() if self.criteria.unique is None else self._unique():
             if not len(batch.positions):
                 continue
             if batch.positions[0] <= last or (np.diff(batch.positions) <= 0).any():
@@ -75,8 +75,9 @@ class Scan:
             columns += [
                 f"CAST({factor.to_sql(query)} AS DOUBLE) AS factor{i}" for i, factor in enumerate(factors)
             ]
-        if criteria.unique:
+        if criteria.unique is not None:
             values = [f"COALESCE({value.to_sql(query)}, '')" for value in criteria.unique]
+            values = values or ["hex(sample_id)"]
             # With its length before it, no value runs into the next.
             joined = ", ".join(f"length({value}), ':', {value}" for value in values)
             columns.append(f"CAST(left(sha256(concat({joined})), 32) AS UUID) AS same")

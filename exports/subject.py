@@ -1,0 +1,81 @@
+"""What a request is about: the dataset, the version and the themes that it names, as far as its user may see them."""
+
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from exports.body import StreamBody, bad
+from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
+from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
+from themisdb_datasets.filters import nearest
+
+
+def find_subject(body: StreamBody, user: Viewer) -> tuple[Dataset, list[Theme]]:
+    """The dataset, and the themes of it that are asked for: none for all of it, several for a mix."""
+    dataset = _dataset(body.dataset, Dataset.objects.visible_to(user)) if body.dataset is not None else None
+    if body.themes is not UNSET:
+        return _mixed([share.theme for share in body.themes], dataset, user)
+    if body.theme is not None:
+        theme = _theme(body.theme, dataset, user, place="theme")
+        return theme.dataset, [theme]
+    if dataset is None:
+        raise bad("theme", "Name a theme, or a dataset to stream all of it.")
+    return dataset, []
+
+
+def _mixed(names: list[str], dataset: Dataset | None, user: Viewer) -> tuple[Dataset, list[Theme]]:
+    themes: list[Theme] = []
+    for number, name in enumerate(names):
+        place = f"themes[{number}].theme"
+        theme = _theme(name, themes[0].dataset if themes else dataset, user, place=place)
+        if theme in themes:
+            raise bad(place, f"The theme {name!r} is there twice; give it one proportion.")
+        themes.append(theme)
+    return themes[0].dataset, themes
+
+
+def _theme(name: str, dataset: Dataset | None, user: Viewer, *, place: str) -> Theme:
+    themes = Theme.objects.visible_to(user).select_related("dataset")
+    if dataset is not None:
+        themes = themes.filter(dataset=dataset)
+    found = [theme for theme in themes if theme.name.casefold() == name.casefold()]
+    if not found:
+        names = sorted({theme.name for theme in themes})
+        known = f"known are {', '.join(names[:20])}" if names else "there is none yet"
+        message = f"There is no theme {name!r}{nearest(name, names)}; {known}."
+        raise MalformedError(message, code="unknown_theme", fields={place: message})
+    if len(found) > 1:
+        names = sorted(theme.dataset.name for theme in found)
+        raise bad("dataset", f"Several datasets have a theme {name!r}; name one of {', '.join(names)}.")
+    return found[0]
+
+
+def _dataset(name: str | int, datasets: Iterable[Dataset]) -> Dataset:
+    known = list(datasets)
+    for dataset in known:
+        if dataset.name.casefold() == str(name).casefold():
+            return dataset
+    for dataset in known:
+        if str(dataset.pk) == str(name):
+            return dataset
+    names = sorted(dataset.name for dataset in known)
+    message = f"There is no dataset {name!r}{nearest(str(name), names)}."
+    raise NotFoundError(message, code="unknown_dataset", fields={"dataset": message})
+
+
+def find_version(body: StreamBody, dataset: Dataset) -> Version:
+    """The version that is asked for: by number or digest, or the latest."""
+    if body.version == "latest":
+        if dataset.latest is None:
+            message = f"The dataset {dataset.name!r} has no version yet; upload samples first."
+            raise ImpossibleError(message, code="no_version", fields={"version": message})
+        return dataset.latest
+    text = str(body.version)
+    versions = dataset.versions.all()
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    found = versions.filter(digest=text).first() if number is None else versions.filter(number=number).first()
+    if found is None:
+        newest = f"; the newest is {dataset.latest.number}" if dataset.latest else ""
+        message = f"The dataset {dataset.name!r} has no version {text!r}{newest}."
+        raise NotFoundError(message, code="unknown_version", fields={"version": message})
+    return found
