@@ -34,6 +34,8 @@ class Themis:
     duck_threads: int
     lease_seconds: int
     redis_url: str
+    export_days: int  # 0: exports do not expire
+    export_warning_days: int
 
 
 DATA_DIR = env.folder("THEMIS_DATA", env.folder("DATA", BASE_DIR / "data"))
@@ -53,6 +55,8 @@ THEMIS = Themis(
     duck_threads=env.integer("THEMIS_DUCK_THREADS", min(os.cpu_count() or 1, 4)),
     lease_seconds=env.integer("THEMIS_LEASE_SECONDS", 15, least=1),
     redis_url=env.text("REDIS_URL", "redis://127.0.0.1:6379/0"),
+    export_days=env.integer("THEMIS_EXPORT_DAYS", 30),
+    export_warning_days=env.integer("THEMIS_EXPORT_WARNING_DAYS", 3),
 )
 
 

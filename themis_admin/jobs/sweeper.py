@@ -3,6 +3,7 @@
 import logging
 import shutil
 import threading
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -40,14 +41,18 @@ def tidy() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def loop(stop: threading.Event) -> None:
-    """Sweep until told to stop; a database that does not answer is tried again."""
+def loop(stop: threading.Event, chores: Sequence[Callable[[], None]] = ()) -> None:
+    """Sweep until told to stop; a database that does not answer is tried again.
+
+    `chores` are what the apps above this one have to tidy up from time to time.
+    """
     rounds = 0
     while not stop.wait(PERIOD_SECONDS):
         try:
             sweep()
             if rounds % TIDY_EVERY == 0:
-                tidy()
+                for chore in (tidy, *chores):
+                    chore()
         except (DatabaseError, InterfaceError) as error:
             log.warning("the sweeper tries again: %s", error)
             connection.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from exports import retention
 from themis_admin.jobs import sweeper
 
 
@@ -18,4 +19,4 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        sweeper.loop(stop)
+        sweeper.loop(stop, [retention.tidy])

@@ -1,0 +1,218 @@
+"""Exports as files, and the links by which others download them."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from themis_admin.datasets.artifacts import Artifact, ArtifactRef
+from themis_admin.jobs.models import UNENDED, OwnedQuerySet
+
+MANIFEST = "manifest.json"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+class FileExport(models.Model):
+    """A plan, or a part of it, as files that are kept until they expire.
+
+    The plan is named by its digest, from `start` on, as a consumer with this rank would get it. `manifest` is there once
+    the files are; they are the artifacts that `keeper` keeps.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    title = models.CharField(max_length=500)
+    plan = models.CharField(max_length=64)
+    version = models.CharField(max_length=64)
+    start = models.PositiveBigIntegerField(default=0)
+    limit = models.PositiveBigIntegerField(null=True)
+    rank = models.PositiveBigIntegerField(default=0)
+    world_size = models.PositiveBigIntegerField(default=1)
+    drop_last = models.BooleanField(default=False)
+    num_samples = models.PositiveBigIntegerField()
+    file_type = models.CharField(max_length=20)
+    max_bytes = models.PositiveBigIntegerField(null=True)
+    job = models.ForeignKey("jobs.Job", on_delete=models.SET_NULL, null=True, related_name="+")
+    manifest = models.JSONField(null=True)
+    num_bytes = models.PositiveBigIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    warned_at = models.DateTimeField(null=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["owner", "id"]), models.Index(fields=["expires_at"])]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def url(self) -> str:
+        return f"/api/v1/{self.keeper}/"
+
+    @property
+    def keeper(self) -> str:
+        """The name under which it keeps its artifacts."""
+        return f"exports/{self.pk}"
+
+    @property
+    def state(self) -> str:
+        """That of its job; once the files are there, succeeded."""
+        if self.manifest is not None:
+            return "succeeded"
+        return str(self.job.state) if self.job is not None else "failed"
+
+    @property
+    def busy(self) -> bool:
+        return self.state in UNENDED
+
+    def refs(self) -> "models.QuerySet[ArtifactRef]":
+        """Its files by name, the manifest among them."""
+        return ArtifactRef.objects.filter(keeper=self.keeper).select_related("artifact").order_by("id")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The export without its files."""
+        return {
+            "id": self.pk,
+            "url": self.url,
+            "title": self.title,
+            "state": self.state,
+            "file": {"type": self.file_type, "max_bytes": self.max_bytes},
+            "plan": self.plan,
+            "version": self.version,
+            "cursor": f"{self.plan}.{self.start}",
+            "limit": self.limit,
+            "rank": self.rank,
+            "world_size": self.world_size,
+            "drop_last": self.drop_last,
+            "num_samples": self.num_samples,
+            "num_bytes": self.num_bytes,
+            "num_files": len(self.manifest["files"]) if self.manifest else None,
+            "weights": self.manifest["weights"] if self.manifest else None,
+            "job": self.job.to_dict() if self.job is not None else None,
+            "created_at": self.created_at.isoformat(),
+            "created_by": self.owner.get_username(),
+            "finished_at": _iso(self.finished_at),
+            "expires_at": _iso(self.expires_at),
+        }
+
+
+class LinkQuerySet(OwnedQuerySet):
+    """Links, by owner and by whether they work."""
+
+    def live(self) -> Self:
+        """Neither revoked nor expired, and what they lead to is there."""
+        there = Q(export__isnull=False) | Q(artifact__isnull=False)
+        return self.filter(there, revoked_at=None, expires_at__gt=timezone.now())
+
+    def for_lists(self) -> Self:
+        """With all that `to_dict` and the pages read."""
+        return self.select_related("owner", "export", "artifact").annotate(
+            num_downloads=models.Sum("uses__num_downloads", default=0),
+            last_used_at=models.Max("uses__last_used_at"),
+        )
+
+
+class Link(models.Model):
+    """A link to an export or an artifact that needs no login; `key` is the part of its token that is kept."""
+
+    key = models.CharField(max_length=16, unique=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    export = models.ForeignKey(FileExport, on_delete=models.SET_NULL, null=True, related_name="links")
+    artifact = models.ForeignKey(Artifact, on_delete=models.SET_NULL, null=True, related_name="+")
+    title = models.CharField(max_length=500)
+    note = models.CharField(max_length=500, blank=True)
+    max_downloads = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = LinkQuerySet.as_manager()
+
+    # From `for_lists`.
+    num_downloads: int
+    last_used_at: datetime | None
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["owner", "id"])]
+
+    def __str__(self) -> str:
+        return self.note or self.title
+
+    @property
+    def url(self) -> str:
+        return f"/api/v1/links/{self.pk}/"
+
+    @property
+    def state(self) -> str:
+        """active, revoked, expired, or removed where it leads nowhere any more."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at <= timezone.now():
+            return "expired"
+        return "active" if self.export_id or self.artifact_id else "removed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The link without its token."""
+        return {
+            "id": self.pk,
+            "object": self.url,
+            "state": self.state,
+            "title": self.title,
+            "note": self.note,
+            "export": self.export_id,
+            "artifact": self.artifact_id,
+            "max_downloads": self.max_downloads,
+            "num_downloads": self.num_downloads,
+            "last_used_at": _iso(self.last_used_at),
+            "created_at": self.created_at.isoformat(),
+            "created_by": self.owner.get_username(),
+            "expires_at": self.expires_at.isoformat(),
+            "revoked_at": _iso(self.revoked_at),
+        }
+
+
+class LinkUse(models.Model):
+    """How often one file was downloaded by one link.
+
+    A download counts when it begins, with the file's first byte. What goes on from a later byte does not count again;
+    of links with a limit it is bounded by the bytes of the downloads that were begun.
+    """
+
+    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="uses")
+    artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="+")
+    num_downloads = models.PositiveIntegerField(default=0)
+    resumed_bytes = models.PositiveBigIntegerField(default=0)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("link", "artifact", name="link_use_once_a_file")]
+
+    def __str__(self) -> str:
+        return f"{self.link_id}/{self.artifact_id}"
+
+    def begin(self, most: int | None) -> bool:
+        """Count a download from the first byte on; False where the limit is reached."""
+        rows = LinkUse.objects.filter(pk=self.pk)
+        if most is not None:
+            rows = rows.filter(num_downloads__lt=most)
+        return bool(rows.update(num_downloads=F("num_downloads") + 1, last_used_at=timezone.now()))
+
+    def resume(self, most: int | None, *, size: int) -> bool:
+        """Go on from a later byte; False where nothing was begun, or more was sent again than was begun."""
+        rows = LinkUse.objects.filter(pk=self.pk)
+        if most is not None:
+            rows = rows.filter(num_downloads__gt=0, resumed_bytes__lt=F("num_downloads") * size)
+        return bool(rows.update(last_used_at=timezone.now()))
+
+    def add_resumed(self, num_bytes: int) -> None:
+        LinkUse.objects.filter(pk=self.pk).update(resumed_bytes=F("resumed_bytes") + num_bytes)
