@@ -10,8 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exports import file_exports, services
+from exports import file_exports
 from exports.body import bad
+from exports.dry_run import describe
 from exports.file_models import FileExport
 from exports.links import LinkedFile, refs_seen
 from themis_admin.accounts import audit
@@ -66,7 +67,7 @@ class FileExportsView(DatasetsApi):
         """The export API's fields, and `file`: {"type", "max_bytes"}. A dry run answers the plan instead."""
         asked = file_exports.open_export(request.data, user=self.user)
         if asked.body.dry_run:
-            return Response(services.describe(asked.opened))
+            return Response(describe(asked.opened))
         job = self.once({"body": request.data}, lambda: file_exports.start_export(asked, user=self.user))
         export = (
             FileExport.objects.filter(pk=job.params["export"]).select_related("owner", "job__owner").first()

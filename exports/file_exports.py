@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from exports import services
 from exports.body import StreamBody, bad, parse_body
+from exports.estimates import estimate_bytes
 from exports.file_models import FileExport, Link
 from exports.services import Opened
 from themis_admin.accounts import audit
@@ -79,7 +80,7 @@ def open_export(document: Any, *, user: User) -> Asked:
 def start_export(asked: Asked, *, user: User) -> Job:
     """Queue the job that makes the files; TooLargeError where the disk has no room for them."""
     opened, body = asked.opened, asked.body
-    needed = services.describe(opened)["estimated_bytes"]
+    needed = estimate_bytes(opened.delivery, opened.window)
     check_room(needed, folder=Path(settings.THEMIS.storage), what="This export")
     with transaction.atomic():
         export = FileExport.objects.create(

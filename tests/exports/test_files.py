@@ -165,11 +165,13 @@ def test_a_dry_run_makes_nothing(as_alice: APIClient, version: Version) -> None:
 
 
 def test_the_same_request_under_a_key_is_one_export(as_alice: APIClient, version: Version) -> None:
-    ask = {"data": {"theme": "Lärm"}, "format": "json", "headers": {"Idempotency-Key": "k1"}}
-    first, second = (as_alice.post(URL, **ask).json() for _ in range(2))
+    key = {"Idempotency-Key": "k1"}
+    first, second = (
+        as_alice.post(URL, {"theme": "Lärm"}, format="json", headers=key).json() for _ in range(2)
+    )
     assert first["job"]["id"] == second["job"]["id"]
     assert FileExport.objects.count() == 1
-    other = as_alice.post(URL, {"theme": "Daten"}, format="json", headers={"Idempotency-Key": "k1"})
+    other = as_alice.post(URL, {"theme": "Daten"}, format="json", headers=key)
     assert other.status_code == 409
 
 
