@@ -2,11 +2,12 @@
 
 import http.client
 import json
+import selectors
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 HOST = "127.0.0.1"
 BUFFER = bytearray(1 << 20)
@@ -59,6 +60,28 @@ def receive(port: int, request: bytes) -> Received:
     if not tail.endswith(b"\r\n0\r\n\r\n"):
         raise SystemExit("The stream broke off.")
     return Received(total, first_byte)
+
+
+def together(port: int, request: bytes, *, clients: int) -> int:
+    """So many clients that each read a whole stream, all at once; the bytes of all of them."""
+    with selectors.DefaultSelector() as selector:
+        for _ in range(clients):
+            connection = socket.create_connection((HOST, port))
+            connection.sendall(request)
+            selector.register(connection, selectors.EVENT_READ, bytearray())
+        total = 0
+        while selector.get_map():
+            for key, _ in selector.select():
+                connection, tail = cast(socket.socket, key.fileobj), key.data
+                if count := connection.recv_into(BUFFER):
+                    total += count
+                    tail[:] = (tail + BUFFER[max(count - 8, 0) : count])[-8:]
+                    continue
+                if not tail.endswith(b"\r\n0\r\n\r\n"):
+                    raise SystemExit("A stream broke off.")
+                selector.unregister(connection)
+                connection.close()
+    return total
 
 
 def receive_raw(port: int, num_bytes: int) -> int:

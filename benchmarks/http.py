@@ -26,6 +26,7 @@ from themisdb_datasets.version import OpenVersion
 STREAM = "/api/export/jsonl_llm/stream"
 CHECKED = 2_000
 STALLED = 16
+CROWD = 50
 STALL_SECONDS = 2.0
 OURS = ("DATABASE_URL", "REDIS_URL", "DATA", "PORT")
 
@@ -63,6 +64,7 @@ def run(bench: Run) -> None:
         servers.check()
         servers.first_bytes(bench.rounds)
         servers.throughput(bench.rounds)
+        servers.crowd()
         servers.stalls()
 
 
@@ -108,6 +110,16 @@ class _Servers:
         print(f"First byte of a stream  ({rounds} rounds)")
         for name, seconds in (("the selection built first", cold), ("the selection cached", cached)):
             print(f"  {name:<46} {statistics.median(seconds) * 1000:>7,.0f} ms")
+        for order in ("stored", "shuffled", "weighted"):
+            client.receive(self.port, self._asking(order=order, limit=1))
+            for start in (0, 50_000, 100_000):
+                request = self._asking(order=order, start=start, limit=100)
+                seconds = [client.receive(self.port, request).first_byte for _ in range(rounds)]
+                name = f"{order} order from position {start:,}"
+                print(f"  {name:<46} {statistics.median(seconds) * 1000:>7,.0f} ms")
+
+    def _asking(self, **more: Any) -> bytes:
+        return client.post(STREAM, {**self.body, **more}, self.token)
 
     def throughput(self, rounds: int) -> None:
         """Whole streams, one client, and what they cost in memory."""
@@ -130,6 +142,18 @@ class _Servers:
 
     def _plain(self, rows: int) -> int:
         return client.receive(self.port + 1, client.get(f"/stream?rows={rows}")).num_bytes
+
+    def crowd(self) -> None:
+        """Many streams at once: what they get together, beside one alone, and the memory of the web process."""
+        alone = Candidate("alone", lambda: client.receive(self.port, self.request).num_bytes)
+        measure([alone], rounds=3)
+        with MemoryWatch(self.web) as memory:
+            together = Candidate("together", lambda: client.together(self.port, self.request, clients=CROWD))
+            measure([together], rounds=1)
+        print(f"{CROWD} streams at once")
+        print(f"  {'all together':<46} {together.rate:>7,.0f} MB/s")
+        print(f"  {'beside one stream alone':<46} {together.rate / alone.rate:>7.2f}x")
+        print(f"  {'anonymous memory of the web process':<46} {memory.peak / MEGA:>7,.0f} MB at its peak")
 
     def stalls(self) -> None:
         """Clients that stop reading: their cost in memory and time, and the speed of one that reads beside them."""

@@ -36,12 +36,13 @@ class BareGather:
         self.place = np.cumsum([0, *(len(piece) for piece in pieces)])
         self.buffers = [shard.buffer, pa.py_buffer(b"".join(pieces))]
 
-    def chunks(self, batch: int = 2048) -> Iterator[memoryview]:
-        """All lines in stored order."""
+    def chunks(self, batch: int = 2048, *, order: Ints | None = None) -> Iterator[memoryview]:
+        """All lines in stored order, or in that of a list of indices."""
         total, fields = self.offset.shape
         for start in range(0, total, batch):
-            rows = slice(start, min(start + batch, total))
-            views = np.zeros((rows.stop - start, 2 * fields + 1), VIEW)
+            stop = min(start + batch, total)
+            rows = slice(start, stop) if order is None else order[start:stop]
+            views = np.zeros((stop - start, 2 * fields + 1), VIEW)
             for number in range(fields + 1):
                 views["buffer"][:, 2 * number], views["offset"][:, 2 * number] = 1, self.place[number]
                 views["length"][:, 2 * number] = self.place[number + 1] - self.place[number]

@@ -1,10 +1,11 @@
 """The engine's stream in one thread: the same lines beside orjson's loads and dumps, and beside a bare gather."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import orjson
 
 from benchmarks.corpus import Run, ingested, text_fields
@@ -12,9 +13,12 @@ from benchmarks.reference import BareGather, with_orjson
 from benchmarks.timing import Candidate, measure, table
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.mapping import parse_value
+from themisdb_datasets.mix import Mix, Part
+from themisdb_datasets.order import Ordering
 from themisdb_datasets.plan import Delivery, Plan
 from themisdb_datasets.render import Format
 from themisdb_datasets.selection import SelectionCache
+from themisdb_datasets.splits import WHOLE, Split
 from themisdb_datasets.version import OpenVersion, version_digest
 
 CHECKED = 2_000
@@ -24,28 +28,60 @@ def run(bench: Run) -> None:
     """Check that all three write the same lines, then measure and print."""
     version = ingested(bench.corpus, bench.folder / "stream")
     fields = text_fields(version)
-    delivery = open_delivery(version, fields, bench.folder / "selections")
+    selections = bench.folder / "selections"
+    delivery = open_delivery(version, fields, selections)
     bare = [BareGather(part, fields, b"1.0000") for part in version.parts]
     _check(delivery, version, fields, bare)
 
     candidates = [
-        Candidate("Themis: a plan's chunks", lambda: _size(c.data for c in delivery.chunks(_all(delivery)))),
+        Candidate("Themis: stored", _reader(delivery)),
         Candidate("bare gather", lambda: sum(_size(each.chunks()) for each in bare)),
         Candidate("orjson loads + dumps", lambda: _size(with_orjson(version.parts, fields, 1.0))),
     ]
+    for kind in ("shuffled", "weighted"):
+        ordered = open_delivery(version, fields, selections, ordering=Ordering(kind, 1))
+        candidates.append(Candidate(f"Themis: {kind}", _reader(ordered)))
+    lists = [np.random.default_rng(1).permutation(part.num_samples) for part in version.parts]
+    candidates.append(
+        Candidate(
+            "bare gather, a shuffled list",
+            lambda: sum(_size(each.chunks(order=order)) for each, order in zip(bare, lists, strict=True)),
+        )
+    )
+    for kind in ("stored", "shuffled"):
+        mixed = open_delivery(version, fields, selections, ordering=Ordering(kind, 1), mix=_halves())
+        candidates.append(Candidate(f"Themis: mix of two themes, {kind}", _reader(mixed)))
     measure(candidates, rounds=bench.rounds)
-    title = f"Stream: stored order, instruction format of {' and '.join(fields)} with weight, one thread"
+    title = f"Stream: instruction format of {' and '.join(fields)} with weight, one thread"
     print(table(title, candidates, num_samples=delivery.num_samples))
 
 
-def open_delivery(version: OpenVersion, fields: list[str], selections: Path) -> Delivery:
-    """Everything in stored order, as instruction lines with a weight."""
+def _reader(delivery: Delivery) -> Callable[[], int]:
+    return lambda: _size(chunk.data for chunk in delivery.chunks(_all(delivery)))
+
+
+def _halves() -> Mix:
+    """The two halves of a split by content, one to one until both are through."""
+    halves = (Split((), "", 0, WHOLE // 2), Split((), "", WHOLE // 2, WHOLE))
+    return Mix(tuple(Part(f"half {n}", half, 1) for n, half in enumerate(halves)), "all_exhausted")
+
+
+def open_delivery(
+    version: OpenVersion,
+    fields: list[str],
+    selections: Path,
+    *,
+    ordering: Ordering | None = None,
+    mix: Mix | None = None,
+) -> Delivery:
+    """Everything as instruction lines with a weight, in stored order unless told otherwise."""
     instruction, output = fields
     form = Format(
         "instruction_tuning", {"instruction": parse_value(instruction), "output": parse_value(output)}
     )
-    plan = Plan(version_digest(version.folders), Criteria(), form)
-    return Delivery(plan, version, [SelectionCache(selections).get(version, plan.version, plan.criteria)])
+    plan = Plan(version_digest(version.folders), Criteria(), form, ordering or Ordering(), mix)
+    cache = SelectionCache(selections)
+    return Delivery(plan, version, [cache.get(version, plan.version, each) for each in plan.selects])
 
 
 def _all(delivery: Delivery) -> range:

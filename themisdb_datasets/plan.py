@@ -130,6 +130,19 @@ class Samples(NamedTuple):
     weights: npt.NDArray[np.uint16]
     factors: npt.NDArray[np.float64] | None
 
+    @classmethod
+    def empty(cls, count: int, num_factors: int | None) -> "Samples":
+        """Room for so many."""
+        factors = None if num_factors is None else np.empty((count, num_factors))
+        return cls(np.empty(count, np.int64), np.empty(count, np.uint16), factors)
+
+    def put(self, where: Ints, samples: "Samples") -> None:
+        """Put samples into these places."""
+        self.positions[where] = samples.positions
+        self.weights[where] = samples.weights
+        if self.factors is not None and samples.factors is not None:
+            self.factors[where] = samples.factors
+
     def rows(self, start: int, stop: int) -> "Samples":
         """Some of them."""
         factors = None if self.factors is None else self.factors[start:stop]
@@ -148,6 +161,8 @@ class Delivery:
         sizes = [selection.num_samples for selection in selections]
         if any(size > version.num_samples for size in sizes):
             raise ConflictError("The selection does not belong to this version.", code="stale_selection")
+        factors = selections[0].factors
+        self._num_factors = None if factors is None else factors.shape[1]
         self.schedule = plan.mix.over(sizes) if plan.mix is not None else None
         # Lines in one epoch.
         self.num_samples = self.schedule.num_samples if self.schedule else sizes[0]
@@ -213,11 +228,11 @@ class Delivery:
         if self.schedule is None:
             return self._parts[0].at(positions)
         part, index = self.schedule.at(positions)
-        where = [np.flatnonzero(part == number) for number in range(len(self._parts))]
-        taken = [each.at(index[mine].view(np.uint64)) for each, mine in zip(self._parts, where, strict=True)]
-        # Back into the places that the schedule gave them.
-        back = np.argsort(np.concatenate(where))
-        return Samples(*(_in_one(columns, back) for columns in zip(*taken, strict=True)))
+        mixed = Samples.empty(len(positions), self._num_factors)
+        for number, each in enumerate(self._parts):
+            mine = np.flatnonzero(part == number)
+            mixed.put(mine, each.at(index[mine].view(np.uint64)))
+        return mixed
 
 
 class _Part:
@@ -237,7 +252,3 @@ class _Part:
         weights = np.full(len(index), UNIT, np.uint16) if self.weights is None else self.weights[index]
         factors = None if self.factors is None else self.factors[index]
         return Samples(self.positions[index].astype(np.int64), weights, factors)
-
-
-def _in_one(columns: Sequence[Any], back: Ints) -> Any:
-    return None if columns[0] is None else np.concatenate(columns)[back]
