@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from themis_admin.datasets.models import Dataset, Theme
+from themisdb_datasets.files import TYPES
 
 FORMATS = {
     "instruction_tuning": ("Instruction tuning", ("instruction_field", "input_field", "output_field")),
@@ -46,6 +47,7 @@ def stream(request: HttpRequest) -> HttpResponse:
             **_start(dataset),
             endpoint=request.build_absolute_uri("/api/export/jsonl_llm/stream"),
             tokens_url=reverse("token-list"),
+            file_types=list(TYPES),
             snippets=[(title, "") for title in ("curl", "Python", "PyTorch", "HuggingFace")],
         )
     return render(request, "exports/stream.html", context)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from exports import downloads, pages
+from exports import downloads, file_pages, link_pages, pages
 from exports.api import StreamView
 from exports.file_api import ArtifactAboutView, ArtifactsView, ArtifactView, FileExportsView, FileExportView
 from exports.link_api import LinksView, LinkView
@@ -22,6 +22,14 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
 ]
 page_urlpatterns: list[URLPattern | URLResolver] = [
     path("stream/", pages.stream, name="stream"),
+    path("exports/", file_pages.export_list, name="export-list"),
+    path("exports/<int:pk>/", file_pages.export, name="export"),
+    path("exports/<int:pk>/keep/", file_pages.export_keep, name="export-keep"),
+    path("exports/<int:pk>/remove/", file_pages.export_remove, name="export-remove"),
+    path("artifacts/<int:pk>/", file_pages.artifact, name="artifact"),
+    path("links/", link_pages.link_list, name="link-list"),
+    path("links/<int:pk>/", link_pages.link, name="link"),
+    path("links/<int:pk>/revoke/", link_pages.link_revoke, name="link-revoke"),
     path("d/<str:token>", downloads.link, name="link-download"),
     path("d/<str:token>/<str:name>", downloads.linked_file, name="linked-file"),
     path("d/<path:rest>", downloads.no_link),

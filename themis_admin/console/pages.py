@@ -23,6 +23,8 @@ PLACES = [
     ("Datasets", "dataset-list", "database", "g d"),
     ("Themes", "theme-list", "layers", "g t"),
     ("Stream", "stream", "radio", "g s"),
+    ("Exports", "export-list", "download", "g e"),
+    ("Links", "link-list", "external-link", "g l"),
     ("Jobs", "job-list", "list-checks", "g j"),
     ("Tokens", "token-list", "key-round", "g k"),
     ("New dataset", "dataset-new", "plus", ""),
@@ -36,6 +38,9 @@ EVENT_WORDS = {
     "dataset.deleted": ("trash-2", "The dataset {name} was deleted"),
     "theme.created": ("layers", "The theme {name} was made"),
     "theme.updated": ("layers", "The theme {name} was changed"),
+    "export.published": ("download", "The export {title} is there"),
+    "export.expiring": ("clock", "The export {title} expires soon"),
+    "export.removed": ("trash-2", "The export {title} was removed"),
     "theme.deleted": ("trash-2", "The theme {name} was deleted"),
 }
 
@@ -88,7 +93,7 @@ def _happening(event: Event) -> dict[str, Any]:
 
 def _link(event: Event) -> str:
     noun, _, verb = event.kind.partition(".")
-    if verb == "deleted":
+    if verb in ("deleted", "removed"):
         return ""
     if noun == "job":
         return reverse("job", args=[event.job_id]) if event.job_id else ""

@@ -24,6 +24,7 @@ LOG_WORDS = {
     "job.succeeded": "done",
     "job.cancelled": "cancelled",
     "version.published": "the version is published",
+    "export.published": "the files are published",
 }
 
 
@@ -45,13 +46,14 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     """One job: how far it is, its steps, its log, what came of it."""
     row = get_job(request, pk)
     told = list(Event.objects.filter(job=row).exclude(kind="job.progress").order_by("id")[:MAX_LOG])
-    version = row.result.get("version")
+    version, export = row.result.get("version"), row.params.get("export")
     context = {
         "job": row,
         "took": row.finished_at - row.started_at if row.finished_at and row.started_at else None,
         "steps": steps(row),
         "log": [line for event in told if (line := log_line(event))],
         "version_url": reverse("version", args=[version]) if version else "",
+        "export_url": reverse("export", args=[export]) if export else "",
     }
     return render(request, "jobs/job.html", context)
 
