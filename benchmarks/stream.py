@@ -12,11 +12,11 @@ from benchmarks.corpus import Run, ingested, text_fields
 from benchmarks.reference import BareGather, with_orjson
 from benchmarks.timing import Candidate, measure, table
 from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.formats import Format
 from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.mix import Mix, Part
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.plan import Delivery, Plan
-from themisdb_datasets.render import Format
 from themisdb_datasets.selection import SelectionCache
 from themisdb_datasets.splits import WHOLE, Split
 from themisdb_datasets.version import OpenVersion, version_digest

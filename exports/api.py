@@ -48,6 +48,9 @@ def _stream(opened: services.Opened, body: StreamBody) -> ChunkResponse:
     response["X-Themis-Cursor"] = str(opened.cursor)
     if body.world_size > 1:
         response["X-Themis-Num-Padded"] = str(opened.num_padded)
+    invalid = [kept.counts["invalid"] for kept in delivery.selections if "invalid" in kept.counts]
+    if invalid:
+        response["X-Themis-Num-Invalid"] = str(sum(invalid))
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     if not connection.in_atomic_block:

@@ -9,10 +9,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.filters import nearest
+from themisdb_datasets.formats import FORMATS, PRESETS
 from themisdb_datasets.mix import MAX_PARTS, STOPS
-from themisdb_datasets.render import FORMATS
 
-PRESETS = ("alpaca", "sharegpt", "chatml", "openai")
 ORDERS = ("stored", "shuffled", "weighted")
 MAX_POSITION = 10**18 - 1
 MAX_SEED = 10**100
@@ -33,12 +32,15 @@ class FieldMapping(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
     user_field: str | None = None
     assistant_field: str | None = None
     messages_field: str | None = None
+    prompt_field: str | None = None
+    chosen_field: str | None = None
+    rejected_field: str | None = None
 
 
 class WeightingOptions(msgspec.Struct, forbid_unknown_fields=True):
     """How samples are weighted."""
 
-    enable_weights: bool = True
+    enable_weights: bool | None = None  # on, but for raw lines and presets
     weight_field: Name = "importance"
     default_weight: Factor = 1.0
     auto_weight_by_length: bool = False
@@ -57,6 +59,13 @@ class QualityFilters(msgspec.Struct, forbid_unknown_fields=True):
     min_rating: float | None = None
     remove_duplicates: bool = False
     skip_empty_outputs: bool = True
+
+
+class Structured(msgspec.Struct, forbid_unknown_fields=True):
+    """A JSON Schema for what the model shall learn to say."""
+
+    json_schema: dict[str, Any] | bool
+    reject_invalid: bool = True
 
 
 class Share(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,9 +93,9 @@ class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
     field_mapping: FieldMapping = msgspec.field(default_factory=FieldMapping)
     weighting: WeightingOptions = msgspec.field(default_factory=WeightingOptions)
     quality_filters: QualityFilters = msgspec.field(default_factory=QualityFilters)
-    structured: dict[str, Any] | UnsetType = UNSET
+    structured: Structured | UnsetType = UNSET
     metadata_fields: list[Name] | UnsetType = UNSET
-    include_metadata: bool = True
+    include_metadata: bool | None = None  # on, but for raw lines and presets
     order: str = "stored"
     seed: int = 0
     epoch: int = 0
@@ -109,6 +118,7 @@ _NESTED: dict[str, type[msgspec.Struct]] = {
     "field_mapping": FieldMapping,
     "weighting": WeightingOptions,
     "quality_filters": QualityFilters,
+    "structured": Structured,
 }
 
 
@@ -153,8 +163,6 @@ def parse_body(document: Any) -> StreamBody:
 def refuse_unsupported(body: StreamBody) -> None:
     """What the contract promises and this release cannot do yet is refused by name, never ignored."""
     later = {
-        "structured": (body.structured is not UNSET, "leave it out"),
-        "format": (body.format in PRESETS, f"use one of {', '.join(FORMATS)}"),
         "stream_mode": (body.stream_mode == "continuous", 'use "pinned"'),
         "explain": (body.explain, "leave it out"),
         "weighting.rules": (bool(body.weighting.rules), "use the factors of weighting"),

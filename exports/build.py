@@ -1,25 +1,26 @@
 """From a request to a plan: names are resolved, defaults written out, and what cannot work is refused with the remedy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
 from exports.body import StreamBody, bad, day_after, parse_instant, refuse_unsupported
 from exports.fields import refuse_absent
-from exports.mapping import build_mapping, build_metadata
+from exports.mapping import build_format
 from exports.subject import find_subject, find_version
 from exports.weighting import build_weighting
 from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
+from themisdb_datasets.checks import Check, Conversation, parse_schema
 from themisdb_datasets.criteria import Condition as Kept
 from themisdb_datasets.criteria import Criteria, Output, Period
 from themisdb_datasets.errors import ImpossibleError
 from themisdb_datasets.filters import Condition, parse_filter
+from themisdb_datasets.formats import Format
 from themisdb_datasets.mapping import MappedValue
 from themisdb_datasets.mix import Mix, Part, empty_part, shares
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.plan import Plan
-from themisdb_datasets.render import Format
 from themisdb_datasets.splits import Split, parse_splitting
 from themisdb_datasets.version import VersionField
 
@@ -45,17 +46,12 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
     dataset, themes = find_subject(body, user)
     version = find_version(body, dataset)
     fields = {field.name: field for field in version.open().fields}
-    mapping, missing = build_mapping(body, dataset, fields)
-    form = Format(
-        name=body.format,
-        mapping=mapping,
-        metadata=build_metadata(body, fields),
-        weight=body.weighting.enable_weights and body.format != "raw",
-    )
+    form, missing = build_format(body, dataset, fields)
     criteria = Criteria(
         tuple(_conditions(body, dataset, form, fields)),
         build_weighting(body, version, form, fields),
         unique=_unique(body, form),
+        checks=tuple(_checks(body, form)),
     )
     ordering = Ordering() if body.order == "stored" else Ordering(body.order, body.seed, body.epoch)
     plan = Plan(version.digest, criteria, form, ordering)
@@ -89,6 +85,21 @@ def _mix(body: StreamBody, themes: list[Theme], plan: Plan, version: Version, me
     return Mix(tuple(Part(theme.name, each, place) for theme, each, place in parts), body.stop)
 
 
+def _checks(body: StreamBody, form: Format) -> Iterator[Check]:
+    if "messages" in form.mapping:
+        yield Conversation(form.mapping["messages"])
+    if body.structured is UNSET:
+        return
+    if form.output is None:
+        raise bad("structured", "Raw lines have no output to check; choose another format.")
+    yield parse_schema(
+        body.structured.json_schema,
+        of=form.output,
+        rejects=body.structured.reject_invalid,
+        place="structured.json_schema",
+    )
+
+
 def _unique(body: StreamBody, form: Format) -> tuple[MappedValue, ...] | None:
     """What has to differ between samples: all that the format maps, or for raw lines the samples themselves."""
     return tuple(form.mapping.values()) if body.quality_filters.remove_duplicates else None
@@ -115,6 +126,8 @@ def _conditions(
             form.output, quality.skip_empty_outputs, quality.min_output_length, quality.max_output_length
         )
         kept.append(output)
+    if "rejected" in form.mapping and quality.skip_empty_outputs:
+        kept.append(Output(form.mapping["rejected"]))
     return kept
 
 

@@ -5,6 +5,7 @@ from msgspec import UNSET, structs
 from exports.body import StreamBody, bad
 from exports.fields import refuse_absent
 from themis_admin.datasets.models import Dataset
+from themisdb_datasets.formats import PRESETS, Format
 from themisdb_datasets.mapping import MappedValue, parse_value
 from themisdb_datasets.version import VersionField
 
@@ -13,15 +14,40 @@ MAPPING_DEFAULTS = {
     "input_field": "context",
     "output_field": "answer",
     "text_field": "content",
+    "chosen_field": "chosen",
+    "rejected_field": "rejected",
 }
 METADATA_DEFAULTS = ("source", "category", "tags")
+CONVERSATIONS = ("chat_completion", "openai", "sharegpt", "chatml")
 # The roles of each format: what it cannot do without, and what it leaves out where the data has none.
-ROLES = {
+ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "instruction_tuning": (("instruction", "output"), ("input",)),
+    "alpaca": (("instruction", "output"), ("input",)),
     "chat_completion": (("user", "assistant"), ("system",)),
     "text_completion": (("text",), ()),
+    "preference": (("prompt", "chosen", "rejected"), ()),
     "raw": ((), ()),
 }
+TURNS = ("user_field", "assistant_field", "system_field")
+
+
+def build_format(
+    body: StreamBody, dataset: Dataset, fields: dict[str, VersionField]
+) -> tuple[Format, tuple[str, ...]]:
+    """The format, and the fields of optional roles that the version does not have.
+
+    A preset's lines have the keys that its trainers know and no others, unless weights or metadata are asked for.
+    """
+    mapping, missing = build_mapping(body, dataset, fields)
+    usual = body.format not in (*PRESETS, "raw")
+    weight = body.weighting.enable_weights
+    form = Format(
+        name=body.format,
+        mapping=mapping,
+        metadata=build_metadata(body, fields, usual=usual),
+        weight=body.format != "raw" and (usual if weight is None else weight),
+    )
+    return form, missing
 
 
 def build_mapping(
@@ -33,9 +59,8 @@ def build_mapping(
     known = {**MAPPING_DEFAULTS, **chosen}
     known.setdefault("user_field", known["instruction_field"])
     known.setdefault("assistant_field", known["output_field"])
-    needed, optional = ROLES[body.format]
-    if body.format == "chat_completion" and "messages_field" in known:
-        needed, optional = ("messages",), ()
+    known.setdefault("prompt_field", "prompt" if "prompt" in fields else known["instruction_field"])
+    needed, optional = _roles(body.format, given, chosen)
     mapping: dict[str, MappedValue] = {}
     missing: list[str] = []
     for role in (*needed, *optional):
@@ -56,8 +81,25 @@ def build_mapping(
     return mapping, tuple(missing)
 
 
-def build_metadata(body: StreamBody, fields: dict[str, VersionField]) -> tuple[str, ...]:
-    if not body.include_metadata or body.format == "raw":
+def _roles(
+    name: str, given: dict[str, str], chosen: dict[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if name not in CONVERSATIONS:
+        return ROLES[name]
+    if chosen.get("messages_field") and ("messages_field" in given or not any(key in given for key in TURNS)):
+        return ("messages",), ()
+    needed, optional = ROLES["chat_completion"]
+    # What asks in a preset is the instruction with its input, unless a field for the user is named.
+    with_input = name in PRESETS and "user_field" not in chosen
+    return needed, (*optional, "input") if with_input else optional
+
+
+def build_metadata(body: StreamBody, fields: dict[str, VersionField], *, usual: bool) -> tuple[str, ...]:
+    """The fields copied beside the line; those that are usual for a format unless the request says otherwise."""
+    included = body.include_metadata
+    if included is None:
+        included = usual or body.metadata_fields is not UNSET
+    if not included or body.format == "raw":
         return ()
     if body.metadata_fields is UNSET:
         return tuple(name for name in METADATA_DEFAULTS if name in fields)

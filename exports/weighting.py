@@ -4,7 +4,7 @@ from exports.body import StreamBody, parse_instant
 from exports.fields import refuse_absent
 from themis_admin.datasets.models import Version
 from themisdb_datasets.errors import ImpossibleError
-from themisdb_datasets.render import Format
+from themisdb_datasets.formats import Format
 from themisdb_datasets.version import VersionField
 from themisdb_datasets.weights import Explicit, Freshness, Length, Weighting
 
@@ -14,7 +14,7 @@ def build_weighting(
 ) -> Weighting:
     """The weighting of the lines, or of the draws in weighted order; none where neither shows it."""
     options = body.weighting
-    if not options.enable_weights or not (form.weight or body.order == "weighted"):
+    if options.enable_weights is False or not (form.weight or body.order == "weighted"):
         return Weighting()
     freshness = None
     if options.auto_weight_by_freshness:

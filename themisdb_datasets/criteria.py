@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from themisdb_datasets.checks import Check, parse_check
 from themisdb_datasets.filters import Filter, parse_filter
 from themisdb_datasets.mapping import MappedValue, parse_value
 from themisdb_datasets.splits import Split
@@ -74,7 +75,7 @@ Condition = Filter | Period | Output | Split
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a selection keeps (all conditions together, then `unique`) and how it weights it.
+    """What a selection keeps (all conditions together, then `unique`, then `checks`) and how it weights it.
 
     Of samples whose `unique` values are all equal the first in stored order stays; with no values at all, of equal
     samples; None keeps all. `explain` keeps every factor of the weights beside them.
@@ -83,6 +84,7 @@ class Criteria:
     conditions: tuple[Condition, ...] = ()
     weighting: Weighting = field(default_factory=Weighting)
     unique: tuple[MappedValue, ...] | None = None
+    checks: tuple[Check, ...] = ()
     explain: bool = False
 
     def to_document(self) -> dict[str, Any]:
@@ -92,6 +94,8 @@ class Criteria:
         }
         if self.unique is not None:
             document["unique"] = [value.source for value in self.unique]
+        if self.checks:
+            document["checks"] = [check.to_document() for check in self.checks]
         if self.explain:
             document["explain"] = True
         return document
@@ -103,6 +107,7 @@ class Criteria:
             tuple(parse_condition(item) for item in document["conditions"]),
             Weighting.from_document(document["weights"]),
             _values(document.get("unique")),
+            tuple(parse_check(item) for item in document.get("checks", ())),
             document.get("explain", False),
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -115,6 +115,8 @@ class Batch:
         some = np.flatnonzero(length)
         first[some] = self.source.text[offset[some]]
         text = first == QUOTE
+        if (length[text] < 2).any():
+            raise stale()
         return offset + text, length - 2 * text, first
 
     def put_inside(self, view: Words, name: str) -> None:
@@ -126,17 +128,24 @@ class Batch:
             self._put_escaped(view, nested, offset[nested], length[nested])
 
     def _put_escaped(self, view: Words, rows: Ints, offset: Ints, length: Ints) -> None:
-        """Lists and objects are the one thing that has to be written anew: as the inside of a JSON text."""
+        """Lists and objects have to be written anew: as the inside of a JSON text."""
         texts = []
         for start, size in zip(offset.tolist(), length.tolist(), strict=True):
             raw = bytes(self.source.buffer.slice(start, size))
             texts.append(msgspec.json.encode(raw.decode())[1:-1])
+        self.put_texts(view, rows, texts)
+
+    def put_texts(self, view: Words, rows: Ints | list[int], texts: list[bytes]) -> None:
+        """Fill some rows of `view` with texts made for them, in a buffer of their own."""
+        if not texts:
+            return
+        where = np.asarray(rows, np.int64)
         sizes = np.array([len(text) for text in texts])
         places = np.cumsum(sizes) - sizes
         joined = pa.py_buffer(b"".join(texts))
-        view[rows, 0], view[rows, 1] = sizes, places << 32 | len(self.buffers)
+        view[where, 0], view[where, 1] = sizes, places << 32 | len(self.buffers)
         short = np.flatnonzero(sizes <= INLINE)
-        view[rows[short]] = carried(places[short], sizes[short], joined)
+        view[where[short]] = carried(places[short], sizes[short], joined)
         self.buffers.append(joined)
 
 
@@ -171,7 +180,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Inside:
-    """A field's value inside a text."""
+    """A field's value inside a text, nothing where it is absent or null."""
 
     name: str
     when: MappedValue | None = None
@@ -226,7 +235,14 @@ def weight_texts(before: bytes, after: bytes) -> bytes:
     return b"".join(b"%b%d.%04d%b" % (before, *divmod(units, UNIT), after) for units in range(MAX_UNITS + 1))
 
 
-Piece = Text | Value | Inside | Key | Line | Weight
+class Piece(Protocol):
+    """What fills one place of every line; `text` is the constant that it may stand for."""
+
+    @property
+    def text(self) -> bytes: ...
+
+    def fill(self, view: Words, batch: Batch, constant: Words) -> None:
+        """Fill `view` [lines, 2], which holds `constant` now."""
 
 
 def constant(text: bytes, place: int) -> Words:

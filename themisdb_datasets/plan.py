@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError
+from themisdb_datasets.formats import Format
 from themisdb_datasets.mix import Mix
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.permutation import Ints, Words
-from themisdb_datasets.render import Format, Renderer
+from themisdb_datasets.render import Renderer
 from themisdb_datasets.selection import Selection
 from themisdb_datasets.version import OpenVersion
 from themisdb_datasets.weights import UNIT

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from themisdb_datasets.checks import Checker
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.shard import Shard
@@ -34,7 +35,8 @@ class Scan:
         self.connection = connection
         self.version = version
         self.criteria = criteria
-        self.counts: dict[str, int] = {}
+        self.checkers = [Checker(check, version) for check in criteria.checks]
+        self.counts: dict[str, int] = {"invalid": 0} if criteria.checks else {}
 
     def __iter__(self) -> Iterator[Kept]:
         """What is kept, ascending, at most 65,536 samples at a time."""
@@ -45,7 +47,15 @@ class Scan:
             if batch.positions[0] <= last or (np.diff(batch.positions) <= 0).any():
                 raise CorruptError("The query returned samples out of order.")
             last = int(batch.positions[-1])
-            yield batch
+            yield self._checked(batch)
+
+    def _checked(self, batch: Kept) -> Kept:
+        for checker in self.checkers:
+            passes = checker.passes(batch.positions)
+            self.counts["invalid"] += len(passes) - int(np.count_nonzero(passes))
+            if checker.check.rejects:
+                batch = Kept(batch.positions[passes], batch.weights[passes], batch.factors[passes])
+        return batch
 
     def _all(self) -> Iterator[Kept]:
         for start, shard in zip(self.version.starts.tolist(), self.version.parts, strict=False):

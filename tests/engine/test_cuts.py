@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from tests.engine.versions import make_version
 from themisdb_datasets.criteria import Condition, Criteria, Output
 from themisdb_datasets.filters import parse_filter
+from themisdb_datasets.formats import Format
 from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.mix import STOPS, Mix, Part
 from themisdb_datasets.order import KINDS, Ordering
 from themisdb_datasets.plan import Delivery, Plan
-from themisdb_datasets.render import Format
 from themisdb_datasets.selection import SelectionCache
 from themisdb_datasets.splits import Split
 from themisdb_datasets.version import OpenVersion, version_digest

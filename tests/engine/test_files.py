@@ -17,10 +17,10 @@ from themisdb_datasets import files
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.errors import ImpossibleError
 from themisdb_datasets.files import WrittenFile, write_files
+from themisdb_datasets.formats import Format
 from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.plan import Delivery, Plan
-from themisdb_datasets.render import Format
 from themisdb_datasets.selection import SelectionCache
 from themisdb_datasets.weights import Explicit, Weighting
 

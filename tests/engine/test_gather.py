@@ -9,9 +9,10 @@ import pytest
 
 from tests.engine.versions import make_version
 from themisdb_datasets.errors import CorruptError
+from themisdb_datasets.formats import Format
 from themisdb_datasets.gather import VIEW, carried, gather, inline_words
 from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.render import Format, Renderer
+from themisdb_datasets.render import Renderer
 from themisdb_datasets.version import OpenVersion
 
 

@@ -15,11 +15,11 @@ from tests.engine.versions import make_version
 from themisdb_datasets.criteria import Criteria, Output, Period
 from themisdb_datasets.errors import CorruptError, ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.filters import parse_filter
+from themisdb_datasets.formats import Format
 from themisdb_datasets.gather import VIEW, gather
 from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.plan import CHUNK_BYTES, Cursor, Delivery, Plan
-from themisdb_datasets.render import Format
 from themisdb_datasets.selection import Selection, SelectionCache
 from themisdb_datasets.version import OpenVersion, ShardCache, version_digest
 from themisdb_datasets.weights import Explicit, Freshness, Length, Weighting

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.versions import make_version
+from themisdb_datasets.formats import Format
 from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.render import Format, Renderer
+from themisdb_datasets.render import Renderer
 from themisdb_datasets.version import OpenVersion
 
 NASTY = ["", "a", '"', "\\", "\n", "\u2028", "\x00", "ä" * 7, "ß" * 13, "😀", "{x}", "x" * 40, "\x7f", "null"]
@@ -23,10 +24,17 @@ SCALARS = (
     | st.integers(-(10**25), 10**25)
     | st.floats(allow_nan=False, allow_infinity=False)
 )
-VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(TEXTS, SCALARS, max_size=2)
+PLAIN = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(TEXTS, SCALARS, max_size=2)
+SPEAKERS = st.sampled_from(["system", "user", "assistant", "human", "gpt", "tool", 'ä"'])
+MESSAGES = st.fixed_dictionaries({"role": SPEAKERS, "content": PLAIN}, optional={"name": PLAIN}) | (
+    st.fixed_dictionaries({"from": SPEAKERS, "value": PLAIN})
+)
+BROKEN = st.dictionaries(st.sampled_from(["role", "from", "content", "value"]), PLAIN)
+VALUES = PLAIN | st.lists(MESSAGES, max_size=4) | st.lists(MESSAGES | BROKEN, max_size=3)
 FIELDS = ["question", "context", "answer", "source", "tags", "law"]
 SAMPLES = st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6), min_size=1, max_size=12)
 
+ALPACA = ("instruction", "input", "output")
 FORMATS = {
     "instruction": Format(
         "instruction_tuning",
@@ -57,7 +65,26 @@ FORMATS = {
     ),
     "messages": Format("chat_completion", {"messages": parse_value("tags")}),
     "text": Format("text_completion", {"text": parse_value("answer")}),
+    "preference": Format(
+        "preference",
+        {
+            "prompt": parse_value("{law}:"),
+            "chosen": parse_value("answer"),
+            "rejected": parse_value("context"),
+        },
+    ),
+    "alpaca": Format(
+        "alpaca", {"instruction": parse_value("question"), "output": parse_value("answer")}, (), False
+    ),
+    "alpaca with input": Format(
+        "alpaca", {role: parse_value(name) for role, name in zip(ALPACA, FIELDS, strict=False)}, ("law",)
+    ),
 }
+TURNS = {"system": parse_value("law"), "user": parse_value("question"), "assistant": parse_value("answer")}
+for name in ("chat_completion", "openai", "sharegpt", "chatml"):
+    FORMATS[f"{name} of fields"] = Format(name, TURNS, (), name == "chatml")
+    FORMATS[f"{name} with input"] = Format(name, {**TURNS, "input": parse_value("{context}{tags}")})
+    FORMATS[f"{name} of messages"] = Format(name, {"messages": parse_value("tags")}, ("law",), weight=False)
 
 
 def value_of(sample: dict[str, Any], source: str) -> Any:
@@ -89,15 +116,14 @@ def expected(sample: dict[str, Any], form: Format, weight: int) -> dict[str, Any
         line = {"instruction": full["instruction"], "input": full["input"], "output": full["output"]}
         if get["input"] in (None, ""):
             del line["input"]
-    elif form.name == "text_completion":
-        line = {"text": full["text"]}
-    elif "messages" in form.mapping:
-        line = {"messages": get["messages"] if get["messages"] is not None else []}
+    elif form.name == "alpaca":
+        line = {role: full.get(role, "") for role in ALPACA}
+    elif form.name in ("text_completion", "preference"):
+        line = full
     else:
-        roles = ("system", "user", "assistant")
-        line = {
-            "messages": [{"role": r, "content": full[r]} for r in roles if r != "system" or full[r] != ""]
-        }
+        line = in_shape(
+            form.name, said(get["messages"]) if "messages" in get else turns(get, full, form.name)
+        )
     if form.weight:
         line["weight"] = weight / 10_000
     if form.metadata:
@@ -105,8 +131,60 @@ def expected(sample: dict[str, Any], form: Format, weight: int) -> dict[str, Any
     return line
 
 
+def turns(get: dict[str, Any], full: dict[str, Any], shape: str) -> list[dict[str, Any]]:
+    """The messages of a system, user and assistant field."""
+    asked = full["user"]
+    if "input" in get:
+        extra = f"\n\n{full['input']}" if full["input"] else ""
+        asked = inside(get["user"]) + extra
+    spoken = {"system": full["system"], "user": asked, "assistant": full["assistant"]}
+    return [{"role": r, "content": c} for r, c in spoken.items() if r != "system" or c != ""]
+
+
+def said(value: Any) -> list[dict[str, Any]]:
+    """The messages of a list of them, none where it is none, as a dictionary each in OpenAI's words or all its own."""
+    if not isinstance(value, list):
+        return []
+    for each in value:
+        if not isinstance(each, dict):
+            return []
+        speakers = [each[name] for name in ("role", "from") if each.get(name) is not None]
+        if not speakers or not all(isinstance(speaker, str) for speaker in speakers):
+            return []
+        if ("content" if each.get("from") is None else "value") not in each:
+            return []
+    return value
+
+
+ROLES = {"human": "user", "gpt": "assistant"}
+
+
+def in_shape(name: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
+    neutral = [
+        (m["from"], m["value"], True) if m.get("from") is not None else (m["role"], m["content"], False)
+        for m in messages
+    ]
+    if name == "sharegpt":
+        back = {openai: theirs for theirs, openai in ROLES.items()}
+        if all(is_sharegpt for _, _, is_sharegpt in neutral):
+            return {"conversations": messages}
+        turned = [
+            {"from": who if is_sharegpt else back.get(who, who), "value": what}
+            for who, what, is_sharegpt in neutral
+        ]
+        return {"conversations": turned}
+    turned = [
+        {"role": ROLES.get(who, who) if is_sharegpt else who, "content": what}
+        for who, what, is_sharegpt in neutral
+    ]
+    if name == "chatml":
+        text = (f"<|im_start|>{m['role']}\n{inside(m['content'])}<|im_end|>\n" for m in turned)
+        return {"text": "".join(text)}
+    return {"messages": turned if any(is_sharegpt for _, _, is_sharegpt in neutral) else messages}
+
+
 @pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS.keys())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(samples=SAMPLES, cut=st.booleans(), seed=st.integers(0, 2**32))
 def test_every_line_is_what_the_reference_says(
     tmp_path: Path, form: Format, samples: list[dict[str, Any]], cut: bool, seed: int

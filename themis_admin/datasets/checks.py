@@ -20,6 +20,9 @@ MAPPING_KEYS = (
     "user_field",
     "assistant_field",
     "messages_field",
+    "prompt_field",
+    "chosen_field",
+    "rejected_field",
 )
 MAX_NAME = 200
 MAX_TEXT = 20_000
