@@ -1,10 +1,8 @@
 """Checks that no column can answer: whether a mapped value is a conversation, or satisfies a JSON Schema."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +12,10 @@ from themisdb_datasets.formats import Format
 from themisdb_datasets.mapping import MappedValue, parse_value
 from themisdb_datasets.messages import conversation
 from themisdb_datasets.render import Renderer
+from themisdb_datasets.schemas import compiled
 from themisdb_datasets.version import OpenVersion
 
 BLOCK = 4096
-MAX_SCHEMA_BYTES = 256 << 10
-PATTERN_BYTES = 10 << 20  # the most that one regular expression may compile to
 
 Mask = npt.NDArray[np.bool_]
 
@@ -54,15 +51,22 @@ class Schema:
 
     def accepts(self, raw: bytes) -> bool:
         """Whether a raw JSON value passes."""
-        is_valid = _validator(self.schema).is_valid
-        value = msgspec.json.decode(raw)
-        if isinstance(value, str):
-            try:
-                if is_valid(msgspec.json.decode(value)):
-                    return True
-            except (msgspec.DecodeError, RecursionError):
-                pass  # a text that holds no JSON is looked at as it is
-        return bool(is_valid(value))
+        is_valid = compiled(self.schema).is_valid
+        value = _decoded(raw)
+        if isinstance(value, str) and (held := _decoded(value)) is not UNREADABLE and is_valid(held):
+            return True
+        return value is not UNREADABLE and bool(is_valid(value))
+
+
+UNREADABLE = object()
+
+
+def _decoded(raw: bytes | str) -> Any:
+    """The value, or UNREADABLE: a text that holds no JSON, a number beyond all range, what is nested too deeply."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return UNREADABLE
 
 
 Check = Conversation | Schema
@@ -78,29 +82,12 @@ def parse_check(document: dict[str, Any]) -> Check:
 def parse_schema(document: Any, *, of: MappedValue, rejects: bool, place: str) -> Schema:
     """Check a JSON Schema; MalformedError for one that is no schema, is too large, or refers outside itself."""
     text = msgspec.json.encode(document, order="deterministic").decode()
-    if len(text) > MAX_SCHEMA_BYTES:
-        raise _bad(place, f"The schema is larger than {MAX_SCHEMA_BYTES >> 10} KiB.")
     try:
-        _validator(text)
-    except (ValueError, RecursionError) as error:
-        raise _bad(place, f"This is no JSON Schema: {str(error).splitlines()[0][:300]}") from None
+        compiled(text)
+    except ValueError as error:
+        message = f"This JSON Schema cannot be used: {str(error).splitlines()[0][:300]}."
+        raise MalformedError(message, code="bad_schema", fields={place: message}) from None
     return Schema(text, of, rejects)
-
-
-@lru_cache(maxsize=32)
-def _validator(schema: str) -> Any:
-    # Patterns are matched in linear time, and nothing outside the schema is ever fetched.
-    options = jsonschema_rs.RegexOptions(size_limit=PATTERN_BYTES, dfa_size_limit=PATTERN_BYTES)
-    document = msgspec.json.decode(schema)
-    return jsonschema_rs.validator_for(document, retriever=_refuse, pattern_options=options)
-
-
-def _refuse(uri: str) -> Any:
-    raise ValueError(f"it refers to {uri}; a schema may refer to its own parts only")
-
-
-def _bad(place: str, message: str) -> MalformedError:
-    return MalformedError(message, code="bad_schema", fields={place: message})
 
 
 class Checker:

@@ -109,6 +109,7 @@ OUTPUTS = ['{"n": 1}', {"n": 12345678901234567890123}, '{"n": 0}', '{"n": 1', "n
         ({"enum": [5, "n"]}, [4, 5]),
         ({"anyOf": [{"$ref": "#/$defs/list"}], "$defs": {"list": {"type": "array"}}}, [6]),
         ({"pattern": "^(n+)+$"}, [1, 0, 4, 5, 6, 7, 2]),
+        ({"type": ["object", "array"], "items": {"$ref": "#"}}, [0, 1, 2, 6, 7]),
         (True, list(range(8))),
         (False, []),
     ],
@@ -141,12 +142,28 @@ def test_outputs_that_break_the_schema_are_left_out_or_only_counted(
         {"pattern": "((a{1,1000}){1,1000}){1,1000}"},
         {"$schema": "http://example.com/draft"},
         {"description": "x" * 300_000},
+        {"$ref": "#/$defs/none"},
+        {"$id": "http://example.com/", "type": "object"},
+        {"$ref": "#/$defs/a13", "$defs": {"a0": {"type": "object"}} | {
+            f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 2} for n in range(1, 40)}},
+        {"allOf": [{"properties": {"a": {"$ref": "#"}}}] * 2},
     ],
-)
+)  # fmt: skip
 def test_a_schema_that_is_none_or_looks_elsewhere_is_refused(version: Version, ask: Ask, schema: Any) -> None:
     response = ask(theme="Lärm", structured={"json_schema": schema})
     assert response.status_code == 400, answer(response)
     assert list(answer(response)["fields"]) == ["structured.json_schema"]
+
+
+def test_outputs_that_cannot_be_read_break_any_schema(dataset: Dataset, ingest: Ingest, ask: Ask) -> None:
+    deep = "[" * 5_000 + "]" * 5_000
+    outputs = ["1e999", deep, {"text": "ok"}]
+    assert (
+        ingest([{"question": str(n), "answer": output} for n, output in enumerate(outputs)]).state
+        == "succeeded"
+    )
+    response = ask(dataset=dataset.name, structured={"json_schema": {"type": ["object", "number", "array"]}})
+    assert [line["instruction"] for line in lines(response)] == ["2"]
 
 
 def test_what_a_format_cannot_do_is_said(version: Version, ask: Ask) -> None:
