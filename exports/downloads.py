@@ -61,21 +61,21 @@ def serve(request: HttpRequest, link: Link, file: LinkedFile) -> HttpResponseBas
     part = immutable.asked(request)
     sent = None
     if request.method == "GET" and part.status in (200, 206):
-        use = links.count(link, file, start=part.start, num_bytes=part.num_bytes)
+        use = links.count(link, file, part, address=request.META.get("REMOTE_ADDR") or None)
         if use is None:
             return missing(request)
-        if part.start and link.max_downloads is not None:
-            sent = partial(_resumed, use)
+        sent = partial(_taken, use, part.num_bytes)
     response = immutable.respond(request, part, sent=sent)
     if not connection.in_atomic_block:
         connection.close()  # a download may take hours and needs the database no more
     return closed_to_others(response)
 
 
-def _resumed(use: LinkUse, num_bytes: int) -> None:
-    """Note what a download that went on has sent; runs in a thread of its own."""
-    use.add_resumed(num_bytes)
-    connection.close()
+def _taken(use: LinkUse, asked: int, sent: int) -> None:
+    """Note that a client went before it had all; runs in a thread of its own."""
+    if sent < asked:
+        use.not_taken(asked - sent)
+        connection.close()
 
 
 def missing(request: HttpRequest) -> HttpResponseBase:

@@ -1,6 +1,6 @@
 """Exports as files, and the links by which others download them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from themis_admin.datasets.artifacts import Artifact, ArtifactRef
 from themis_admin.jobs.models import UNENDED, OwnedQuerySet
 
 MANIFEST = "manifest.json"
+SAME_DOWNLOAD = timedelta(hours=1)
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -184,14 +185,17 @@ class Link(models.Model):
 class LinkUse(models.Model):
     """How often one file was downloaded by one link.
 
-    A download counts when it begins, with the file's first byte. What goes on from a later byte does not count again;
-    of links with a limit it is bounded by the bytes of the downloads that were begun.
+    A download begins with the file's first byte, and what goes on from a later one belongs to it. So does the first byte
+    asked for again from the same address within the hour, while less was sent than was begun: programs look at a file
+    before they fetch it. `sent_bytes` is what was asked for, less what the client did not take.
     """
 
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="uses")
     artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="+")
     num_downloads = models.PositiveIntegerField(default=0)
-    resumed_bytes = models.PositiveBigIntegerField(default=0)
+    sent_bytes = models.PositiveBigIntegerField(default=0)
+    begun_at = models.DateTimeField(null=True)
+    begun_from = models.GenericIPAddressField(null=True)
     last_used_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -200,19 +204,28 @@ class LinkUse(models.Model):
     def __str__(self) -> str:
         return f"{self.link_id}/{self.artifact_id}"
 
-    def begin(self, most: int | None) -> bool:
-        """Count a download from the first byte on; False where the limit is reached."""
+    def begin(self, num_bytes: int, *, address: str | None, size: int, most: int | None) -> bool:
+        """Send from the first byte on, as a new download or as one that was begun; False where the limit is reached."""
+        now = timezone.now()
+        sent = {"sent_bytes": F("sent_bytes") + num_bytes, "last_used_at": now}
         rows = LinkUse.objects.filter(pk=self.pk)
+        again = rows.filter(begun_from=address, begun_at__gt=now - SAME_DOWNLOAD)
+        if again.filter(sent_bytes__lt=F("num_downloads") * size).update(**sent):
+            return True
         if most is not None:
             rows = rows.filter(num_downloads__lt=most)
-        return bool(rows.update(num_downloads=F("num_downloads") + 1, last_used_at=timezone.now()))
+        begun = {"num_downloads": F("num_downloads") + 1, "begun_at": now, "begun_from": address}
+        return bool(rows.update(**sent, **begun))
 
-    def resume(self, most: int | None, *, size: int) -> bool:
-        """Go on from a later byte; False where nothing was begun, or more was sent again than was begun."""
+    def resume(self, num_bytes: int, *, size: int, most: int | None) -> bool:
+        """Send from a later byte on; False where nothing was begun, or all of it was sent twice already."""
         rows = LinkUse.objects.filter(pk=self.pk)
         if most is not None:
-            rows = rows.filter(num_downloads__gt=0, resumed_bytes__lt=F("num_downloads") * size)
-        return bool(rows.update(last_used_at=timezone.now()))
+            rows = rows.filter(num_downloads__gt=0, sent_bytes__lt=F("num_downloads") * 2 * size)
+        return bool(rows.update(sent_bytes=F("sent_bytes") + num_bytes, last_used_at=timezone.now()))
 
-    def add_resumed(self, num_bytes: int) -> None:
-        LinkUse.objects.filter(pk=self.pk).update(resumed_bytes=F("resumed_bytes") + num_bytes)
+    def not_taken(self, num_bytes: int) -> None:
+        """Take back what was asked for and not fetched."""
+        LinkUse.objects.filter(pk=self.pk, sent_bytes__gte=num_bytes).update(
+            sent_bytes=F("sent_bytes") - num_bytes
+        )

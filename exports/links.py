@@ -15,6 +15,7 @@ from exports.file_models import MANIFEST, FileExport, Link, LinkUse
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets.artifacts import Artifact, ArtifactRef
+from themis_admin.datasets.byteranges import Part
 from themis_admin.datasets.downloads import Immutable
 from themis_admin.jobs import events
 from themis_admin.jobs.models import OwnedQuerySet
@@ -151,18 +152,19 @@ def revoke_link(link: Link, *, user: User) -> None:
         events.record("link.revoked", owner=link.owner, data={"link": link.pk, "title": link.title})
 
 
-def count(link: Link, file: LinkedFile, *, start: int, num_bytes: int) -> LinkUse | None:
+def count(link: Link, file: LinkedFile, part: Part, *, address: str | None) -> LinkUse | None:
     """Count a download of one of the link's files, with its line in the audit log; None where the limit is reached."""
     use, _ = LinkUse.objects.get_or_create(link=link, artifact=file.artifact)
+    size, most, num_bytes = file.artifact.num_bytes, link.max_downloads, part.num_bytes
     with transaction.atomic():
-        if start:
-            allowed = use.resume(link.max_downloads, size=file.artifact.num_bytes)
+        if part.start:
+            allowed = use.resume(num_bytes, size=size, most=most)
         else:
-            allowed = use.begin(link.max_downloads)
+            allowed = use.begin(num_bytes, address=address, size=size, most=most)
         if not allowed:
             return None
-        detail = {"file": file.name, "start": start, "num_bytes": num_bytes}
+        detail = {"file": file.name, "start": part.start, "num_bytes": num_bytes}
         audit.record(user=None, action="link.used", object=link.url, detail=detail)
-        if not start:
+        if not part.start:
             events.record("link.used", owner=link.owner, data={"link": link.pk, "title": link.title})
     return use
