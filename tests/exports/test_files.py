@@ -18,7 +18,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from exports import file_exports, links, retention, tasks
+from exports import file_build, file_exports, links, retention, tasks
 from exports.file_models import FileExport, Link
 from tests.conftest import client_of
 from tests.datasets.conftest import Ingest
@@ -30,6 +30,7 @@ from themis_admin.datasets.artifacts import FILES, Artifact, ArtifactRef, store
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Event, Job
+from themisdb_datasets.errors import ConflictError
 
 __all__ = ["start", "tasks"]
 
@@ -277,6 +278,31 @@ def test_an_export_can_be_kept_longer_or_for_good(make: Make, as_alice: APIClien
     assert as_alice.patch(url, {"keep_days": None}, format="json").json()["expires_at"] is None
     for wrong in ({"keep_days": 0}, {"keep_days": True}, {"keep_days": "3"}, {}, {"note": "x"}):
         assert as_alice.patch(url, wrong, format="json").status_code == 400, wrong
+
+
+def test_a_claim_lost_at_the_last_moment_publishes_nothing(
+    as_alice: APIClient, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = as_alice.post(URL, {"theme": "Lärm"}, format="json").json()["job"]["id"]
+    monkeypatch.setattr(runner, "REPORT_SECONDS", 1e9)  # the first report after the start is the end
+    lost = runner.claim(job)
+    assert lost is not None
+    lost.workdir.mkdir(parents=True)
+    lost.report(0, 3, unit="samples")
+    Job.objects.filter(pk=job).update(lease_until=timezone.now() - timedelta(seconds=1))
+    runner.release_expired()
+    with pytest.raises(runner.FencedError):
+        file_build.build_files(lost, FileExport.objects.get().pk)
+    assert len(list(store().digests(FILES))) == 2  # published, and kept by nobody
+    assert not ArtifactRef.objects.exists()
+    assert FileExport.objects.get().state == "queued"
+
+    runner.run(job)
+    export = FileExport.objects.get()
+    assert (export.state, export.refs().count()) == ("succeeded", 2)
+    assert len(list(store().digests(FILES))) == 2  # the same content is the same files
+    with pytest.raises(ConflictError, match="already"):
+        file_build.build_files(lost, export.pk)
 
 
 NUM_SAMPLES = 150_000
