@@ -1,5 +1,7 @@
 """The console's page that builds a stream request: its first lines, its numbers, and the code that runs it."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -10,23 +12,67 @@ from django.views.decorators.http import require_safe
 
 from themis_admin.datasets.models import Dataset, Theme
 from themisdb_datasets.files import TYPES
+from themisdb_datasets.formats import PRESETS
 
+TURNS = ("messages_field", "system_field", "user_field", "input_field", "assistant_field")
+ASKED = ("instruction_field", "input_field", "output_field")
+
+
+@dataclass(frozen=True)
+class FormatChoice:
+    """A format as the page offers it: its name, the mapping's inputs that it has, and what a line looks like."""
+
+    key: str
+    title: str
+    inputs: tuple[str, ...]
+    shape: str
+
+    @property
+    def bare(self) -> bool:
+        """Whether its lines have neither weights nor metadata unless asked for."""
+        return self.key in PRESETS or self.key == "raw"
+
+
+MESSAGES_SHAPE = '{"messages": [{"role", "content"}, …]}'
 FORMATS = {
-    "instruction_tuning": ("Instruction tuning", ("instruction_field", "input_field", "output_field")),
-    "chat_completion": ("Chat", ("system_field", "user_field", "assistant_field")),
-    "text_completion": ("Text", ("text_field",)),
-    "raw": ("Raw", ()),
+    "Formats": [
+        FormatChoice(
+            "instruction_tuning", "Instruction tuning", ASKED, '{"instruction", "input", "output", …}'
+        ),
+        FormatChoice(
+            "chat_completion", "Chat", tuple(name for name in TURNS if name != "input_field"), MESSAGES_SHAPE
+        ),
+        FormatChoice("text_completion", "Text", ("text_field",), '{"text", …}'),
+        FormatChoice(
+            "preference",
+            "Preference",
+            ("prompt_field", "chosen_field", "rejected_field"),
+            '{"prompt", "chosen", "rejected", …}',
+        ),
+        FormatChoice("raw", "Raw", (), "the sample's own line"),
+    ],
+    "Presets": [
+        FormatChoice("alpaca", "Alpaca", ASKED, '{"instruction", "input", "output"}'),
+        FormatChoice("sharegpt", "ShareGPT", TURNS, '{"conversations": [{"from", "value"}, …]}'),
+        FormatChoice("chatml", "ChatML", TURNS, '{"text": "<|im_start|>user …"}'),
+        FormatChoice("openai", "OpenAI", TURNS, MESSAGES_SHAPE),
+    ],
 }
 LABELS = {
     "instruction_field": ("Instruction", "question"),
-    "input_field": ("Input", "context"),
-    "output_field": ("Output", "answer"),
+    "text_field": ("Text", "content"),
+    "messages_field": ("Messages", ""),
     "system_field": ("System", ""),
     "user_field": ("User", ""),
+    "input_field": ("Input", "context"),
+    "output_field": ("Output", "answer"),
     "assistant_field": ("Assistant", ""),
-    "text_field": ("Text", "content"),
+    "prompt_field": ("Prompt", ""),
+    "chosen_field": ("Chosen", "chosen"),
+    "rejected_field": ("Rejected", "rejected"),
 }
 TEXTS = ("text", "content", "body", "answer", "output")
+CONVERSATIONS = ("messages", "conversations", "conversation")
 VERSIONS_OFFERED = 200
 
 
@@ -44,6 +90,7 @@ def stream(request: HttpRequest) -> HttpResponse:
             versions=list(dataset.versions.values_list("number", flat=True)[:VERSIONS_OFFERED]),
             version=request.GET.get("version", ""),
             field_names=[field["name"] for field in dataset.latest.fields],
+            parts=[part["name"] for part in (dataset.split or {"parts": []})["parts"]],
             **_start(dataset),
             endpoint=request.build_absolute_uri("/api/export/jsonl_llm/stream"),
             tokens_url=reverse("token-list"),
@@ -76,32 +123,51 @@ def _is_id(text: str) -> bool:
 
 def _start(dataset: Dataset) -> dict[str, Any]:
     """The format that this dataset's fields allow, and the mapping's inputs, filled where the defaults do not exist."""
-    names = [field["name"] for field in dataset.latest.fields] if dataset.latest else []
-    texts = (
-        [field["name"] for field in dataset.latest.fields if "string" in field["types"]]
-        if dataset.latest
-        else []
-    )
+    types = {field["name"]: field["types"] for field in dataset.latest.fields} if dataset.latest else {}
     used = {name: dataset.field_mapping.get(name, default) for name, (_, default) in LABELS.items()}
-    guessed = "" if _there(used["text_field"], names) else next((name for name in TEXTS if name in texts), "")
-    chosen = "raw"
-    if _there(used["text_field"], names) or guessed:
-        chosen = "text_completion"
-    if _there(used["instruction_field"], names) and _there(used["output_field"], names):
-        chosen = "instruction_tuning"
+    used["user_field"] = used["user_field"] or used["instruction_field"]
+    used["assistant_field"] = used["assistant_field"] or used["output_field"]
+    used["prompt_field"] = used["prompt_field"] or (
+        "prompt" if "prompt" in types else used["instruction_field"]
+    )
+    guessed = {}
+    if not _there(used["text_field"], types):
+        guessed["text_field"] = next((name for name in TEXTS if "string" in types.get(name, ())), "")
+    if not used["messages_field"]:
+        guessed["messages_field"] = next(
+            (name for name in CONVERSATIONS if "array" in types.get(name, ())), ""
+        )
     fields = [
         {
             "name": name,
             "label": label,
-            "formats": " ".join(key for key, (_, parts) in FORMATS.items() if name in parts),
+            "formats": " ".join(
+                each.key for group in FORMATS.values() for each in group if name in each.inputs
+            ),
             "default": used[name],
-            "value": guessed if name == "text_field" else "",
+            "value": guessed.get(name, ""),
         }
         for name, (label, _) in LABELS.items()
     ]
-    return {"chosen_format": chosen, "mapping": fields}
+    return {"chosen_format": _format({**used, **_filled(guessed)}, types), "mapping": fields}
 
 
-def _there(source: str, names: list[str]) -> bool:
+def _format(used: dict[str, str], types: Collection[str]) -> str:
+    """The first format that all of its fields are there for."""
+    needs = {
+        "instruction_tuning": ("instruction_field", "output_field"),
+        "preference": ("prompt_field", "chosen_field", "rejected_field"),
+        "chat_completion": ("messages_field",),
+        "text_completion": ("text_field",),
+    }
+    there = (name for name, roles in needs.items() if all(_there(used[role], types) for role in roles))
+    return next(there, "raw")
+
+
+def _filled(values: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _there(source: str, names: Collection[str]) -> bool:
     """Whether a mapping's value can be filled: a field that there is, or a template."""
     return source in names or "{" in source

@@ -1,13 +1,12 @@
 // Makes a file of what the stream page's form says.
-import { bodyOf } from "./stream.js";
 import { callJson } from "./http.js";
+import { bodyOf } from "./request.js";
 
 const maker = document.querySelector("[data-make-file]");
 
 maker?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = document.querySelector("[data-stream] form");
-  const { batch_size, ...body } = bodyOf(form, form.querySelector("[data-format][aria-pressed=true]").value);
   const file = { type: maker.type.value };
   const error = maker.querySelector("[data-file-error]");
   const button = maker.querySelector("button");
@@ -23,6 +22,7 @@ maker?.addEventListener("submit", async (event) => {
   }
   button.disabled = true;
   try {
+    const { batch_size, ...body } = bodyOf(form);
     const answer = await callJson("POST", "/api/v1/exports/", { json: { ...body, file } });
     location.assign(`/exports/${answer.export.id}/`);
   } catch (refused) {

@@ -1,92 +1,9 @@
-// Builds a stream request from the form, asks the API what it would send, and writes the code that runs it.
+// The stream page: asks the API what the form's request would send, and shows that and the code that runs it.
 import { bytes, number } from "./format.js";
 import { callJson } from "./http.js";
 import { jsonNodes } from "./code.js";
-
-const WHOLE = ["start", "limit", "batch_size"];
-const WORDS = ["from_date", "to_date", "domain", "subject"];
-const QUALITY = { min_output_length: Number, max_output_length: Number, min_rating: Number };
-
-const text = (form, name) => (form[name] && !form[name].disabled ? form[name].value.trim() : "");
-const filled = (object) => Object.keys(object).length > 0;
-
-// Only what differs from the API's defaults, so that the request stays short.
-export function bodyOf(form, format) {
-  const body = {};
-  const theme = text(form, "theme");
-  if (theme) body.theme = theme;
-  body.dataset = form.dataset.value;
-  if (form.version.value !== "latest") body.version = Number(form.version.value);
-  for (const name of WORDS) if (text(form, name)) body[name] = text(form, name);
-  if (format !== "instruction_tuning") body.format = format;
-  const mapping = {};
-  for (const field of form.querySelectorAll("[data-formats]")) {
-    const input = field.querySelector("input");
-    if (field.dataset.formats.split(" ").includes(format) && input.value.trim()) mapping[input.name] = input.value.trim();
-  }
-  if (filled(mapping)) body.field_mapping = mapping;
-  if (format !== "raw") {
-    if (!form.include_metadata.checked) body.include_metadata = false;
-    else if (text(form, "metadata_fields")) body.metadata_fields = text(form, "metadata_fields").split(",").map((name) => name.trim()).filter(Boolean);
-    const weighting = weightingOf(form);
-    if (filled(weighting)) body.weighting = weighting;
-    const quality = {};
-    for (const [name, read] of Object.entries(QUALITY)) if (text(form, name)) quality[name] = read(text(form, name));
-    if (!form.skip_empty_outputs.checked) quality.skip_empty_outputs = false;
-    if (filled(quality)) body.quality_filters = quality;
-  }
-  if (form.order.value !== "stored") {
-    body.order = form.order.value;
-    for (const name of ["seed", "epoch"]) if (text(form, name)) body[name] = Number(text(form, name));
-  }
-  for (const name of WHOLE) if (text(form, name)) body[name] = Number(text(form, name));
-  return body;
-}
-
-function weightingOf(form) {
-  if (!form.enable_weights.checked) return { enable_weights: false };
-  const weighting = {};
-  if (text(form, "weight_field")) weighting.weight_field = text(form, "weight_field");
-  if (text(form, "default_weight")) weighting.default_weight = Number(text(form, "default_weight"));
-  if (form.auto_weight_by_length.checked) weighting.auto_weight_by_length = true;
-  if (form.auto_weight_by_freshness.checked) {
-    weighting.auto_weight_by_freshness = true;
-    if (text(form, "freshness_half_life_days")) weighting.freshness_half_life_days = Number(text(form, "freshness_half_life_days"));
-    if (text(form, "timestamp_field")) weighting.timestamp_field = text(form, "timestamp_field");
-  }
-  return weighting;
-}
-
-const shellQuoted = (words) => `'${words.replaceAll("'", "'\\''")}'`;
-
-// Python's literals differ from JSON's in three words.
-function python(value, depth = 0) {
-  if (value === true) return "True";
-  if (value === false) return "False";
-  if (value === null) return "None";
-  if (Array.isArray(value)) return `[${value.map((each) => python(each, depth)).join(", ")}]`;
-  if (typeof value === "object") {
-    const pad = "    ".repeat(depth + 1);
-    return `{\n${Object.entries(value).map(([key, each]) => `${pad}${JSON.stringify(key)}: ${python(each, depth + 1)},`).join("\n")}\n${"    ".repeat(depth)}}`;
-  }
-  return JSON.stringify(value);
-}
-
-export function snippets(endpoint, body) {
-  const head = `URL = ${JSON.stringify(endpoint)}\nHEADERS = {"Authorization": f"Bearer {os.environ['THEMIS_TOKEN']}"}\nBODY = ${python(body)}\n`;
-  const loop = (indent, verb) => [
-    "with requests.post(URL, headers=HEADERS, json=BODY, stream=True) as answer:",
-    "    answer.raise_for_status()",
-    "    for line in answer.iter_lines():",
-    `        ${verb}`,
-  ].map((line) => indent + line).join("\n");
-  return [
-    `curl -N -X POST ${endpoint} \\\n  -H "Authorization: Bearer $THEMIS_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d ${shellQuoted(JSON.stringify(body))}`,
-    `import json, os\nimport requests\n\n${head}\n${loop("", "sample = json.loads(line)")}`,
-    `import json, os\nimport requests\nfrom torch.utils.data import DataLoader, IterableDataset\n\n${head}\n\nclass Stream(IterableDataset):\n    def __iter__(self):\n${loop("        ", "yield json.loads(line)")}\n\n\nloader = DataLoader(Stream(), batch_size=8, collate_fn=list)`,
-    `import json, os\nimport requests\nfrom datasets import IterableDataset\n\n${head}\n\ndef samples():\n${loop("    ", "yield json.loads(line)")}\n\n\ndataset = IterableDataset.from_generator(samples)`,
-  ];
-}
+import { bare, bodyOf, themeRows } from "./request.js";
+import { snippets } from "./snippets.js";
 
 function beam(weight) {
   const x = 32 * Math.min(Math.max(weight, 0), 2);
@@ -104,35 +21,72 @@ function beam(weight) {
   return box;
 }
 
+const tag = (name, className, ...children) => { const made = document.createElement(name); if (className) made.className = className; made.append(...children); return made; };
+
 class StreamPage {
   constructor(root) {
     this.root = root;
     this.form = root.querySelector("form");
-    this.format = this.form.querySelector("[data-format][aria-pressed=true]").value;
     this.part = (name) => document.querySelector(`[data-part="${name}"]`);
-    this.form.addEventListener("input", () => this.changed());
-    this.form.addEventListener("submit", (event) => event.preventDefault());
-    this.form.dataset.ready = "";
-    this.form.querySelector("[data-go]").addEventListener("change", (event) => { location.search = `?dataset=${event.target.selectedOptions[0].dataset.id}`; });
-    for (const button of this.form.querySelectorAll("[data-format]")) button.addEventListener("click", () => { this.format = button.value; this.changed(); });
+    const { form } = this;
+    form.addEventListener("input", (event) => { event.target.dataset.touched = ""; this.changed(); });
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.querySelector("[data-go]").addEventListener("change", (event) => { location.search = `?dataset=${event.target.selectedOptions[0].dataset.id}`; });
+    form.querySelector("[data-mix-in]")?.addEventListener("click", () => this.mixIn());
+    form.dataset.ready = "";
     this.changed();
+  }
+
+  // Another row for a theme that is not in the mix yet.
+  mixIn() {
+    const rows = themeRows(this.form);
+    const row = rows[0].cloneNode(true);
+    const select = row.querySelector("select");
+    const taken = rows.map((each) => each.querySelector("select").value);
+    const free = [...select.options].find((option) => option.value && !taken.includes(option.value));
+    select.removeAttribute("id");
+    select.setAttribute("aria-label", "Theme");
+    select.querySelector("option[value='']").remove();
+    if (free) select.value = free.value;
+    row.querySelector("[data-proportion]").value = "";
+    const remove = row.querySelector("[data-remove]");
+    remove.addEventListener("click", () => { row.remove(); this.changed(); });
+    rows.at(-1).after(row);
+    this.changed();
+    select.focus();
   }
 
   changed() {
     const { form } = this;
-    for (const button of form.querySelectorAll("[data-format]")) button.setAttribute("aria-pressed", String(button.value === this.format));
-    for (const field of form.querySelectorAll("[data-formats]")) field.hidden = !field.dataset.formats.split(" ").includes(this.format);
-    for (const field of form.querySelectorAll("[data-not-raw]")) field.hidden = this.format === "raw";
-    form.querySelector("[data-weights]").hidden = !form.enable_weights.checked;
-    form.querySelector("[data-freshness]").hidden = !form.auto_weight_by_freshness.checked;
-    for (const field of form.querySelectorAll("[data-shuffled]")) field.hidden = form.order.value !== "shuffled";
+    const format = form.format.value;
+    const rows = themeRows(form);
+    const weighted = form.order.value === "weighted";
+    const show = (selector, shown) => { for (const each of form.querySelectorAll(selector)) each.hidden = !shown; };
+    for (const field of form.querySelectorAll("[data-formats]")) field.hidden = !field.dataset.formats.split(" ").includes(format);
+    for (const box of form.querySelectorAll("[data-usual]")) if (!("touched" in box.dataset)) box.checked = !bare(form);
+    this.part("shape").textContent = form.format.selectedOptions[0].dataset.shape;
+    show("[data-not-raw]", format !== "raw");
+    show("[data-weighting]", format !== "raw" || weighted);
+    show("[data-weight-switch]", !weighted);
+    show("[data-weights]", weighted || form.enable_weights.checked);
+    show("[data-freshness]", form.auto_weight_by_freshness.checked);
+    show("[data-drawn]", form.order.value !== "stored");
+    show("[data-mixed], [data-proportion]", rows.length > 1);
+    rows.forEach((row, i) => { row.querySelector("[data-remove]").hidden = i === 0; });
+    show("[data-mix-in]", rows[0].querySelector("select").value && rows.length < rows[0].querySelector("select").options.length - 1);
     form.metadata_fields.hidden = !form.include_metadata.checked;
-    this.part("theme").textContent = form.theme.value || "none";
+    this.part("theme").textContent = rows.map((row) => row.querySelector("select").value).join(" + ") || "none";
     this.part("version").textContent = form.version.selectedOptions[0].textContent;
-    const body = bodyOf(form, this.format);
+    clearTimeout(this.timer);
+    let body;
+    try {
+      body = bodyOf(form);
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
     const panels = this.part("code").querySelectorAll("pre");
     snippets(this.root.dataset.endpoint, body).forEach((words, i) => { panels[i].textContent = words; });
-    clearTimeout(this.timer);
     this.timer = setTimeout(() => this.ask(body), 300);
   }
 
@@ -140,21 +94,27 @@ class StreamPage {
     this.controller?.abort();
     this.controller = new AbortController();
     try {
-      const plan = await callJson("POST", "/api/export/jsonl_llm/stream", { json: { ...body, dry_run: true }, signal: this.controller.signal });
-      this.show(plan);
+      this.show(await callJson("POST", "/api/export/jsonl_llm/stream", { json: { ...body, dry_run: true }, signal: this.controller.signal }));
     } catch (error) {
-      if (error.name === "AbortError") return;
-      this.part("lines").replaceChildren();
-      this.part("lines-meta").textContent = "";
-      for (const name of ["num_samples", "bytes", "tokens", "plan"]) this.part(name).textContent = "–";
-      this.notes([["err", error.message]]);
-      this.errors(error.fields);
+      if (error.name !== "AbortError") this.failed(error);
     }
+  }
+
+  failed(error) {
+    for (const name of ["lines", "mix"]) this.part(name).replaceChildren();
+    this.part("lines-meta").textContent = "";
+    for (const name of ["num_samples", "bytes", "tokens", "plan"]) this.part(name).textContent = "–";
+    this.notes([["err", error.message]]);
+    this.errors(error.fields ?? {});
   }
 
   errors(fields) {
     this.form.querySelectorAll(".is-error").forEach((each) => each.classList.remove("is-error"));
-    for (const name of Object.keys(fields)) this.form[name.split(".").at(-1)]?.classList?.add("is-error");
+    for (const name of Object.keys(fields)) {
+      const [, row, what] = /^themes\[(\d+)\]\.(\w+)/.exec(name) ?? [];
+      const place = row === undefined ? this.form[name.split(".").at(-1)] : themeRows(this.form)[row]?.querySelector(what === "theme" ? "select" : "[data-proportion]");
+      place?.classList?.add("is-error");
+    }
   }
 
   notes(list) {
@@ -177,17 +137,36 @@ class StreamPage {
     id.dataset.copy = plan.plan;
     this.part("plan").replaceChildren(id);
     const notes = plan.missing_fields.map((name) => ["warn", `No sample has the field ${name}, so it is left out or counts as empty.`]);
+    if (plan.num_duplicates) notes.push(["info", `${number(plan.num_duplicates)} duplicates are left out.`]);
+    if (plan.num_invalid) notes.push(["info", `${number(plan.num_invalid)} samples ${this.reason()}.`]);
     if (!plan.num_samples) notes.push(["warn", "Nothing is left to stream. Loosen the dates, the filters or the theme, or name the fields of this dataset under Format."]);
     this.notes(notes);
+    this.part("mix").replaceChildren(...(plan.themes ? [this.mix(plan.themes)] : []));
     this.part("lines-meta").textContent = plan.lines.length ? `${plan.lines.length} of ${number(plan.num_samples)}` : "";
     this.part("lines").replaceChildren(...plan.lines.map((line) => this.line(line)));
+  }
+
+  reason() {
+    const schema = this.form.json_schema.value.trim();
+    if (!schema) return "hold no conversation and are left out";
+    return this.form.reject_invalid.checked ? "are left out: their output does not satisfy the schema" : "do not satisfy the schema and stay";
+  }
+
+  // What each theme of a mix gives.
+  mix(themes) {
+    const cell = (name, ...words) => tag("td", name, ...words);
+    const heads = ["Theme", "Share", "Lines", "Repeated", "Size"].map((words, i) => tag("th", i ? "num" : "", words));
+    const rows = themes.map((each) => tag("tr", "",
+      cell("name", each.theme), cell("num", `${(100 * each.proportion).toFixed(1)} %`), cell("num", number(each.num_samples)),
+      cell("num", number(each.num_repeats)), cell("num", bytes(each.bytes))));
+    return tag("div", "th-scroll", tag("table", "th-ledger", tag("thead", "", tag("tr", "", ...heads)), tag("tbody", "", ...rows)));
   }
 
   line(raw) {
     const box = document.createElement("div");
     box.className = "th-code th-lines";
     const sample = JSON.parse(raw);
-    if (typeof sample.weight === "number" && this.format !== "raw") {
+    if (typeof sample.weight === "number" && this.form.format.value !== "raw") {
       const bar = document.createElement("div");
       bar.className = "bar";
       const words = document.createElement("span");
