@@ -7,10 +7,11 @@ import uvicorn
 from django.core.management.base import BaseCommand
 
 from themis_admin import environment as env
+from themis_admin.serving import Connection
 
 SERVER: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": Connection,
     "ws": "websockets-sansio",
     "proxy_headers": False,
     "server_header": False,
