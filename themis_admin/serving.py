@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import socket
 import struct
 import termios
 import time
@@ -78,7 +79,9 @@ class Connection(HttpToolsProtocol):
         if now - self._moved_at >= settings.THEMIS.stall_seconds:
             self._timer = None
             self.outlet.stalled = True
-            # A close would wait for the client to take what is written already.
+            # Neither this process nor the kernel keeps what the client does not take.
+            connection = self.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.transport.abort()
         else:
             self._watch()
