@@ -10,7 +10,7 @@ from themis_admin.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 OPEN_TO_ALL = (
-    "api/", "health/", "login/", "logout/", "password/reset/",
+    "api/", "d/", "health/", "login/", "logout/", "password/reset/",
 )  # fmt: skip
 
 
