@@ -106,7 +106,7 @@ class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
     start: Count | UnsetType = UNSET
     limit: Count | None = None
     batch_size: Annotated[int, Meta(ge=1, le=100_000)] = 100
-    stream_mode: str = "pinned"
+    stream_mode: str | None = None  # pinned, or that of the cursor's plan
     explain: bool = False
     dry_run: bool = False
 
@@ -138,7 +138,14 @@ def parse_body(document: Any) -> StreamBody:
     _check_choice("order", body.order, ORDERS)
     _check_choice("stop", body.stop, STOPS)
     _check_choice("proportion_unit", body.proportion_unit, ("samples", "tokens"))
-    _check_choice("stream_mode", body.stream_mode, ("pinned", "continuous"))
+    if body.stream_mode is not None:
+        _check_choice("stream_mode", body.stream_mode, ("pinned", "continuous"))
+    if body.stream_mode == "continuous":
+        for name, used in (("order", body.order != "stored"), ("themes", body.themes is not UNSET)):
+            if used:
+                raise bad(
+                    name, f"A continuous stream has no end, so it is in stored order; leave {name} out."
+                )
     if body.cursor is not None and (extra := sorted(set(document) - BESIDE_CURSOR)):
         message = (
             f"A cursor says all of {', '.join(extra)} already; leave it out or start without the cursor."
@@ -163,7 +170,6 @@ def parse_body(document: Any) -> StreamBody:
 def refuse_unsupported(body: StreamBody) -> None:
     """What the contract promises and this release cannot do yet is refused by name, never ignored."""
     later = {
-        "stream_mode": (body.stream_mode == "continuous", 'use "pinned"'),
         "explain": (body.explain, "leave it out"),
         "weighting.rules": (bool(body.weighting.rules), "use the factors of weighting"),
     }

@@ -54,7 +54,7 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
         checks=tuple(_checks(body, form)),
     )
     ordering = Ordering() if body.order == "stored" else Ordering(body.order, body.seed, body.epoch)
-    plan = Plan(version.digest, criteria, form, ordering)
+    plan = Plan(version.digest, criteria, form, ordering, continuous=body.stream_mode == "continuous")
     if body.themes is not UNSET:
         plan = replace(plan, mix=_mix(body, themes, plan, version, mean_bytes))
     elif themes:

@@ -6,10 +6,17 @@ from django.conf import settings
 from django.db import models
 
 from exports.file_models import FileExport, Link, LinkUse
+from exports.stream_models import CountedPlan, Stream
 from themis_admin.datasets.models import Dataset, Version, Viewer, sees_everything
 from themisdb_datasets.plan import Plan
 
-__all__ = ["FileExport", "Link", "LinkUse"]  # models of their own module, which Django looks for in this one
+__all__ = [
+    "CountedPlan",
+    "FileExport",
+    "Link",
+    "LinkUse",
+    "Stream",
+]  # models of their own module, which Django looks for in this one
 
 if TYPE_CHECKING:
     from themis_admin.accounts.models import User

@@ -6,9 +6,10 @@ from functools import lru_cache
 from django.conf import settings
 from msgspec import UNSET
 
-from exports.body import StreamBody
+from exports.body import StreamBody, bad
 from exports.build import build_request
 from exports.estimates import estimate_bytes
+from exports.limits import Consumer, count_plan
 from exports.models import StoredPlan
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Version
@@ -54,11 +55,16 @@ def _selections(themis: Themis) -> SelectionCache:
     return SelectionCache(themis.selections_dir, max_bytes=themis.selections_max_bytes, limits=limits)
 
 
-def open_request(body: StreamBody, user: User) -> Opened:
-    """Open what a request asks for; a new plan is kept, so that its cursors can be resumed."""
+def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = None) -> Opened:
+    """Open what a request asks for; a new plan is kept, so that its cursors can be resumed.
+
+    With a `consumer`, a plan that is new counts towards its limit.
+    """
     if body.cursor is not None:
         return _resume(body, Cursor.parse(body.cursor), user)
     request = build_request(body, user, mean_bytes=mean_bytes)
+    if consumer is not None:
+        count_plan(request.plan.digest, consumer)
     delivery = open_delivery(request.plan, request.version)
     start = 0 if body.start is UNSET else body.start
     window = _window(delivery, start, body)
@@ -77,6 +83,8 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
     if stored is None:
         raise _stale("There is no plan of this cursor (any more); start the stream anew without it.")
     plan = Plan.from_document(stored.document)
+    if body.stream_mode is not None and (body.stream_mode == "continuous") != plan.continuous:
+        raise bad("stream_mode", "The plan of this cursor has another stream_mode; leave it out.")
     version = stored.version or stored.dataset.versions.filter(digest=plan.version).first()
     if version is None:
         raise _stale("The version that this cursor belongs to was removed; start the stream anew without it.")
@@ -86,6 +94,11 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
 
 
 def _window(delivery: Delivery, start: int, body: StreamBody) -> range:
+    """The positions of this request; of a continuous plan, those that the pinned version has."""
+    if delivery.plan.continuous:
+        if body.drop_last:
+            raise bad("drop_last", "A continuous stream has no end, so there is no tail to drop.")
+        start = min(start, delivery.num_samples)
     return delivery.window(
         start, body.limit, rank=body.rank, world_size=body.world_size, drop_last=body.drop_last
     )

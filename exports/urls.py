@@ -3,12 +3,15 @@
 from django.urls import URLPattern, URLResolver, path
 
 from exports import downloads, file_pages, link_pages, pages
-from exports.api import StreamView
+from exports.api import DownloadView, StatusView, StreamsView, StreamView
 from exports.file_api import ArtifactAboutView, ArtifactsView, ArtifactView, FileExportsView, FileExportView
 from exports.link_api import LinksView, LinkView
 
 export_urlpatterns: list[URLPattern | URLResolver] = [
-    path("jsonl_llm/stream", StreamView.as_view(), name="export-stream"),
+    path("export/jsonl_llm/stream", StreamView.as_view(), name="export-stream"),
+    path("export/jsonl_llm", DownloadView.as_view(), name="export-download"),
+    path("export/status/<str:export_id>", StatusView.as_view(), name="export-status"),
+    path("export", StreamsView.as_view()),
 ]
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/", FileExportsView.as_view()),

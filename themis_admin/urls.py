@@ -26,7 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     *(path("api/v1/", include(app.api_urlpatterns)) for app in APPS),
-    path("api/export/", include(exports.urls.export_urlpatterns)),
+    path("api/", include(exports.urls.export_urlpatterns)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     re_path(r"^api(/|$)", csrf_exempt(unknown_route)),

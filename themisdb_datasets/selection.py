@@ -8,10 +8,12 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -26,6 +28,8 @@ from themisdb_datasets.npy import NpyWriter
 from themisdb_datasets.scan import Scan
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
+
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Selection:
 
     @classmethod
     def open(cls, path: Path) -> "Selection":
-        """Open the selection that `build` published at `path`."""
+        """Open the selection that was published at `path`."""
         positions = np.load(path / "positions.npy", mmap_mode="r")
         weights = np.load(path / "weights.npy", mmap_mode="r")
         factors = np.load(path / "factors.npy", mmap_mode="r") if (path / "factors.npy").exists() else None
@@ -57,21 +61,31 @@ class Selection:
             raise CorruptError(
                 "The selection's files do not fit together; remove it, it will be built again."
             )
-        os.utime(path)  # the time of last use, for eviction
         return cls(path, positions, weights, factors, counts)
+
+    def part(self, rows: slice | npt.NDArray[np.int64]) -> "Selection":
+        """Some of its samples, in the same order."""
+        factors = None if self.factors is None else self.factors[rows]
+        return replace(self, positions=self.positions[rows], weights=self.weights[rows], factors=factors)
 
     def draws(self) -> npt.NDArray[np.uint64]:
         """The table of weighted draws, built beside the selection when it is first asked for."""
         path = self.path / "draws.npy"
-        if not path.exists():
-            temporary = self.path / f".draws.{uuid.uuid4().hex}.npy"
-            try:
+        try:
+            if not path.exists():
+                temporary = self.path / f".draws.{uuid.uuid4().hex}.npy"
                 build_draws(self.weights, temporary)
                 temporary.rename(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-        table: npt.NDArray[np.uint64] = np.load(path, mmap_mode="r")
-        return table
+            return _mapped(path)
+        except FileNotFoundError:  # evicted since it was opened; an open file outlives its folder
+            with TemporaryDirectory(dir=self.path.parent.parent) as folder:
+                build_draws(self.weights, Path(folder) / path.name)
+                return _mapped(Path(folder) / path.name)
+
+
+def _mapped(path: Path) -> npt.NDArray[np.uint64]:
+    table: npt.NDArray[np.uint64] = np.load(path, mmap_mode="r")
+    return table
 
 
 class SelectionCache:
@@ -81,21 +95,28 @@ class SelectionCache:
         self.root = root
         self.max_bytes = max_bytes
         self.limits = limits
-        # Streams that ask for the same selection at once wait for one build of it; others go on side by side.
         self._building = [threading.Lock() for _ in range(16)]
 
     def get(self, version: OpenVersion, version_digest: str, criteria: Criteria) -> Selection:
         """The selection of `version` by `criteria`, built if it is not there."""
-        key = criteria.key(version_digest)
+
+        def fill(folder: Path) -> None:
+            with connect(version.folders, limits=self.limits) as connection:
+                _write(folder, version, criteria, Scan(connection, version, criteria))
+
+        return self.kept(criteria.key(version_digest), fill, Selection.open)
+
+    def kept(self, key: str, fill: Callable[[Path], None], open_: Callable[[Path], Opened]) -> Opened:
+        """What `open_` makes of the folder of this key, which `fill` fills if it is not there."""
         path = self.path(key)
-        try:
-            return Selection.open(path)
-        except FileNotFoundError:
-            with self._building[int(key[-1], 16)]:
-                if not path.exists():
-                    build(version, criteria, path, limits=self.limits)
-                    self.evict(keep=path)
-                return Selection.open(path)
+        with suppress(FileNotFoundError):
+            return _used(path, open_)
+        # Who wants the same at once waits for one build of it; others go on side by side.
+        with self._building[int(key[-1], 16)]:
+            if not path.exists():
+                publish(path, fill)
+                self.evict(keep=path)
+            return _used(path, open_)
 
     def path(self, key: str) -> Path:
         return self.root / key[:2] / key
@@ -118,13 +139,18 @@ class SelectionCache:
                 total -= size
 
 
-def build(version: OpenVersion, criteria: Criteria, path: Path, *, limits: DuckLimits | None = None) -> None:
-    """Run the criteria over every shard and publish the selection at `path`, whole or not at all."""
+def _used(path: Path, open_: Callable[[Path], Opened]) -> Opened:
+    opened = open_(path)
+    os.utime(path)  # the time of last use, for eviction
+    return opened
+
+
+def publish(path: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a new folder and publish it at `path`, whole or not at all."""
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     temporary.mkdir(parents=True)
     try:
-        with connect(version.folders, limits=limits) as connection:
-            _write(temporary, version, criteria, Scan(connection, version, criteria))
+        fill(temporary)
         try:
             temporary.rename(path)
         except OSError:

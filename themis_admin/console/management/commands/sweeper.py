@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from exports import retention
+from exports import limits, retention
 from themis_admin.jobs import sweeper
 
 
@@ -19,4 +19,4 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        sweeper.loop(stop, [retention.tidy])
+        sweeper.loop(stop, [retention.tidy, limits.tidy])
