@@ -14,6 +14,7 @@ import msgspec
 
 from themisdb_datasets.gather import Words
 from themisdb_datasets.pieces import NULL, QUOTE, Batch
+from themisdb_datasets.reasons import too_deep
 
 Shape = Literal["openai", "sharegpt", "chatml"]
 Json = bytes | memoryview
@@ -67,7 +68,7 @@ def conversation(raw: Json) -> list[Message] | None:
     """The messages in a raw JSON value; None where it is no list of messages, or an empty one."""
     try:
         messages = _decode(_listed(raw))
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         return None
     for message in messages:
         if message.from_ is None:
@@ -79,10 +80,12 @@ def conversation(raw: Json) -> list[Message] | None:
 
 
 def _listed(raw: Json) -> Json:
-    """The list, on one line: itself, or what a text holds; DecodeError for a text that holds no valid JSON."""
+    """The list, on one line: itself, or what a text holds; DecodeError for a text whose JSON no sample could have."""
     if not raw or raw[0] != QUOTE:
         return raw
     held = msgspec.json.decode(raw, type=str).encode()
+    if too_deep(held, around=1):
+        raise msgspec.DecodeError("it is nested too deeply")
     msgspec.json.decode(held)  # whole, because Raw values are not looked at for their escapes
     return msgspec.json.format(held, indent=-1)
 

@@ -25,6 +25,11 @@ FORMATS = {
     "chat_completion": {"system": "context", "user": "id", "assistant": "text"},
     "text_completion": {"text": "text"},
     "raw": {},
+    "preference": {"prompt": "{law}?", "chosen": "text", "rejected": "context"},
+    "alpaca": {"instruction": "law", "input": "context", "output": "text"},
+    "sharegpt": {"user": "law", "input": "context", "assistant": "text"},
+    "openai": {"messages": "talk"},
+    "chatml": {"messages": "talk"},
 }
 THEMES = [
     {"field": "law", "op": "eq", "value": "TA"},
@@ -52,6 +57,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     samples: list[dict[str, Any]] = [
         {"id": i, "law": ("TA", "BImSchG", "ä\\\"\n")[i % 3], "text": "§ " * (i * 31 % 90 + 1), "w": i % 5 / 2}
         | ({"context": f"K{i}"} if i % 4 else {})
+        | {"talk": [{"from": "human", "value": f"{i}?"}, {"from": "gpt", "value": "ä" * (i % 50)}][i % 3 :]}
         for i in range(150)
     ]  # fmt: skip
     version = make_version(root, samples[:20], samples[20:21], samples[21:])

@@ -1,5 +1,6 @@
 """Formats and presets as a stream's clients get them, and JSON Schemas for what they learn to say."""
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consu
 
 TALK = [{"from": "human", "value": "Hallo?"}, {"from": "gpt", "value": "Ja."}]
 TURNS = [{"role": "user", "content": "Hallo?"}, {"role": "assistant", "content": "Ja."}]
+HELD = json.dumps(TALK, indent=1)
 EMPTY: list[Any] = [[], "Hallo", None, [{"role": "user"}], [3], {"role": "user", "content": "x"}]
 
 
@@ -64,10 +66,10 @@ def test_a_format_has_the_keys_that_its_trainers_know(
 def test_conversations_come_in_the_formats_own_shape(
     dataset: Dataset, ingest: Ingest, ask: Ask, name: str, key: str, wanted: Any
 ) -> None:
-    samples = [{"talk": talk} for talk in (TALK, TURNS, TALK[:1] + TURNS[1:], *EMPTY)]
+    samples = [{"talk": talk} for talk in (TALK, TURNS, TALK[:1] + TURNS[1:], HELD, *EMPTY)]
     assert ingest(samples).state == "succeeded"
     body = {"dataset": dataset.name, "format": name, "field_mapping": {"messages_field": "talk"}}
-    assert [line[key] for line in lines(ask(**body))] == [wanted] * 3
+    assert [line[key] for line in lines(ask(**body))] == [wanted] * 4
     # What is no conversation is left out, and counted; null is empty before that.
     assert ask(**body)["X-Themis-Num-Invalid"] == str(len(EMPTY) - 1)
     assert answer(ask(**body, dry_run=True))["num_invalid"] == len(EMPTY) - 1
