@@ -13,6 +13,7 @@ MAX_STEPS = 10_000
 PATTERN_BYTES = 10 << 20  # the most that one regular expression may compile to
 ELSEWHERE = ("$id", "id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$recursiveAnchor")
 VALUES = ("const", "enum", "default", "examples")  # what stands there is no schema
+NAMED = ("properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions")
 
 
 @lru_cache(maxsize=32)
@@ -42,8 +43,11 @@ class _Walk:
         self.steps = 0
         self.returns: dict[str, int] = {}
 
-    def expand(self, node: Any, within: tuple[str, ...]) -> None:
-        """Count `node` and all below it; `within` are the references that are being followed."""
+    def expand(self, node: Any, within: tuple[str, ...], *, named: bool = False) -> None:
+        """Count `node` and all below it; `within` are the references that are being followed.
+
+        A `named` node is no schema but holds some under names of its own, which may be those of keywords.
+        """
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise ValueError(f"a check of it comes to more than {MAX_STEPS:,} steps")
@@ -51,9 +55,9 @@ class _Walk:
             enumerate(node) if isinstance(node, list) else node.items() if isinstance(node, dict) else ()
         )
         for name, child in children:
-            if isinstance(child, dict | list) and name not in VALUES:
-                self.expand(child, within)
-        if not isinstance(node, dict):
+            if isinstance(child, dict | list) and (named or name not in VALUES):
+                self.expand(child, within, named=not named and name in NAMED)
+        if named or not isinstance(node, dict):
             return
         for name in ELSEWHERE:
             if isinstance(node.get(name), str):

@@ -112,6 +112,7 @@ OUTPUTS = ['{"n": 1}', {"n": 12345678901234567890123}, '{"n": 0}', '{"n": 1', "n
         ({"anyOf": [{"$ref": "#/$defs/list"}], "$defs": {"list": {"type": "array"}}}, [6]),
         ({"pattern": "^(n+)+$"}, [1, 0, 4, 5, 6, 7, 2]),
         ({"type": ["object", "array"], "items": {"$ref": "#"}}, [0, 1, 2, 6, 7]),
+        ({"type": "object", "properties": {"n": {"const": 1}, "id": {"default": {"id": "x"}}}}, [0, 7]),
         (True, list(range(8))),
         (False, []),
     ],
@@ -149,6 +150,8 @@ def test_outputs_that_break_the_schema_are_left_out_or_only_counted(
         {"$ref": "#/$defs/a13", "$defs": {"a0": {"type": "object"}} | {
             f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 2} for n in range(1, 40)}},
         {"allOf": [{"properties": {"a": {"$ref": "#"}}}] * 2},
+        {"$ref": "#/$defs/a39", "$defs": {"a0": {}} | {
+            f"a{n}": {"properties": {"const": {"allOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 2}}} for n in range(1, 40)}},
     ],
 )  # fmt: skip
 def test_a_schema_that_is_none_or_looks_elsewhere_is_refused(version: Version, ask: Ask, schema: Any) -> None:
