@@ -89,8 +89,9 @@ def _roles(
     if chosen.get("messages_field") and ("messages_field" in given or not any(key in given for key in TURNS)):
         return ("messages",), ()
     needed, optional = ROLES["chat_completion"]
-    # What asks in a preset is the instruction with its input, unless a field for the user is named.
-    with_input = name in PRESETS and "user_field" not in chosen
+    # What asks in a preset is the instruction with its input; what a field for the user says stands alone, unless the
+    # request names an input too.
+    with_input = name in PRESETS and ("user_field" not in chosen or "input_field" in given)
     return needed, (*optional, "input") if with_input else optional
 
 

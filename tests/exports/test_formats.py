@@ -35,6 +35,10 @@ def answer(response: Any) -> Any:
                                {"from": "gpt", "value": "40 dB"}]},
         ),
         (
+            {"format": "openai", "field_mapping": {"user_field": "{question}!", "input_field": "source"}},
+            {"messages": [{"role": "user", "content": "Wie laut?!\n\nTA Lärm"}, {"role": "assistant", "content": "40 dB"}]},
+        ),
+        (
             {"format": "chatml", "field_mapping": {"user_field": "question"}},
             {"text": "<|im_start|>user\nWie laut?<|im_end|>\n<|im_start|>assistant\n40 dB<|im_end|>\n"},
         ),
