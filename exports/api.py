@@ -24,7 +24,7 @@ from themis_admin.accounts import audit
 from themis_admin.accounts.models import ApiToken, User
 from themis_admin.api import PAGING, ThemisView
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 OBJECT = OpenApiTypes.OBJECT
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from themisdb_datasets.errors import ImpossibleError, MalformedError
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.formats import FORMATS, PRESETS
 from themisdb_datasets.mix import MAX_PARTS, STOPS
+from themisdb_datasets.names import nearest
 
 ORDERS = ("stored", "shuffled", "weighted")
 MAX_POSITION = 10**18 - 1
@@ -165,20 +165,6 @@ def parse_body(document: Any) -> StreamBody:
             "rank", f"rank {body.rank} does not exist among world_size {body.world_size}: it is below it."
         )
     return body
-
-
-def refuse_unsupported(body: StreamBody) -> None:
-    """What the contract promises and this release cannot do yet is refused by name, never ignored."""
-    later = {
-        "explain": (body.explain, "leave it out"),
-        "weighting.rules": (bool(body.weighting.rules), "use the factors of weighting"),
-    }
-    found = {
-        name: f"not available in this release: {remedy}" for name, (used, remedy) in later.items() if used
-    }
-    if found:
-        sentence = "; ".join(f"{name} is {reason}" for name, reason in found.items())
-        raise ImpossibleError(f"{sentence}.", code="not_available", fields=found)
 
 
 def bad(name: str, message: str) -> MalformedError:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
-from exports.body import StreamBody, bad, day_after, parse_instant, refuse_unsupported
+from exports.body import StreamBody, bad, day_after, parse_instant
 from exports.fields import refuse_absent
 from exports.mapping import build_format
 from exports.subject import find_subject, find_version
-from exports.weighting import build_weighting
+from exports.weighting import build_weighting, explained
 from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
 from themisdb_datasets.checks import Check, Conversation, parse_schema
 from themisdb_datasets.criteria import Condition as Kept
@@ -42,16 +42,19 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
 
     `mean_bytes` tells how long a plan's lines are, for a mix whose proportions are of tokens.
     """
-    refuse_unsupported(body)
     dataset, themes = find_subject(body, user)
     version = find_version(body, dataset)
     fields = {field.name: field for field in version.open().fields}
     form, missing = build_format(body, dataset, fields)
+    weighting = build_weighting(body, version, form, fields)
+    if body.explain:
+        form = explained(form, weighting)
     criteria = Criteria(
         tuple(_conditions(body, dataset, form, fields)),
-        build_weighting(body, version, form, fields),
+        weighting,
         unique=_unique(body, form),
         checks=tuple(_checks(body, form)),
+        explain=body.explain,
     )
     ordering = Ordering() if body.order == "stored" else Ordering(body.order, body.seed, body.epoch)
     plan = Plan(version.digest, criteria, form, ordering, continuous=body.stream_mode == "continuous")

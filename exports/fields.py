@@ -1,7 +1,7 @@
 """The fields that a request names: those that the version lacks are refused, with the nearest there is."""
 
 from themisdb_datasets.errors import ImpossibleError
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 from themisdb_datasets.version import VersionField
 
 

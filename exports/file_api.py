@@ -23,7 +23,7 @@ from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import JobState
 from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.files import TYPES
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 OBJECT = OpenApiTypes.OBJECT
 MAX_DAYS = 36_500

@@ -27,7 +27,7 @@ from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError
 from themisdb_datasets.files import TYPES
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 
 class FileOptions(msgspec.Struct, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from exports.body import StreamBody, bad
 from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 
 def find_subject(body: StreamBody, user: Viewer) -> tuple[Dataset, list[Theme]]:

@@ -1,10 +1,16 @@
 """From a request to its weighting: the factors, with their defaults written out."""
 
-from exports.body import StreamBody, parse_instant
+from collections.abc import Iterator
+from dataclasses import replace
+
+from exports.body import StreamBody, bad, parse_instant
 from exports.fields import refuse_absent
-from themis_admin.datasets.models import Version
-from themisdb_datasets.errors import ImpossibleError
+from themis_admin.datasets.models import Dataset, Version
+from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.formats import Format
+from themisdb_datasets.names import nearest
+from themisdb_datasets.rules import WeightingRule as Rule
+from themisdb_datasets.rules import parse_rule
 from themisdb_datasets.version import VersionField
 from themisdb_datasets.weights import Explicit, Freshness, Length, Weighting
 
@@ -14,9 +20,11 @@ def build_weighting(
 ) -> Weighting:
     """The weighting of the lines, or of the draws in weighted order; none where neither shows it."""
     options = body.weighting
-    if options.enable_weights is False or not (form.weight or body.order == "weighted"):
+    if options.enable_weights is False or not (form.weight or body.explain or body.order == "weighted"):
         return Weighting()
-    freshness = None
+    freshness, as_of = None, version.created_at.timestamp()
+    if options.as_of is not None:
+        as_of = parse_instant(options.as_of, "weighting.as_of")[0]
     if options.auto_weight_by_freshness:
         name = options.timestamp_field or version.dataset.timestamp_field
         if not name:
@@ -27,12 +35,39 @@ def build_weighting(
                 message, code="no_timestamp_field", fields={"weighting.timestamp_field": message}
             )
         refuse_absent("weighting.timestamp_field", [name] if name not in fields else [], fields)
-        as_of = version.created_at.timestamp()
-        if options.as_of is not None:
-            as_of = parse_instant(options.as_of, "weighting.as_of")[0]
         freshness = Freshness(name, options.freshness_half_life_days, as_of)
     return Weighting(
         explicit=Explicit(options.weight_field, options.default_weight),
         length=Length(form.output) if options.auto_weight_by_length and form.output else None,
         freshness=freshness,
+        rules=tuple((name, rule.pinned(as_of)) for name, rule in _rules(options.rules, version.dataset)),
     )
+
+
+def explained(form: Format, weighting: Weighting) -> Format:
+    """The format with the weighting's factors; MalformedError where its lines cannot tell them."""
+    if form.name == "raw":
+        raise bad(
+            "explain", "Raw lines are the samples as they are; choose another format to explain weights."
+        )
+    if not weighting.factors:
+        raise bad("explain", "There are no weights to explain; leave enable_weights on.")
+    return replace(form, weight=True, explain=tuple(weighting.factors))
+
+
+def _rules(names: list[str], dataset: Dataset) -> Iterator[tuple[str, Rule]]:
+    """The dataset's rules of these names, as they are now."""
+    known = {rule.name.casefold(): rule for rule in dataset.weighting_rules.all()} if names else {}
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        place = f"weighting.rules[{number}]"
+        rule = known.get(name.casefold())
+        if rule is None:
+            there = [each.name for each in known.values()]
+            listed = f"there are {', '.join(there[:20])}" if there else "there is none yet"
+            message = f"The dataset has no weighting rule {name!r}{nearest(name, there)}; {listed}."
+            raise MalformedError(message, code="unknown_rule", fields={place: message})
+        if rule.name in seen:
+            raise bad(place, f"The rule {rule.name!r} is there twice.")
+        seen.add(rule.name)
+        yield rule.name, parse_rule(rule.definition)

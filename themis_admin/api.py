@@ -29,7 +29,7 @@ from themisdb_datasets.errors import (
     ThemisError,
     TooLargeError,
 )
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from themisdb_datasets.duck import DuckLimits, connect
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import Filter, nearest
+from themisdb_datasets.filters import Filter
+from themisdb_datasets.names import nearest
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
 

@@ -4,13 +4,14 @@ Every condition is true or false for every sample. A field that a sample lacks, 
 it false, `ne` included; `{"not": …}` turns that round.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.expressions import Expression, parse_expression
+from themisdb_datasets.names import nearest
 from themisdb_datasets.sql import Column, ShardQuery, Value
 
 ORDERINGS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -87,7 +88,20 @@ class Not:
         return f"(NOT {self.item.to_sql(query)})"
 
 
-Filter = Condition | Group | Not
+@dataclass(frozen=True)
+class Free:
+    """Samples for which an expression is true."""
+
+    expression: Expression
+
+    def to_document(self) -> dict[str, Any]:
+        return {"expression": self.expression.text}
+
+    def to_sql(self, query: ShardQuery) -> str:
+        return f"COALESCE({self.expression.sql(query, 'boolean')}, FALSE)"
+
+
+Filter = Condition | Group | Not | Free
 
 
 def parse_filter(document: Any, *, fields: Iterable[str] | None = None) -> Filter:
@@ -122,8 +136,9 @@ class _Parser:
             _only(document, {"not"}, place)
             return Not(self.parse(document["not"], f"{place}.not", depth + 1))
         if "expression" in document:
-            raise _bad(
-                place, "Filter expressions are not supported yet; write conditions with field, op and value."
+            _only(document, {"expression"}, place)
+            return Free(
+                parse_expression(document["expression"], fields=self.fields, place=f"{place}.expression")
             )
         return self.condition(document, place)
 
@@ -155,12 +170,6 @@ class _Parser:
         if any(".".join(parts[:cut]) in self.fields for cut in range(1, len(parts))):
             return
         raise _bad(place, f"There is no field {name!r} in this dataset{nearest(name, self.fields)}.")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`, did you mean 'law'` where one of `known` is near to `name`, otherwise nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}" if close else ""
 
 
 def _bad(place: str, message: str) -> MalformedError:

@@ -13,7 +13,7 @@ import msgspec
 
 from themisdb_datasets.mapping import MappedValue, parse_value
 from themisdb_datasets.messages import END, START, Messages, Shape
-from themisdb_datasets.pieces import Inside, Key, Line, Piece, Text, Value, Weight, weight_texts
+from themisdb_datasets.pieces import Factor, Inside, Key, Line, Piece, Text, Value, Weight, weight_texts
 
 FORMATS = ("instruction_tuning", "chat_completion", "text_completion", "raw", "preference")
 PRESETS = ("alpaca", "sharegpt", "chatml", "openai")
@@ -33,27 +33,30 @@ OUTPUTS = {
 class Format:
     """What a line looks like. `mapping` has the roles that the format uses (instruction, input, output, text, system,
     user, assistant, messages, prompt, chosen, rejected); `metadata` the fields copied beside them; `weight` whether the
-    line carries its weight.
+    line carries its weight, and `explain` names the weight's factors, which the line then carries too.
     """
 
     name: str
     mapping: dict[str, MappedValue] = field(default_factory=dict)
     metadata: tuple[str, ...] = ()
     weight: bool = True
+    explain: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
-        return {
+        document: dict[str, Any] = {
             "name": self.name,
             "mapping": {role: value.source for role, value in self.mapping.items()},
             "metadata": list(self.metadata),
             "weight": self.weight,
         }
+        return {**document, "explain": list(self.explain)} if self.explain else document
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Format":
         """The format that `to_document` wrote."""
         mapping = {role: parse_value(source) for role, source in document["mapping"].items()}
-        return cls(document["name"], mapping, tuple(document["metadata"]), document["weight"])
+        explain = tuple(document.get("explain", ()))
+        return cls(document["name"], mapping, tuple(document["metadata"]), document["weight"], explain)
 
     @property
     def output(self) -> MappedValue | None:
@@ -84,7 +87,10 @@ def pieces_of(form: Format, certain: Set[str]) -> list[Piece]:
         "chatml": _chatml,
     }[form.name](form.mapping)
     after = b',"metadata":{' if form.metadata else b"}\n"
-    body.append(Weight(weight_texts(b',"weight":', after)) if form.weight else Text(after))
+    if form.explain:
+        body += [Weight(weight_texts(b',"weight":', b"")), *_factors(form.explain), Text(after)]
+    else:
+        body.append(Weight(weight_texts(b',"weight":', after)) if form.weight else Text(after))
     for number, name in enumerate(form.metadata):
         key, before = b"," + msgspec.json.encode(name) + b":", form.metadata[:number]
         if name in certain and (not before or not certain.isdisjoint(before)):
@@ -93,6 +99,13 @@ def pieces_of(form: Format, certain: Set[str]) -> list[Piece]:
             body.append(Key(name, before, key))
         body.append(Value(name, b""))
     return [*body, Text(b"}}\n")] if form.metadata else body
+
+
+def _factors(names: tuple[str, ...]) -> list[Piece]:
+    pieces: list[Piece] = [Text(b',"weight_factors":{')]
+    for number, name in enumerate(names):
+        pieces += [Text(b"," * bool(number) + msgspec.json.encode(name) + b":"), Factor(number)]
+    return [*pieces, Text(b"}")]
 
 
 Mapping = dict[str, MappedValue]

@@ -44,9 +44,15 @@ class Batch:
     """Samples of one shard that are rendered together, and where their values lie in its buffer."""
 
     def __init__(
-        self, source: Source, rows: Rows, weights: npt.NDArray[np.uint16], buffers: list[pa.Buffer]
+        self,
+        source: Source,
+        rows: Rows,
+        weights: npt.NDArray[np.uint16],
+        factors: npt.NDArray[np.float64] | None,
+        buffers: list[pa.Buffer],
     ) -> None:
         self.source = source
+        self.factors = factors
         self.rows = rows
         self.weights = weights
         self.buffers = buffers
@@ -227,6 +233,20 @@ class Weight:
         size = len(self.text) // (MAX_UNITS + 1)
         place = int(constant[0, 1]) + (batch.weights.astype(np.int64) * size << 32)
         view[:, 0], view[:, 1] = size, place
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One factor of the weight, in the fewest digits that tell it from any other number."""
+
+    number: int
+    text: bytes = b""
+
+    def fill(self, view: Words, batch: Batch, constant: Words) -> None:
+        if batch.factors is None:
+            raise ValueError("factors are told where the selection has them")
+        column = batch.factors[:, self.number].tolist()
+        batch.put_texts(view, list(range(len(column))), msgspec.json.encode(column)[1:-1].split(b","))
 
 
 @lru_cache(maxsize=8)

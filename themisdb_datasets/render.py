@@ -86,13 +86,17 @@ class Renderer:
         weights: npt.NDArray[np.uint16],
         factors: npt.NDArray[np.float64] | None = None,
     ) -> Lines:
-        """The lines of the samples at `positions` of the version, with `weights` in units of 1/10,000."""
+        """The lines of the samples at `positions` of the version, with `weights` in units of 1/10,000.
+
+        `factors` [n, number of factors] are for a format that explains its weights.
+        """
         words = np.empty((len(positions), *self.template.shape), np.uint64)
         words[:] = self.template
         buffers = list(self.buffers)
         for source, rows, mine in self._by_source(positions):
             part = words[mine]
-            batch = Batch(source, rows, weights[mine], buffers)
+            told = None if factors is None else factors[mine]
+            batch = Batch(source, rows, weights[mine], told, buffers)
             for number, piece, text in self.pieces:
                 piece.fill(part[:, number], batch, text)
             if not isinstance(mine, slice):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 from themisdb_datasets.sql import ShardQuery
 
 SCHEME = "themis split 1\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from themisdb_datasets.mapping import MappedValue, parse_value
+from themisdb_datasets.rules import Rule, WeightingRule, bounded, parse_rule
 from themisdb_datasets.sql import ShardQuery
 
 UNIT = 10_000
@@ -27,9 +28,7 @@ class Explicit:
         return {"field": self.field, "default": self.default}
 
     def to_sql(self, query: ShardQuery) -> str:
-        number = query.number(self.field)
-        default = query.bind(self.default)
-        return f"CASE WHEN {number} IS NULL OR isnan({number}) THEN {default} ELSE {number} END"
+        return bounded(query.number(self.field), query.bind(self.default))
 
 
 @dataclass(frozen=True)
@@ -71,20 +70,28 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Weighting:
-    """The factors of a delivery; none at all means weight 1.0."""
+    """The factors of a delivery; none at all means weight 1.0. Rules come with the names they are known by."""
 
     explicit: Explicit | None = None
     length: Length | None = None
     freshness: Freshness | None = None
+    rules: tuple[tuple[str, WeightingRule], ...] = ()
 
     @property
-    def factors(self) -> dict[str, Explicit | Length | Freshness]:
+    def factors(self) -> dict[str, Rule]:
         """The factors that apply, by name."""
         named = {"explicit": self.explicit, "length": self.length, "freshness": self.freshness}
-        return {name: factor for name, factor in named.items() if factor is not None}
+        own: dict[str, Rule] = {name: factor for name, factor in named.items() if factor is not None}
+        return {**own, **dict(self.rules)}
 
     def to_document(self) -> dict[str, Any]:
-        return {name: factor.to_document() for name, factor in self.factors.items()}
+        named = {"explicit": self.explicit, "length": self.length, "freshness": self.freshness}
+        document: dict[str, Any] = {
+            name: factor.to_document() for name, factor in named.items() if factor is not None
+        }
+        if self.rules:
+            document["rules"] = [[name, rule.to_document()] for name, rule in self.rules]
+        return document
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Weighting":
@@ -94,6 +101,7 @@ class Weighting:
             None if explicit is None else Explicit(**explicit),
             None if length is None else Length(parse_value(length["of"])),
             None if freshness is None else Freshness(**freshness),
+            tuple((name, parse_rule(rule)) for name, rule in document.get("rules", ())),
         )
 
     def to_sql(self, query: ShardQuery) -> str:

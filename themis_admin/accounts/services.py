@@ -15,7 +15,7 @@ from themis_admin.accounts import audit
 from themis_admin.accounts.models import ApiToken, User, new_token_text, token_digest
 from themis_admin.api import SCOPES
 from themisdb_datasets.errors import ConflictError, LimitError, MalformedError
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 FAILURES = 10
 FAILURE_WINDOW = timedelta(minutes=15)

@@ -17,7 +17,7 @@ from themis_admin.datasets.models import Dataset, Theme, Version
 from themis_admin.datasets.serializers import PageQuery
 from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 Row = TypeVar("Row", bound=Model)
 

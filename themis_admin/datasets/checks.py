@@ -6,8 +6,9 @@ from typing import Any
 
 from themis_admin.datasets.models import Dataset, Version
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import nearest, parse_filter
+from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.mapping import parse_value
+from themisdb_datasets.names import nearest
 from themisdb_datasets.sources import codec_of
 from themisdb_datasets.splits import Splitting, parse_splitting
 

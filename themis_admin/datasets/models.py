@@ -259,6 +259,59 @@ class Theme(models.Model):
         }
 
 
+class WeightingRuleQuerySet(models.QuerySet["WeightingRule"]):
+    def visible_to(self, user: Viewer) -> Self:
+        if sees_everything(user):
+            return self
+        return self.filter(dataset__owner_id=user.pk) if user.is_authenticated else self.none()
+
+    def named(self, name: str) -> Self:
+        """Those of this name in any case; compared in Python, for SQLite lowers only ASCII letters."""
+        return self.filter(pk__in=_named(self, name))
+
+
+class WeightingRule(models.Model):
+    """A rule that gives one factor of a sample's weight; `definition` is the engine's document of it."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="weighting_rules")
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="")
+    definition = models.JSONField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = WeightingRuleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint("dataset", Lower("name"), name="rule_name_once_a_dataset"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        return f"{API}/weighting-rules/{self.pk}/"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.pk,
+            "url": self.url,
+            "dataset": self.dataset_id,
+            "name": self.name,
+            "description": self.description,
+            **self.definition,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "created_by": _username(self.created_by),
+        }
+
+
 class UploadQuerySet(models.QuerySet["Upload"]):
     def visible_to(self, user: Viewer) -> Self:
         """The uploader's alone: nobody else, administrators included, has business with a half-sent file."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 
 class Body(serializers.Serializer[dict[str, Any]]):

@@ -25,7 +25,7 @@ from themisdb_datasets.errors import (
     NotFoundError,
     ThemisError,
 )
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 from themisdb_datasets.sources import open_source
 
 MODES = ("append", "replace")

@@ -10,7 +10,7 @@ from themis_admin.api import PAGING, ThemisView
 from themis_admin.jobs import events, services
 from themis_admin.jobs.models import Event, Job, JobState
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import nearest
+from themisdb_datasets.names import nearest
 
 OBJECT = OpenApiTypes.OBJECT
 MAX_EVENTS = 1000
