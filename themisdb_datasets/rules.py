@@ -103,7 +103,9 @@ class FreshnessRule(_Base, frozen=True, tag="freshness"):
 
     def to_sql(self, query: ShardQuery) -> str:
         instant = query.instant(self.field)
-        age = f"greatest(0, {query.bind(self.as_of)} - {instant}) / {SECONDS_A_DAY}"
+        # greatest() and least() pass over NULL, so what is absent has to be told apart before.
+        since = f"CASE WHEN {instant} IS NOT NULL THEN greatest(0, {query.bind(self.as_of)} - {instant}) END"
+        age = f"({since}) / {SECONDS_A_DAY}"
         return bounded(f"pow(0.5, {age} / {query.bind(self.half_life_days)})", query.bind(self.missing))
 
     def curve(self) -> Curve:
@@ -121,8 +123,8 @@ class LengthRule(_Base, frozen=True, tag="length"):
 
     def to_sql(self, query: ShardQuery) -> str:
         length = f"length({parse_value(self.of).to_sql(query)})"
-        factor = f"1 + least({query.bind(self.bonus)}, {length} / {query.bind(self.scale)})"
-        return bounded(factor, query.bind(self.missing))
+        more = f"least({query.bind(self.bonus)}, {length} / {query.bind(self.scale)})"
+        return bounded(f"CASE WHEN {length} IS NOT NULL THEN 1 + {more} END", query.bind(self.missing))
 
     def curve(self) -> Curve:
         """Over the number of characters."""
