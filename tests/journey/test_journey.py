@@ -190,6 +190,38 @@ def upload_with_a_break(page: Page, name: str, corpus: Path) -> list[int]:
     return sent
 
 
+def test_a_mix_in_a_trainers_format_is_built_and_runs_as_it_says(logged_in: Page, server: Server) -> None:
+    page = logged_in
+    page.goto("/stream/?theme=1")
+    page.get_by_label("Theme", exact=True).select_option("Datenschutz")
+    page.get_by_role("button", name="Mix in another theme").click()
+    page.get_by_label("Proportion", exact=True).first.fill("3")
+    page.get_by_label("Format", exact=True).select_option("ShareGPT")
+    expect(page.locator("[name=include_metadata]")).not_to_be_checked()
+    page.get_by_label("Order", exact=True).select_option("shuffled")
+    page.get_by_label("Leave out duplicates").check()
+    page.get_by_text("JSON Schema for the output").click()
+    page.get_by_label("JSON Schema", exact=True).fill('{"type":')
+    expect(page.locator('[data-part="notes"]')).to_contain_text("The JSON Schema is no JSON")
+    page.get_by_label("JSON Schema", exact=True).fill('{"type": "string", "minLength": 200}')
+    expect(page.locator('[data-part="notes"]')).to_contain_text("does not satisfy the schema")
+    promised = page.locator('[data-part="mix"] tbody tr')
+    expect(promised).to_have_count(2)
+    expect(promised.first).to_contain_text("75.0 %")
+    expect(page.locator('[data-part="lines"]')).to_contain_text('"conversations"')
+
+    command = page.locator("#stream-code pre").first.inner_text()
+    body = json.loads(command[command.index("{") : command.rindex("}") + 1])
+    token = {"Authorization": f"Bearer {server.token}"}
+    response = requests.post(
+        f"{server.url}/api/export/jsonl_llm/stream", headers=token, json=body, timeout=60
+    )
+    response.raise_for_status()
+    lines = [json.loads(line) for line in response.iter_lines()]
+    assert all(list(line) == ["conversations"] for line in lines)
+    assert f"{len(lines):,}" == page.locator('[data-part="num_samples"]').inner_text()
+
+
 def test_the_keyboard_goes_everywhere(logged_in: Page) -> None:
     page = logged_in
     page.keyboard.press("Control+k")
