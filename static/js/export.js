@@ -22,7 +22,7 @@ maker?.addEventListener("submit", async (event) => {
   }
   button.disabled = true;
   try {
-    const { batch_size, ...body } = bodyOf(form);
+    const { batch_size, stream_mode, ...body } = bodyOf(form);
     const answer = await callJson("POST", "/api/v1/exports/", { json: { ...body, file } });
     location.assign(`/exports/${answer.export.id}/`);
   } catch (refused) {

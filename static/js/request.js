@@ -12,6 +12,9 @@ export const themeRows = (form) => [...form.querySelectorAll("[data-theme-row]")
 // Presets and raw lines carry neither weights nor metadata unless asked to.
 export const bare = (form) => form.format.selectedOptions[0].hasAttribute("data-bare");
 
+// Only what has an order without an end can go on with later versions.
+export const canGoOn = (form) => form.order.value === "stored" && themeRows(form).length === 1;
+
 export function bodyOf(form) {
   const format = form.format.value;
   const body = { ...subjectOf(form) };
@@ -32,6 +35,7 @@ export function bodyOf(form) {
     body.order = form.order.value;
     for (const name of ["seed", "epoch"]) if (text(form, name)) body[name] = Number(text(form, name));
   }
+  if (canGoOn(form) && form.continuous.checked) body.stream_mode = "continuous";
   for (const name of WHOLE) if (text(form, name)) body[name] = Number(text(form, name));
   return body;
 }

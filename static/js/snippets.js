@@ -20,7 +20,8 @@ export function snippets(endpoint, body) {
     "with requests.post(URL, headers=HEADERS, json=BODY, stream=True) as answer:",
     "    answer.raise_for_status()",
     "    for line in answer.iter_lines():",
-    `        ${verb}`,
+    // What keeps a continuous stream alive is an empty line.
+    ...(body.stream_mode === "continuous" ? ["        if line:", `            ${verb}`] : [`        ${verb}`]),
   ].map((line) => indent + line).join("\n");
   return [
     `curl -N -X POST ${endpoint} \\\n  -H "Authorization: Bearer $THEMIS_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d ${shellQuoted(JSON.stringify(body))}`,

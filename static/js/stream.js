@@ -2,7 +2,7 @@
 import { bytes, number } from "./format.js";
 import { callJson } from "./http.js";
 import { jsonNodes } from "./code.js";
-import { bare, bodyOf, themeRows } from "./request.js";
+import { bare, bodyOf, canGoOn, themeRows } from "./request.js";
 import { snippets } from "./snippets.js";
 
 function beam(weight) {
@@ -70,6 +70,7 @@ class StreamPage {
     show("[data-weight-switch]", !weighted);
     show("[data-weights]", weighted || form.enable_weights.checked);
     show("[data-freshness]", form.auto_weight_by_freshness.checked);
+    show("[data-stored]", canGoOn(form));
     show("[data-drawn]", form.order.value !== "stored");
     show("[data-mixed], [data-proportion]", rows.length > 1);
     rows.forEach((row, i) => { row.querySelector("[data-remove]").hidden = i === 0; });
