@@ -50,6 +50,12 @@ class PreviewBody(Body):
     where = FilterField()
 
 
+class ExplainBody(Body):
+    rules = serializers.ListField(child=serializers.CharField(max_length=200), min_length=1, max_length=50)
+    position = serializers.IntegerField(min_value=0, max_value=2**62)
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**62)
+
+
 class IngestBody(Body):
     """Either a multipart `file`, or `upload`, `path` or `uri`."""
 

@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import checks, uploads
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
+from themis_admin.datasets.rows import hold, name_taken, saved
 from themis_admin.datasets.space import check_room, estimate_unpacked, remove_file
 from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
@@ -34,16 +35,14 @@ LATER_MODES = ("upsert", "delete")
 # Unpacked text, its shards, and the columns with what is being built of them.
 ROOM_FACTOR = 3
 
-Row = TypeVar("Row", Dataset, Theme)
-
 
 def create_dataset(*, user: User, name: Any, **settings_: Any) -> Dataset:
     """A new, empty dataset; ConflictError when the user has one of this name in any case."""
     values = _dataset_values({"name": name, **settings_})
     with transaction.atomic():
         if Dataset.objects.filter(owner=user).named(values["name"]).exists():
-            raise _name_taken(values["name"], "dataset")
-        dataset = _saved(Dataset(owner=user, **values), "dataset")
+            raise name_taken(values["name"], "dataset")
+        dataset = saved(Dataset(owner=user, **values), "dataset")
         audit.record(user=user, action="dataset.created", object=dataset.url, detail={"name": dataset.name})
         events.record("dataset.created", owner=user, data={"dataset": dataset.pk, "name": dataset.name})
     return dataset
@@ -53,14 +52,14 @@ def update_dataset(dataset: Dataset, *, user: User, **changes: Any) -> Dataset:
     """Change a dataset's name, description, fields or mapping; its versions stay as they are."""
     values = _dataset_values(changes)
     with transaction.atomic():
-        _hold(dataset, "dataset")
+        hold(dataset, "dataset")
         if "name" in values:
             others = Dataset.objects.filter(owner_id=dataset.owner_id).exclude(pk=dataset.pk)
             if others.named(values["name"]).exists():
-                raise _name_taken(values["name"], "dataset")
+                raise name_taken(values["name"], "dataset")
         for field, value in values.items():
             setattr(dataset, field, value)
-        _saved(dataset, "dataset", update_fields=[*values, "updated_at"])
+        saved(dataset, "dataset", update_fields=[*values, "updated_at"])
         audit.record(
             user=user, action="dataset.updated", object=dataset.url, detail={"fields": sorted(values)}
         )
@@ -96,10 +95,10 @@ def create_theme(dataset: Dataset, *, user: User, name: Any, where: Any, descrip
     """Save a filter over the dataset under a name; ConflictError when the name is taken in any case."""
     values = _theme_values(dataset, {"name": name, "where": where, "description": description})
     with transaction.atomic():
-        _hold(dataset, "dataset")
+        hold(dataset, "dataset")
         if dataset.themes.named(values["name"]).exists():
-            raise _name_taken(values["name"], "theme")
-        theme = _saved(Theme(dataset=dataset, created_by=user, **values), "theme")
+            raise name_taken(values["name"], "theme")
+        theme = saved(Theme(dataset=dataset, created_by=user, **values), "theme")
         audit.record(user=user, action="theme.created", object=theme.url, detail={"name": theme.name})
         events.record(
             "theme.created",
@@ -113,14 +112,14 @@ def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
     """Change a theme; streams that are already planned keep the filter they were planned with."""
     values = _theme_values(theme.dataset, changes)
     with transaction.atomic():
-        _hold(theme, "theme")
+        hold(theme, "theme")
         if "name" in values:
             others = theme.dataset.themes.exclude(pk=theme.pk)
             if others.named(values["name"]).exists():
-                raise _name_taken(values["name"], "theme")
+                raise name_taken(values["name"], "theme")
         for field, value in values.items():
             setattr(theme, field, value)
-        _saved(theme, "theme", update_fields=[*values, "updated_at"])
+        saved(theme, "theme", update_fields=[*values, "updated_at"])
         audit.record(user=user, action="theme.updated", object=theme.url, detail={"fields": sorted(values)})
         events.record(
             "theme.updated", owner=theme.dataset.owner, data={"theme": theme.pk, "name": theme.name}
@@ -131,7 +130,7 @@ def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
 def delete_theme(theme: Theme, *, user: User) -> None:
     """Delete a theme; the samples stay."""
     with transaction.atomic():
-        _hold(theme, "theme")
+        hold(theme, "theme")
         audit.record(user=user, action="theme.deleted", object=theme.url, detail={"name": theme.name})
         data = {"theme": theme.pk, "name": theme.name}
         theme.delete()
@@ -257,24 +256,3 @@ def _theme_values(dataset: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             raise TypeError(f"a theme has no {field}")
     return values
-
-
-def _name_taken(name: str, noun: str) -> ConflictError:
-    message = f"There is already a {noun} named “{name}”."
-    return ConflictError(message, code="name_taken", fields={"name": message})
-
-
-def _hold(row: Row, noun: str) -> None:
-    """Keep a row from being changed or deleted by others until the transaction ends."""
-    if not type(row).objects.select_for_update().filter(pk=row.pk).exists():
-        raise NotFoundError(f"The {noun} was deleted meanwhile.")
-
-
-def _saved(row: Row, noun: str, **options: Any) -> Row:
-    """Save a row; the database has the last word on a name that two requests take at once."""
-    try:
-        with transaction.atomic():
-            row.save(**options)
-    except IntegrityError:
-        raise _name_taken(row.name, noun) from None
-    return row

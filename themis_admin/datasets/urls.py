@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from themis_admin.datasets import api, pages, theme_pages, uploads_api, version_pages
+from themis_admin.datasets import api, pages, rule_api, theme_pages, uploads_api, version_pages
 
 api_urlpatterns: list[URLPattern] = [
     path("datasets/", api.DatasetsView.as_view()),
@@ -10,6 +10,12 @@ api_urlpatterns: list[URLPattern] = [
     path("datasets/<int:pk>/versions/", api.DatasetVersionsView.as_view()),
     path("datasets/<int:pk>/themes/", api.DatasetThemesView.as_view()),
     path("datasets/<int:pk>/themes/preview/", api.ThemePreviewView.as_view()),
+    path("datasets/<int:pk>/weighting-rules/", rule_api.DatasetRulesView.as_view()),
+    path("datasets/<int:pk>/weighting-rules/preview/", rule_api.RulePreviewView.as_view()),
+    path("datasets/<int:pk>/weighting-rules/explain/", rule_api.RulesExplainView.as_view()),
+    path("weighting-rules/", rule_api.WeightingRulesView.as_view()),
+    path("weighting-rules/<int:pk>/", rule_api.WeightingRuleView.as_view()),
+    path("weighting-rules/<int:pk>/explain/", rule_api.RuleExplainView.as_view()),
     path("versions/<int:pk>/", api.VersionView.as_view()),
     path("versions/<int:pk>/samples/", api.SamplesView.as_view()),
     path("versions/<int:pk>/samples/<int:position>/", api.SampleView.as_view()),

@@ -1,0 +1,114 @@
+"""What people do with weighting rules: create, change, delete, and look at what a rule gives."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from themis_admin.accounts import audit
+from themis_admin.accounts.models import User
+from themis_admin.datasets import checks, samples
+from themis_admin.datasets.models import Dataset, Version, WeightingRule
+from themis_admin.datasets.rows import hold, name_taken, saved
+from themis_admin.jobs import events
+from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
+from themisdb_datasets.filters import parse_filter
+from themisdb_datasets.rules import WeightingRule as Rule
+from themisdb_datasets.rules import parse_rule
+from themisdb_datasets.weigh import Explanation, Spread, explain, spread
+from themisdb_datasets.weights import Weighting
+
+RESERVED = ("explicit", "length", "freshness")  # the factors that a request has by itself
+
+
+def clean_definition(value: Any, dataset: Dataset) -> dict[str, Any]:
+    """A rule's definition over the dataset's latest version, written canonically."""
+    return parse_rule(value, fields=checks.known_fields(dataset.latest)).to_document()
+
+
+def create_rule(
+    dataset: Dataset, *, user: User, name: Any, definition: Any, description: Any = ""
+) -> WeightingRule:
+    """Save a rule under a name; ConflictError when the name is taken in any case."""
+    values = _values(dataset, {"name": name, "definition": definition, "description": description})
+    with transaction.atomic():
+        hold(dataset, "dataset")
+        if WeightingRule.objects.filter(dataset=dataset).named(values["name"]).exists():
+            raise name_taken(values["name"], "weighting rule")
+        rule = saved(WeightingRule(dataset=dataset, created_by=user, **values), "weighting rule")
+        audit.record(user=user, action="rule.created", object=rule.url, detail={"name": rule.name})
+        data = {"rule": rule.pk, "dataset": dataset.pk, "name": rule.name}
+        events.record("rule.created", owner=dataset.owner, data=data)
+    return rule
+
+
+def update_rule(rule: WeightingRule, *, user: User, **changes: Any) -> WeightingRule:
+    """Change a rule; streams that are already planned keep the rule they were planned with."""
+    values = _values(rule.dataset, changes)
+    with transaction.atomic():
+        hold(rule, "weighting rule")
+        if "name" in values:
+            others = WeightingRule.objects.filter(dataset_id=rule.dataset_id).exclude(pk=rule.pk)
+            if others.named(values["name"]).exists():
+                raise name_taken(values["name"], "weighting rule")
+        for field, value in values.items():
+            setattr(rule, field, value)
+        saved(rule, "weighting rule", update_fields=[*values, "updated_at"])
+        audit.record(user=user, action="rule.updated", object=rule.url, detail={"fields": sorted(values)})
+        data = {"rule": rule.pk, "name": rule.name}
+        events.record("rule.updated", owner=rule.dataset.owner, data=data)
+    return rule
+
+
+def delete_rule(rule: WeightingRule, *, user: User) -> None:
+    """Delete a rule; plans that were made with it keep its text."""
+    with transaction.atomic():
+        hold(rule, "weighting rule")
+        audit.record(user=user, action="rule.deleted", object=rule.url, detail={"name": rule.name})
+        data = {"rule": rule.pk, "name": rule.name}
+        rule.delete()
+        events.record("rule.deleted", owner=rule.dataset.owner, data=data)
+
+
+def preview(dataset: Dataset, definition: Any, where: Any = None) -> Spread:
+    """How a rule's factors are spread over the dataset's latest version, or over what a filter keeps of it."""
+    version = _latest(dataset)
+    names = checks.known_fields(version)
+    rule = parse_rule(definition, fields=names).pinned(version.created_at.timestamp())
+    kept = parse_filter(where, fields=names) if where is not None else None
+    return spread(version.open(), rule, kept, limits=samples.limits())
+
+
+def explain_sample(version: Version, position: int, rules: Mapping[str, Rule]) -> Explanation:
+    """The weight that these rules give to one sample, factor by factor; NotFoundError outside the version."""
+    as_of = version.created_at.timestamp()
+    weighting = Weighting(rules=tuple((name, rule.pinned(as_of)) for name, rule in rules.items()))
+    try:
+        return explain(version.open(), weighting, position, limits=samples.limits())
+    except IndexError:
+        message = f"The version has {version.num_samples:,} samples, counted from 0."
+        raise NotFoundError(message, fields={"position": message}) from None
+
+
+def _latest(dataset: Dataset) -> Version:
+    if dataset.latest is None:
+        message = f"The dataset {dataset.name!r} has no version yet; upload samples first."
+        raise ImpossibleError(message, code="no_version", fields={"dataset": message})
+    return dataset.latest
+
+
+def _values(dataset: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field, value in given.items():
+        if field == "name":
+            values[field] = checks.clean_name(value)
+            if values[field].casefold() in RESERVED:
+                message = f"{values[field]!r} is the name of a factor that every request has; take another."
+                raise MalformedError(message, fields={"name": message})
+        elif field == "description":
+            values[field] = checks.clean_text(value, field=field)
+        elif field == "definition":
+            values[field] = clean_definition(value, dataset)
+        else:
+            raise TypeError(f"a weighting rule has no {field}")
+    return values
