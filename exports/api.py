@@ -1,6 +1,7 @@
 """The export API over HTTP, in ThemisDB's words."""
 
 import re
+from collections.abc import Iterator
 from typing import cast
 from urllib.parse import quote
 
@@ -23,8 +24,10 @@ from exports.stream_models import Stream, StreamQuerySet, StreamState
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import ApiToken, User
 from themis_admin.api import PAGING, ThemisView
+from themis_admin.serving import outlet_of
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.names import nearest
+from themisdb_datasets.plan import Chunk
 
 OBJECT = OpenApiTypes.OBJECT
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -47,7 +50,7 @@ class StreamView(ThemisView):
             counted = consumer if consumer.token is not None else None
             return Response(describe(services.open_request(body, consumer.user, consumer=counted)))
         opened = services.open_request(body, consumer.user, consumer=consumer)
-        response = _stream(opened, body, consumer, negotiate(request.headers.get("Accept-Encoding", "")))
+        response = _stream(request, opened, body, consumer)
         if self.attachment:
             response["Content-Disposition"] = _attachment(response["X-Themis-Export"], opened.title)
         if not connection.in_atomic_block:
@@ -109,17 +112,24 @@ def _token(request: Request) -> ApiToken | None:
     return request.auth if isinstance(request.auth, ApiToken) else None
 
 
-def _stream(opened: services.Opened, body: StreamBody, consumer: Consumer, encoding: str) -> ChunkResponse:
+def _stream(request: Request, opened: services.Opened, body: StreamBody, consumer: Consumer) -> ChunkResponse:
     delivery, window, plan = opened.delivery, opened.window, opened.delivery.plan
-    encoder = open_encoder(encoding)
+    encoding = negotiate(request.headers.get("Accept-Encoding", ""))
+    encoder, outlet = open_encoder(encoding), outlet_of(request._request)
     if plan.continuous:
         continuation = continuous.Continuation(plan, opened.version, delivery)
         continuation.reach(opened.start)
         share = continuous.Share(opened.start, body.rank, body.world_size, body.limit)
-        chunks = continuous.follow(continuation, share, consumer, batch_size=body.batch_size, encoder=encoder)
+        chunks = continuous.follow(
+            continuation, share, consumer, batch_size=body.batch_size, encoder=encoder, outlet=outlet
+        )
         num_samples = body.limit
     else:
-        chunks = whole(delivery.chunks(window, batch_size=body.batch_size), encoder)
+
+        def lines(done: int) -> Iterator[Chunk]:
+            return delivery.chunks(window[done:], batch_size=body.batch_size)
+
+        chunks = whole(lines, encoder=encoder, outlet=outlet)
         num_samples = len(window)
     row = open_stream(
         consumer, title=opened.title, plan=plan.digest, start=opened.start, num_samples=num_samples
@@ -131,7 +141,7 @@ def _stream(opened: services.Opened, body: StreamBody, consumer: Consumer, encod
         "export": row.export_id,
     }
     audit.record(user=consumer.user, action="export.stream", object=opened.title, detail=detail)
-    response = ChunkResponse(OpenStream(row), chunks, content_type="application/x-ndjson")
+    response = ChunkResponse(OpenStream(row, outlet), chunks, content_type="application/x-ndjson")
     _describe(response, opened, body, num_samples)
     response["X-Themis-Export"] = row.export_id
     response["Vary"] = "Accept-Encoding, Authorization, Cookie"

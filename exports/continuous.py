@@ -6,9 +6,10 @@ resumed.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from asgiref.sync import sync_to_async
@@ -21,6 +22,7 @@ from exports.limits import Consumer
 from exports.stream import pump
 from themis_admin.datasets.models import Version
 from themis_admin.jobs.broadcast import hub
+from themis_admin.serving import Outlet
 from themisdb_datasets.additions import added
 from themisdb_datasets.errors import ConflictError, ImpossibleError
 from themisdb_datasets.plan import Chunk, Delivery, Plan
@@ -99,15 +101,21 @@ class Continuation:
 
 
 async def follow(
-    continuation: Continuation, share: Share, consumer: Consumer, *, batch_size: int, encoder: Encoder | None
+    continuation: Continuation,
+    share: Share,
+    consumer: Consumer,
+    *,
+    batch_size: int,
+    encoder: Encoder | None,
+    outlet: Outlet | None,
 ) -> AsyncGenerator[Chunk, None]:
     """The consumer's lines, for as long as the client stays: chunks, and a blank line where nothing came for a while."""
     done = 0
     async with _watch() as versions:
         while share.limit is None or done < share.limit:
             window = share.within(continuation.current, done)
-            chunks = continuation.current.delivery.chunks(window, batch_size=batch_size)
-            async with aclosing(pump(chunks, encoder)) as pumped:
+            lines = partial(_lines, continuation.current.delivery, window, batch_size)
+            async with aclosing(pump(lines, encoder=encoder, outlet=outlet)) as pumped:
                 async for chunk in pumped:
                     done += chunk.num_samples
                     yield chunk
@@ -120,6 +128,10 @@ async def follow(
                     yield Chunk(encoder.encode(KEEP_ALIVE) if encoder else KEEP_ALIVE, 0)
     if encoder is not None:
         yield Chunk(encoder.end(), 0)
+
+
+def _lines(delivery: Delivery, window: range, batch_size: int, done: int) -> Iterator[Chunk]:
+    return delivery.chunks(window[done:], batch_size=batch_size)
 
 
 class _Watch:

@@ -1,12 +1,9 @@
 """Compression of a response: which one the client accepts, and the stream of compressed bytes."""
 
 import zlib
-from collections.abc import Iterator
 from typing import Protocol
 
 import pyarrow as pa
-
-from themisdb_datasets.plan import Chunk
 
 ENCODINGS = ("zstd", "gzip")  # the better first
 GZIP_LEVEL = 1  # the higher ones are slower than any network that one would compress for
@@ -75,13 +72,6 @@ class _Sink:
         taken = b"".join(self._parts)
         self._parts.clear()
         return memoryview(taken)
-
-
-def encoded(chunks: Iterator[Chunk], encoder: Encoder | None) -> Iterator[Chunk]:
-    """The chunks with their data compressed."""
-    if encoder is None:
-        return chunks
-    return (Chunk(encoder.encode(chunk.data), chunk.num_samples) for chunk in chunks)
 
 
 def open_encoder(name: str) -> Encoder | None:

@@ -2,34 +2,38 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
-from exports.limits import LEASE
+from exports.limits import lease
 from exports.stream_models import Stream, StreamState
+from themis_admin.serving import Outlet
 from themisdb_datasets.errors import ThemisError
 from themisdb_datasets.plan import Chunk
 
-RENEW_SECONDS = LEASE.total_seconds() / 5
 CLIENT_GONE = "The client went away; it can go on from its last line with the cursor."
+STALLED = (
+    "The client took nothing for too long and was cut off; it can go on from its last line with the cursor."
+)
 log = logging.getLogger(__name__)
 
 
 class OpenStream:
     """A stream under way: what was handed to the client's connection so far."""
 
-    def __init__(self, row: Stream) -> None:
+    def __init__(self, row: Stream, outlet: Outlet | None) -> None:
         self.row = row
+        self.outlet = outlet
         self.begun = False
         self.num_samples = 0
         self.num_bytes = 0
 
-    async def send(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncIterator[memoryview]:
+    async def send(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[memoryview, None]:
         """The data of `chunks`; the row is renewed meanwhile and completed at the end, whatever that is."""
         self.begun = True
         state, error = StreamState.FAILED, CLIENT_GONE
@@ -46,35 +50,41 @@ class OpenStream:
             error = str(reason)
             raise
         except (asyncio.CancelledError, GeneratorExit):
+            if self.outlet is not None and self.outlet.stalled:
+                error = STALLED
             raise
         except BaseException:
             error = "Something went wrong on the server; its log says what."
             raise
         finally:
             register.remove(self)
-            await sync_to_async(self.end)(state, error)
+            # Where our own server sends it, no thread of the request's own is needed.
+            await sync_to_async(self.end, thread_sensitive=self.outlet is None)(state, error)
 
     def end(self, state: StreamState, error: str) -> None:
-        """Write down how it ended."""
-        self._update(state=state, error=error, finished_at=timezone.now())
-        _close()
+        """Write down how it ended; what cannot be written now is seen when the lease runs out."""
+        try:
+            self._update(state=state, error=error, finished_at=timezone.now())
+        except (DatabaseError, InterfaceError) as reason:
+            log.warning("the end of stream %s could not be written down: %s", self.row.export_id, reason)
+        finally:
+            _close()
 
     def renew(self) -> None:
         """Keep the lease, and tell the progress."""
-        self._update(lease_until=timezone.now() + LEASE)
+        self._update(lease_until=timezone.now() + lease())
 
     def abandon(self) -> None:
         """The response goes away without having begun."""
         if not self.begun:
             self.begun = True
-            self._update(state=StreamState.FAILED, error=CLIENT_GONE, finished_at=timezone.now())
+            self.end(StreamState.FAILED, CLIENT_GONE)
 
     def _update(self, **changes: Any) -> None:
-        rows = Stream.objects.filter(pk=self.row.pk, state=StreamState.IN_PROGRESS)
-        try:
-            rows.update(records_processed=self.num_samples, num_bytes=self.num_bytes, **changes)
-        except DatabaseError as error:
-            log.warning("stream %s could not be written down: %s", self.row.export_id, error)
+        # It goes on, even if somebody has thought this process to be gone.
+        rows = Stream.objects.filter(pk=self.row.pk)
+        written = {"state": StreamState.IN_PROGRESS, "error": "", "finished_at": None, **changes}
+        rows.update(records_processed=self.num_samples, num_bytes=self.num_bytes, **written)
 
 
 class _Register:
@@ -97,14 +107,19 @@ class _Register:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(lease().total_seconds() / 5)
             await sync_to_async(_renew_all, thread_sensitive=False)(list(self._streams))
 
 
 def _renew_all(streams: list[OpenStream]) -> None:
-    for stream in streams:
-        stream.renew()
-    _close()
+    try:
+        with transaction.atomic():
+            for stream in streams:
+                stream.renew()
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("the leases of streams could not be renewed: %s", error)
+    finally:
+        _close()
 
 
 def _close() -> None:

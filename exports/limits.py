@@ -14,7 +14,11 @@ from themisdb_datasets.errors import GoneError, LimitError
 
 WINDOW = timedelta(hours=1)
 KEPT = timedelta(days=30)
-LEASE = timedelta(seconds=30)
+
+
+def lease() -> timedelta:
+    """How long a stream's row outlives the web process that sends it."""
+    return timedelta(seconds=2 * settings.THEMIS.lease_seconds)
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def count_plan(plan: str, consumer: Consumer) -> None:
 
 
 def open_stream(consumer: Consumer, *, title: str, plan: str, start: int, num_samples: int | None) -> Stream:
-    """The row of a stream that begins, leased for half a minute; LimitError when too many are open already."""
+    """The row of a stream that begins, leased; LimitError when too many are open already."""
     limit = settings.THEMIS.max_streams
     with transaction.atomic():
         consumer.hold()
@@ -88,7 +92,7 @@ def open_stream(consumer: Consumer, *, title: str, plan: str, start: int, num_sa
             plan=plan,
             start=start,
             records_total=num_samples,
-            lease_until=timezone.now() + LEASE,
+            lease_until=timezone.now() + lease(),
         )
 
 

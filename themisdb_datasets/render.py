@@ -6,6 +6,7 @@ of another shape, and lists and objects inside a text, need decoding.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +69,6 @@ class Renderer:
         ]
         certain = set.intersection(*(source.certain for source in self.sources)) if self.sources else set()
         pieces = joined(pieces_of(form, certain))
-        pool = b"".join(piece.text for piece in pieces)
         places = np.cumsum([0, *(len(piece.text) for piece in pieces)]).tolist()
         constants = [constant(piece.text, place) for piece, place in zip(pieces, places, strict=False)]
         self.template = np.stack([each[0] for each in constants])
@@ -78,7 +78,10 @@ class Renderer:
             for number, piece in enumerate(pieces)
             if not isinstance(piece, Text) or piece.when is not None
         ]
-        self.buffers = [pa.py_buffer(pool), *(part.buffer for part in version.parts)]
+        self.buffers = [
+            _pool(tuple(piece.text for piece in pieces)),
+            *(part.buffer for part in version.parts),
+        ]
 
     def lines(
         self,
@@ -113,6 +116,12 @@ class Renderer:
         for number in np.unique(part).tolist():
             mine = np.flatnonzero(part == number)
             yield self.sources[number], _rows(positions[mine] - self.starts[number]), mine
+
+
+@lru_cache(maxsize=256)
+def _pool(texts: tuple[bytes, ...]) -> pa.Buffer:
+    """The constants of a format in one buffer, shared by all that render it: the weights alone are 350 kB."""
+    return pa.py_buffer(b"".join(texts))
 
 
 def _rows(rows: Ints) -> Rows:
