@@ -57,7 +57,8 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
         explain=body.explain,
     )
     ordering = Ordering() if body.order == "stored" else Ordering(body.order, body.seed, body.epoch)
-    plan = Plan(version.digest, criteria, form, ordering, continuous=body.stream_mode == "continuous")
+    after = version.number if body.stream_mode == "continuous" else None
+    plan = Plan(version.digest, criteria, form, ordering, continuous=after)
     if body.themes is not UNSET:
         plan = replace(plan, mix=_mix(body, themes, plan, version, mean_bytes))
     elif themes:

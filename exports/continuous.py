@@ -6,14 +6,16 @@ resumed.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connection
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Max
 
 from exports import services
@@ -29,8 +31,6 @@ from themisdb_datasets.plan import Chunk, Delivery, Plan
 
 LOOK_SECONDS = 1.0  # where no nudge comes
 LOOK_AT_MOST_EVERY = 0.2
-KEEP_ALIVE_SECONDS = 15.0
-KEEP_ALIVE = memoryview(b"\n")
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -82,11 +82,13 @@ class Continuation:
                     "The dataset was removed, so nothing more will come.", code="stale_cursor"
                 )
             return False
-        before, after = self.current.version.open(), following.open()
-        plan = replace(self.plan, version=following.digest)
-        selection = services.selections().get(after, following.digest, plan.criteria)
-        new = added(selection, before=before, after=after, cache=services.selections())
-        self.current = Segment(following, Delivery(plan, after, [new]), self.current.stop)
+        version, new = added(
+            self.plan.criteria,
+            before=self.current.version.open(),
+            after=following.open(),
+            cache=services.selections(),
+        )
+        self.current = Segment(following, Delivery(self.plan, version, [new]), self.current.stop)
         return True
 
     def reach(self, position: int) -> None:
@@ -111,7 +113,7 @@ async def follow(
 ) -> AsyncGenerator[Chunk, None]:
     """The consumer's lines, for as long as the client stays: chunks, and a blank line where nothing came for a while."""
     done = 0
-    async with _watch() as versions:
+    async with _watch().over(continuation.current.version.dataset_id) as versions:
         while share.limit is None or done < share.limit:
             window = share.within(continuation.current, done)
             lines = partial(_lines, continuation.current.delivery, window, batch_size)
@@ -119,13 +121,14 @@ async def follow(
                 async for chunk in pumped:
                     done += chunk.num_samples
                     yield chunk
-            while share.limit is None or done < share.limit:
-                newest = versions.newest
-                if await _in_thread(continuation.advance):
-                    break
-                if not await versions.wait(newest, seconds=KEEP_ALIVE_SECONDS):
+            if done == share.limit:
+                break
+            while not await _in_thread(continuation.advance):
+                # Also where the watch saw nothing: it may have been the dataset that went.
+                seconds = settings.THEMIS.keep_alive_seconds
+                if not await versions.wait(continuation.current.version, seconds=seconds):
                     await _in_thread(consumer.check)
-                    yield Chunk(encoder.encode(KEEP_ALIVE) if encoder else KEEP_ALIVE, 0)
+                    yield Chunk(_keep_alive(encoder), 0)
     if encoder is not None:
         yield Chunk(encoder.end(), 0)
 
@@ -134,32 +137,43 @@ def _lines(delivery: Delivery, window: range, batch_size: int, done: int) -> Ite
     return delivery.chunks(window[done:], batch_size=batch_size)
 
 
+def _keep_alive(encoder: Encoder | None) -> memoryview:
+    blank = memoryview(b"\n")
+    return encoder.encode(blank) if encoder is not None else blank
+
+
 class _Watch:
     """Looks for new versions, once for all continuous streams of an event loop."""
 
     def __init__(self) -> None:
-        self.newest = 0
+        self._newest: dict[int, int] = {}  # by dataset, the version's number
         self._changed = asyncio.Condition()
-        self._listeners = 0
+        self._listeners: Counter[int] = Counter()
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "_Watch":
-        self._listeners += 1
+    @asynccontextmanager
+    async def over(self, dataset: int) -> AsyncIterator["_Watch"]:
+        """Look after a dataset meanwhile."""
+        self._listeners[dataset] += 1
         if self._task is None:
             self._task = asyncio.create_task(self._look())
-        return self
+        try:
+            yield self
+        finally:
+            self._listeners -= Counter([dataset])  # what nobody listens to is left out
+            if not self._listeners and self._task is not None:
+                self._task.cancel()
+                self._task = None
 
-    async def __aexit__(self, *_: object) -> None:
-        self._listeners -= 1
-        if not self._listeners and self._task is not None:
-            self._task.cancel()
-            self._task = None
+    async def wait(self, version: Version, *, seconds: float) -> bool:
+        """Return True once the dataset has a version after this one, False after some seconds without."""
 
-    async def wait(self, newest: int, *, seconds: float) -> bool:
-        """Return True once there is a version after `newest`, False after some seconds without."""
+        def news() -> bool:
+            return self._newest.get(version.dataset_id, 0) > version.number
+
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(lambda: self.newest > newest)
+                await self._changed.wait_for(news)
                 return True
         return False
 
@@ -168,21 +182,20 @@ class _Watch:
             while True:
                 seen = nudges.count
                 try:
-                    newest = await _in_thread(_newest)
-                except DatabaseError as error:
+                    newest = await _in_thread(partial(_newest, list(self._listeners)))
+                except (DatabaseError, InterfaceError) as error:
                     log.warning("continuous streams look again: %s", error)
-                    newest = self.newest
-                if newest > self.newest:
-                    async with self._changed:
-                        self.newest = newest
-                        self._changed.notify_all()
+                    newest = self._newest
+                async with self._changed:
+                    self._newest = newest
+                    self._changed.notify_all()
                 await asyncio.sleep(LOOK_AT_MOST_EVERY)
                 await nudges.wait(seen, seconds=LOOK_SECONDS)
 
 
-def _newest() -> int:
-    newest: int | None = Version.objects.aggregate(newest=Max("pk"))["newest"]
-    return newest or 0
+def _newest(datasets: list[int]) -> dict[int, int]:
+    versions = Version.objects.filter(dataset_id__in=datasets).order_by()
+    return dict(versions.values_list("dataset_id").annotate(newest=Max("number")))
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:

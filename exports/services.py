@@ -83,7 +83,7 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
     if stored is None:
         raise _stale("There is no plan of this cursor (any more); start the stream anew without it.")
     plan = Plan.from_document(stored.document)
-    if body.stream_mode is not None and (body.stream_mode == "continuous") != plan.continuous:
+    if body.stream_mode is not None and (body.stream_mode == "continuous") != bool(plan.continuous):
         raise bad("stream_mode", "The plan of this cursor has another stream_mode; leave it out.")
     version = stored.version or stored.dataset.versions.filter(digest=plan.version).first()
     if version is None:

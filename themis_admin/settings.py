@@ -39,6 +39,7 @@ class Themis:
     max_plans_an_hour: int
     max_streams: int
     stall_seconds: int
+    keep_alive_seconds: int
 
 
 DATA_DIR = env.folder("THEMIS_DATA", env.folder("DATA", BASE_DIR / "data"))
@@ -63,6 +64,7 @@ THEMIS = Themis(
     max_plans_an_hour=env.integer("THEMIS_MAX_PLANS_AN_HOUR", 100, least=1),
     max_streams=env.integer("THEMIS_MAX_STREAMS", 64, least=1),
     stall_seconds=env.integer("THEMIS_STALL_SECONDS", 300, least=1),
+    keep_alive_seconds=env.integer("THEMIS_KEEP_ALIVE_SECONDS", 15, least=1),
 )
 
 

@@ -1,68 +1,90 @@
-"""What a version has that the one before did not: the positions of the samples that came new."""
+"""What a version adds to a selection: the samples that the criteria keep and the version before did not have."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.duck import DuckLimits, connect
 from themisdb_datasets.npy import NpyWriter
 from themisdb_datasets.selection import Selection, SelectionCache
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.version import OpenVersion, version_digest
 
 SCHEME = "themis additions 1"
 BATCH = 65_536
 
 
 def added(
-    selection: Selection, *, before: OpenVersion, after: OpenVersion, cache: SelectionCache
-) -> Selection:
-    """The part of `after`'s selection whose samples `before` did not have, in stored order.
+    criteria: Criteria, *, before: OpenVersion, after: OpenVersion, cache: SelectionCache
+) -> tuple[OpenVersion, Selection]:
+    """What `after` adds, in stored order, as a selection of the version that is answered with it.
 
     Where shards were appended these are the samples behind the old ones, equal ones included; otherwise those whose
-    content `before` does not have.
+    content `before` does not have. It costs what changed, unless what is unique has to be found among all samples.
     """
-    if after.folders[: len(before.folders)] == before.folders:
-        first = int(np.searchsorted(selection.positions, before.num_samples))
-        return selection.part(slice(first, None))
-    new = _new_positions(before, after, cache)
-    # Both are sorted: a sample of the selection is new where it is found among the new ones.
-    place = np.searchsorted(new, selection.positions)
-    place[place == len(new)] = 0
-    kept = np.flatnonzero(new[place] == selection.positions) if len(new) else np.empty(0, np.int64)
-    return selection.part(kept)
+    appended = after.folders[: len(before.folders)] == before.folders
+    if appended and criteria.unique is None:
+        tail = OpenVersion.open(after.folders[len(before.folders) :])
+        return tail, cache.get(tail, version_digest(tail.folders), criteria)
+    selection = cache.get(after, version_digest(after.folders), criteria)
+    if appended:
+        return after, selection.part(
+            slice(int(np.searchsorted(selection.positions, before.num_samples)), None)
+        )
+    names = [path.name for version in (before, after) for path in (*version.folders, Path("-"))]
+    text = "\n".join([SCHEME, criteria.key(""), *names])
+    fill = partial(_fill, selection=selection, before=before, after=after, limits=cache.limits)
+    return after, cache.kept(hashlib.sha256(text.encode()).hexdigest(), fill, Selection.open)
 
 
-def _new_positions(before: OpenVersion, after: OpenVersion, cache: SelectionCache) -> npt.NDArray[np.uint64]:
-    names = "\n".join(
-        [SCHEME, *(path.name for path in before.folders), "", *(path.name for path in after.folders)]
-    )
-    key = hashlib.sha256(names.encode()).hexdigest()
-
-    def build(folder: Path) -> None:
-        with NpyWriter(folder / "positions.npy", np.uint64) as positions:
-            _compare(before, after, positions, cache.limits)
-
-    def load(folder: Path) -> npt.NDArray[np.uint64]:
-        found: npt.NDArray[np.uint64] = np.load(folder / "positions.npy", mmap_mode="r")
-        return found
-
-    return cache.kept(key, build, load)
-
-
-def _compare(
-    before: OpenVersion, after: OpenVersion, positions: NpyWriter, limits: DuckLimits | None
+def _fill(
+    folder: Path, *, selection: Selection, before: OpenVersion, after: OpenVersion, limits: DuckLimits | None
 ) -> None:
+    """Write the part of `selection` that `before` does not have."""
+    columns: dict[str, npt.NDArray[Any]] = {"positions": selection.positions, "weights": selection.weights}
+    if selection.factors is not None:
+        columns["factors"] = selection.factors
+    with ExitStack() as files:
+        writers = {
+            name: files.enter_context(NpyWriter(folder / f"{name}.npy", column.dtype, column.shape[1:]))
+            for name, column in columns.items()
+        }
+        for new in _new_positions(before, after, limits):
+            # Both are sorted: a new sample is selected where it is found among the selected ones.
+            places = np.searchsorted(selection.positions, new)
+            inside = places < selection.num_samples
+            places, new = places[inside], new[inside]
+            places = places[selection.positions[places] == new]
+            for name, column in columns.items():
+                writers[name].append(column[places])
+    (folder / "counts.json").write_bytes(msgspec.json.encode(selection.counts))
+
+
+def _new_positions(
+    before: OpenVersion, after: OpenVersion, limits: DuckLimits | None
+) -> Iterator[npt.NDArray[np.uint64]]:
+    """The positions in `after` of samples that `before` does not have, ascending; memory is DuckDB's, which spills."""
+    old = set(before.folders)
+    fresh = [
+        (start, part) for start, part in zip(after.starts, after.parts, strict=False) if part.path not in old
+    ]
+    tables = {"old": zip(before.starts, before.parts, strict=False), "new": fresh}
     with connect([*before.folders, *after.folders], limits=limits) as connection:
-        for name, version in (("old", before), ("new", after)):
+        for name, parts in tables.items():
             connection.execute(f"CREATE TEMP TABLE {name} (position UBIGINT, id BLOB)")
-            for start, shard in zip(version.starts.tolist(), version.parts, strict=False):
+            for start, shard in parts:
                 connection.execute(
-                    f"INSERT INTO {name} SELECT file_row_number + {start}, sample_id"
+                    f"INSERT INTO {name} SELECT file_row_number + {int(start)}, sample_id"
                     " FROM read_parquet($path, file_row_number = true)",
                     {"path": str(shard.columns_path)},
                 )
         rows = connection.sql("SELECT position FROM new ANTI JOIN old USING (id) ORDER BY position")
         for batch in rows.to_arrow_reader(BATCH):
-            positions.append(batch.column(0).to_numpy())
+            yield batch.column(0).to_numpy()

@@ -40,7 +40,9 @@ class Plan:
     form: Format
     ordering: Ordering = field(default_factory=Ordering)
     mix: Mix | None = None
-    continuous: bool = False  # whether it goes on with what later versions add
+    # The number of the version after which it goes on with what later ones add; None where it ends. Two versions of a
+    # dataset may be equal, but not what comes after them.
+    continuous: int | None = None
 
     def to_document(self) -> dict[str, Any]:
         """The canonical document."""
@@ -53,8 +55,8 @@ class Plan:
         }
         if self.mix is not None:
             document["mix"] = self.mix.to_document()
-        if self.continuous:
-            document["continuous"] = True
+        if self.continuous is not None:
+            document["continuous"] = self.continuous
         return document
 
     @classmethod
@@ -70,7 +72,7 @@ class Plan:
             form=Format.from_document(document["format"]),
             ordering=Ordering.from_document(document["order"]),
             mix=Mix.from_document(document["mix"]) if "mix" in document else None,
-            continuous=document.get("continuous", False),
+            continuous=document.get("continuous"),
         )
 
     @property
