@@ -90,6 +90,8 @@ def stream(request: HttpRequest) -> HttpResponse:
             versions=list(dataset.versions.values_list("number", flat=True)[:VERSIONS_OFFERED]),
             version=request.GET.get("version", ""),
             field_names=[field["name"] for field in dataset.latest.fields],
+            rules=list(dataset.weighting_rules.all()),
+            rule=request.GET.get("rule", ""),
             parts=[part["name"] for part in (dataset.split or {"parts": []})["parts"]],
             **_start(dataset),
             endpoint=request.build_absolute_uri("/api/export/jsonl_llm/stream"),

@@ -95,6 +95,7 @@ class Builder {
     for (const [value, label] of Object.entries(KINDS)) choose.append(new Option(label, value, false, value === kind));
     const head = el("div", { className: "th-group-h" }, choose,
       this.button("Condition", () => { items.push(this.fresh()); this.changed({ redraw: true }); }, { icon: "plus" }),
+      this.button("Expression", () => { items.push({ expression: "" }); this.changed({ redraw: true }); }, { icon: "plus" }),
       this.button("Group", () => { items.push({ [kind === "all" ? "any" : "all"]: [this.fresh()] }); this.changed({ redraw: true }); }, { icon: "plus" }));
     if (remove) head.append(this.button("Remove the group", remove, { icon: "x" }));
     const box = el("div", { className: "th-group" }, head);
@@ -119,7 +120,16 @@ class Builder {
       box.querySelector(".th-group-h").append(this.button("Not", () => { replace({ not: node }); this.changed({ redraw: true }); }));
       return box;
     }
-    return this.row(node, replace, remove);
+    return node.expression === undefined ? this.row(node, replace, remove) : this.free(node, replace, remove);
+  }
+
+  // A free expression, checked by the server.
+  free(node, replace, remove) {
+    const text = el("input", { className: "input input-sm", value: node.expression, autocomplete: "off", spellcheck: false, placeholder: "length(text) > 200 and law like 'B%'", attrs: { "aria-label": "Expression" }, data: { part: "expression" }, oninput: () => { node.expression = text.value; this.changed(); } });
+    const count = el("p", { className: "cnt" });
+    this.leaves.push({ node, count });
+    count.append(el("span", { data: { part: "count" } }), el("span", { className: "ml-auto" }, this.button("Not", () => { replace({ not: node }); this.changed({ redraw: true }); })));
+    return el("div", { className: "th-cond free", data: { condition: "" } }, text, this.button("Remove the expression", remove, { icon: "x" }), count);
   }
 
   row(node, replace, remove) {
@@ -164,6 +174,7 @@ class Builder {
   complete(node) {
     if (node.not !== undefined) return this.complete(node.not);
     if (isGroup(node)) return node[kindOf(node)].every((each) => this.complete(each));
+    if (node.expression !== undefined) return node.expression.trim() !== "";
     if (node.op === "exists") return true;
     return [].concat(node.value).length > 0 && [].concat(node.value).every((each) => each !== "" && each != null);
   }

@@ -29,6 +29,7 @@ export function bodyOf(form) {
   if (format !== "raw") Object.assign(body, metadataOf(form), structuredOf(form));
   const weighting = weightingOf(form);
   if (filled(weighting)) body.weighting = weighting;
+  if (form.explain.checked && format !== "raw" && form.enable_weights.checked) body.explain = true;
   const quality = qualityOf(form);
   if (filled(quality)) body.quality_filters = quality;
   if (form.order.value !== "stored") {
@@ -95,6 +96,8 @@ function weightingOf(form) {
     if (!form.enable_weights.checked) return bare(form) ? {} : { enable_weights: false };
     if (bare(form)) weighting.enable_weights = true;
   }
+  const rules = [...form.querySelectorAll("input[name=rules]:checked")].map((box) => box.value);
+  if (rules.length) weighting.rules = rules;
   if (text(form, "weight_field")) weighting.weight_field = text(form, "weight_field");
   if (text(form, "default_weight")) weighting.default_weight = Number(text(form, "default_weight"));
   if (form.auto_weight_by_length.checked) weighting.auto_weight_by_length = true;

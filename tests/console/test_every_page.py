@@ -9,6 +9,7 @@ from django.test import Client
 
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
+from themis_admin.datasets import rules
 from themis_admin.datasets.models import Theme
 
 OWN = (
@@ -24,6 +25,10 @@ OWN = (
     "/themes/{theme}/edit/",
     "/themes/{theme}/delete/",
     "/themes/{theme}/count/",
+    "/datasets/{dataset}/rules/new/",
+    "/rules/{rule}/",
+    "/rules/{rule}/edit/",
+    "/rules/{rule}/delete/",
     "/jobs/{job}/",
     "/stream/?dataset={dataset}",
     "/stream/?theme={theme}",
@@ -33,6 +38,7 @@ COMMON = (
     "/datasets/",
     "/datasets/new/",
     "/themes/",
+    "/rules/",
     "/stream/",
     "/jobs/",
     "/tokens/",
@@ -51,7 +57,16 @@ def own(theme: Theme) -> list[str]:
     """The pages of Alice's things."""
     version = theme.dataset.latest
     assert version is not None
-    ids = {"dataset": theme.dataset_id, "version": version.pk, "theme": theme.pk, "job": version.job_id}
+    user = theme.dataset.owner
+    definition = {"kind": "length", "of": "text"}
+    rule = rules.create_rule(theme.dataset, user=user, name="Lang", definition=definition)
+    ids = {
+        "dataset": theme.dataset_id,
+        "version": version.pk,
+        "theme": theme.pk,
+        "rule": rule.pk,
+        "job": version.job_id,
+    }
     return [path.format(**ids) for path in OWN]
 
 

@@ -22,6 +22,7 @@ PLACES = [
     ("Overview", "overview", "layout-dashboard", "g o"),
     ("Datasets", "dataset-list", "database", "g d"),
     ("Themes", "theme-list", "layers", "g t"),
+    ("Weighting rules", "rule-list", "scale", "g w"),
     ("Stream", "stream", "radio", "g s"),
     ("Exports", "export-list", "download", "g e"),
     ("Links", "link-list", "external-link", "g l"),
@@ -41,6 +42,9 @@ EVENT_WORDS = {
     "export.published": ("download", "The export {title} is there"),
     "export.expiring": ("clock", "The export {title} expires soon"),
     "export.removed": ("trash-2", "The export {title} was removed"),
+    "rule.created": ("scale", "The weighting rule {name} was made"),
+    "rule.updated": ("scale", "The weighting rule {name} was changed"),
+    "rule.deleted": ("trash-2", "The weighting rule {name} was deleted"),
     "theme.deleted": ("trash-2", "The theme {name} was deleted"),
 }
 

@@ -129,6 +129,28 @@ class ThemeForm(ServiceForm):
             raise forms.ValidationError(f"This is no JSON: {error}.") from None
 
 
+class RuleForm(ServiceForm):
+    """A weighting rule's name and its definition as JSON, which the form's inputs write."""
+
+    name = forms.CharField(max_length=MAX_NAME)
+    description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    definition = forms.CharField(
+        label="The rule as JSON", widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"})
+    )
+
+    def clean_definition(self) -> Any:
+        try:
+            return json.loads(self.cleaned_data["definition"])
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(f"This is no JSON: {error}.") from None
+
+    def add_service_error(self, error: ThemisError) -> None:
+        """What is not about the name or the description is about the definition."""
+        own = {name: text for name, text in error.fields.items() if name in self.fields}
+        for name, text in (own or {"definition": str(error)}).items():
+            self.add_error(name, str(text))
+
+
 class UploadForm(ServiceForm):
     """A file in one piece, for a browser without scripts."""
 

@@ -135,6 +135,7 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         "num_shards": latest.version_shards.count() if latest else 0,
         "page": Paginator(versions, VERSIONS_A_PAGE).get_page(request.GET.get("page")),
         "themes": list(row.themes.all()),
+        "rules": list(row.weighting_rules.all()),
         "active_jobs": list(active_jobs(request, row)),
     }
     return render(request, "datasets/dataset.html", context)

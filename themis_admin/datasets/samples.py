@@ -15,7 +15,7 @@ from themis_admin.datasets.models import Dataset, Version
 from themisdb_datasets import browse, selection
 from themisdb_datasets.duck import DuckLimits
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
-from themisdb_datasets.filters import Condition, Filter, Group, Not, parse_filter
+from themisdb_datasets.filters import Condition, Filter, Free, Group, Not, parse_filter
 
 MAX_LENGTH = 100
 # A page ends early rather than being larger than this; samples may have megabytes each.
@@ -106,10 +106,10 @@ def preview(dataset: Dataset, where: Any) -> Preview:
     return Preview(total, opened.num_samples, counts, page(version, where=where, length=PREVIEWED))
 
 
-def conditions_of(kept: Filter, place: str = "where") -> Iterator[tuple[str, Condition]]:
+def conditions_of(kept: Filter, place: str = "where") -> Iterator[tuple[str, Condition | Free]]:
     """The single conditions of a filter with their places, in the order in which they are written."""
     match kept:
-        case Condition():
+        case Condition() | Free():
             yield place, kept
         case Not():
             yield from conditions_of(kept.item, f"{place}.not")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from themis_admin.datasets import api, pages, rule_api, theme_pages, uploads_api, version_pages
+from themis_admin.datasets import api, pages, rule_api, rule_pages, theme_pages, uploads_api, version_pages
 
 api_urlpatterns: list[URLPattern] = [
     path("datasets/", api.DatasetsView.as_view()),
@@ -35,6 +35,11 @@ page_urlpatterns: list[URLPattern] = [
     path("datasets/<int:pk>/upload/", pages.dataset_upload, name="dataset-upload"),
     path("datasets/<int:pk>/themes/new/", theme_pages.theme_new, name="theme-new"),
     path("datasets/<int:pk>/themes/preview/", theme_pages.theme_preview, name="theme-preview"),
+    path("datasets/<int:pk>/rules/new/", rule_pages.rule_new, name="rule-new"),
+    path("rules/", rule_pages.rule_list, name="rule-list"),
+    path("rules/<int:pk>/", rule_pages.rule, name="rule"),
+    path("rules/<int:pk>/edit/", rule_pages.rule_edit, name="rule-edit"),
+    path("rules/<int:pk>/delete/", rule_pages.rule_delete, name="rule-delete"),
     path("versions/<int:pk>/", version_pages.version, name="version"),
     path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),
     path("versions/<int:pk>/rejects/", version_pages.version_rejects, name="version-rejects"),

@@ -43,12 +43,16 @@ def _words(node: dict[str, Any], *, outermost: bool = False) -> str:
             return words if outermost or len(node[kind]) == 1 else f"({words})"
     if "not" in node:
         return f"not {_words(node['not'])}"
+    if "expression" in node:
+        return str(node["expression"])
     return condition_words(node)
 
 
 @register.filter
 def condition_words(node: dict[str, Any]) -> str:
     """One condition as words."""
+    if "expression" in node:
+        return str(node["expression"])
     name, op = node["field"], node["op"]
     value: Any = node.get("value")
     if op == "exists":
@@ -120,3 +124,32 @@ def _readable(piece: str) -> str:
 def minus(value: float | None, other: float | None) -> float:
     """A difference; nothing counts as 0."""
     return (value or 0) - (other or 0)
+
+
+@register.filter
+def factor_words(rule: dict[str, Any]) -> str:
+    """A weighting rule as a sentence."""
+    kind, field = rule["kind"], rule.get("field", "")
+    words = {
+        "value": f"the number in {field}",
+        "map": f"a factor for each of {len(rule.get('factors', ()))} values of {field}",
+        "freshness": f"half as much for every {rule.get('half_life_days', 90):g} days of {field}",
+        "length": f"more for a longer {rule.get('of', '')}, up to {1 + rule.get('bonus', 0.5):g}",
+        "linear": f"a line over {field} through {len(rule.get('points', ()))} points",
+        "step": f"{len(rule.get('steps', ()))} steps over {field}",
+        "expression": rule.get("expression", ""),
+    }
+    times = f" times {rule['scale']:g}" if kind == "value" and rule.get("scale", 1) != 1 else ""
+    return f"{words[kind]}{times}"
+
+
+@register.filter
+def factor(value: float) -> str:
+    """A factor with up to four digits behind the point."""
+    return f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+@register.filter
+def rule_request(rule: Any) -> str:
+    """What a stream's request says to use the rule."""
+    return json.dumps({"weighting": {"rules": [rule.name]}}, indent=2, ensure_ascii=False)
