@@ -95,7 +95,12 @@ class Builder {
     for (const [value, label] of Object.entries(KINDS)) choose.append(new Option(label, value, false, value === kind));
     const head = el("div", { className: "th-group-h" }, choose,
       this.button("Condition", () => { items.push(this.fresh()); this.changed({ redraw: true }); }, { icon: "plus" }),
-      this.button("Expression", () => { items.push({ expression: "" }); this.changed({ redraw: true }); }, { icon: "plus" }),
+      this.button("Expression", () => {
+        // The first condition, still empty, was only an offer.
+        if (items.length === 1 && items[0].value === "") items.pop();
+        items.push({ expression: "" });
+        this.changed({ redraw: true });
+      }, { icon: "plus" }),
       this.button("Group", () => { items.push({ [kind === "all" ? "any" : "all"]: [this.fresh()] }); this.changed({ redraw: true }); }, { icon: "plus" }));
     if (remove) head.append(this.button("Remove the group", remove, { icon: "x" }));
     const box = el("div", { className: "th-group" }, head);

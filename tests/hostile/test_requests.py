@@ -147,6 +147,15 @@ def test_a_body_over_the_limit_is_413_and_another_media_type_415(alices: Client,
         check(response, path)
 
 
+# What stands in for the parts of an address: ids that do not exist.
+PLACES = (
+    ("int:pk", str(BIG)),
+    ("int:position", str(BIG)),
+    ("uuid:pk", UNKNOWN),
+    ("str:export_id", "exp_0123456789abcdef"),
+)
+
+
 def routes() -> list[str]:
     """Every route below /api/, with ids filled in that do not exist."""
 
@@ -160,7 +169,7 @@ def routes() -> list[str]:
 
     filled = []
     for route in walk(get_resolver().url_patterns, ""):
-        for kind, value in (("int:pk", str(BIG)), ("int:position", str(BIG)), ("uuid:pk", UNKNOWN)):
+        for kind, value in PLACES:
             route = route.replace(f"<{kind}>", value)
         assert "<" not in route, route
         filled.append(route)
