@@ -97,11 +97,10 @@ async def pump(
         size = len(chunk.data)
         while maker.sent < size:
             if outlet is not None and outlet.full and not await _taken(outlet):
+                maker.drop()
                 if encoder is None:
-                    maker.drop()
+                    break  # what is left of the chunk goes too
                 await outlet.drained()
-                if encoder is None:
-                    break
             part = chunk.data[maker.sent : maker.sent + PART_BYTES]
             maker.sent += len(part)
             yield Chunk(part, chunk.num_samples if maker.sent == size else 0)

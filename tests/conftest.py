@@ -81,7 +81,13 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A whole Themis in processes of its own, after its first run; `live.known` is what first-run.json says."""
     themis = Running(tmp_path_factory.mktemp("live") / "data")
     roots = str(themis.data.parent)
-    themis.start(THEMIS_LEASE_SECONDS="2", THEMIS_MIN_FREE_BYTES="0", THEMIS_INGEST_ROOTS=roots)
+    themis.start(
+        THEMIS_LEASE_SECONDS="2",
+        THEMIS_MIN_FREE_BYTES="0",
+        THEMIS_INGEST_ROOTS=roots,
+        THEMIS_STALL_SECONDS="8",
+        THEMIS_KEEP_ALIVE_SECONDS="1",
+    )
     try:
         themis.known = themis.ready()
         yield themis
