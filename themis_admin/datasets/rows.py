@@ -1,13 +1,22 @@
-"""Rows with names: held while they change, and saved under a name that nobody else has."""
+"""Rows with names: held while they change, saved under a name that nobody else has, and told of."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
+from themis_admin.accounts import audit
+from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Theme, WeightingRule
+from themis_admin.jobs import events
 from themisdb_datasets.errors import ConflictError, NotFoundError
 
 Row = TypeVar("Row", Dataset, Theme, WeightingRule)
+Part = TypeVar("Part", Theme, WeightingRule)
+NOUNS: dict[type[Any], tuple[str, str]] = {
+    Theme: ("theme", "theme"),
+    WeightingRule: ("weighting rule", "rule"),
+}
 
 
 def name_taken(name: str, noun: str) -> ConflictError:
@@ -30,3 +39,45 @@ def saved(row: Row, noun: str, **options: Any) -> Row:
     except IntegrityError:
         raise name_taken(row.name, noun) from None
     return row
+
+
+def create(model: type[Part], dataset: Dataset, *, user: User, values: Mapping[str, Any]) -> Part:
+    """A new row of a dataset; ConflictError when its name is taken in any case."""
+    noun, word = NOUNS[model]
+    with transaction.atomic():
+        hold(dataset, "dataset")
+        if model.objects.filter(dataset=dataset).named(values["name"]).exists():
+            raise name_taken(values["name"], noun)
+        row = saved(model(dataset=dataset, created_by=user, **values), noun)
+        audit.record(user=user, action=f"{word}.created", object=row.url, detail={"name": row.name})
+        data = {word: row.pk, "dataset": dataset.pk, "name": row.name}
+        events.record(f"{word}.created", owner=dataset.owner, data=data)
+    return row
+
+
+def update(row: Part, *, user: User, values: Mapping[str, Any]) -> Part:
+    """Change a row of a dataset; ConflictError when its new name is taken in any case."""
+    noun, word = NOUNS[type(row)]
+    with transaction.atomic():
+        hold(row, noun)
+        if "name" in values:
+            others = type(row).objects.filter(dataset=row.dataset).exclude(pk=row.pk)
+            if others.named(values["name"]).exists():
+                raise name_taken(values["name"], noun)
+        for field, value in values.items():
+            setattr(row, field, value)
+        saved(row, noun, update_fields=[*values, "updated_at"])
+        audit.record(user=user, action=f"{word}.updated", object=row.url, detail={"fields": sorted(values)})
+        events.record(f"{word}.updated", owner=row.dataset.owner, data={word: row.pk, "name": row.name})
+    return row
+
+
+def delete(row: Part, *, user: User) -> None:
+    """Delete a row of a dataset."""
+    noun, word = NOUNS[type(row)]
+    with transaction.atomic():
+        hold(row, noun)
+        audit.record(user=user, action=f"{word}.deleted", object=row.url, detail={"name": row.name})
+        data = {word: row.pk, "name": row.name}
+        row.delete()
+        events.record(f"{word}.deleted", owner=row.dataset.owner, data=data)

@@ -3,14 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
-
-from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
-from themis_admin.datasets import checks, samples
+from themis_admin.datasets import checks, rows, samples
 from themis_admin.datasets.models import Dataset, Version, WeightingRule
-from themis_admin.datasets.rows import hold, name_taken, saved
-from themis_admin.jobs import events
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.rules import WeightingRule as Rule
@@ -31,43 +26,17 @@ def create_rule(
 ) -> WeightingRule:
     """Save a rule under a name; ConflictError when the name is taken in any case."""
     values = _values(dataset, {"name": name, "definition": definition, "description": description})
-    with transaction.atomic():
-        hold(dataset, "dataset")
-        if WeightingRule.objects.filter(dataset=dataset).named(values["name"]).exists():
-            raise name_taken(values["name"], "weighting rule")
-        rule = saved(WeightingRule(dataset=dataset, created_by=user, **values), "weighting rule")
-        audit.record(user=user, action="rule.created", object=rule.url, detail={"name": rule.name})
-        data = {"rule": rule.pk, "dataset": dataset.pk, "name": rule.name}
-        events.record("rule.created", owner=dataset.owner, data=data)
-    return rule
+    return rows.create(WeightingRule, dataset, user=user, values=values)
 
 
 def update_rule(rule: WeightingRule, *, user: User, **changes: Any) -> WeightingRule:
     """Change a rule; streams that are already planned keep the rule they were planned with."""
-    values = _values(rule.dataset, changes)
-    with transaction.atomic():
-        hold(rule, "weighting rule")
-        if "name" in values:
-            others = WeightingRule.objects.filter(dataset_id=rule.dataset_id).exclude(pk=rule.pk)
-            if others.named(values["name"]).exists():
-                raise name_taken(values["name"], "weighting rule")
-        for field, value in values.items():
-            setattr(rule, field, value)
-        saved(rule, "weighting rule", update_fields=[*values, "updated_at"])
-        audit.record(user=user, action="rule.updated", object=rule.url, detail={"fields": sorted(values)})
-        data = {"rule": rule.pk, "name": rule.name}
-        events.record("rule.updated", owner=rule.dataset.owner, data=data)
-    return rule
+    return rows.update(rule, user=user, values=_values(rule.dataset, changes))
 
 
 def delete_rule(rule: WeightingRule, *, user: User) -> None:
     """Delete a rule; plans that were made with it keep its text."""
-    with transaction.atomic():
-        hold(rule, "weighting rule")
-        audit.record(user=user, action="rule.deleted", object=rule.url, detail={"name": rule.name})
-        data = {"rule": rule.pk, "name": rule.name}
-        rule.delete()
-        events.record("rule.deleted", owner=rule.dataset.owner, data=data)
+    rows.delete(rule, user=user)
 
 
 def preview(dataset: Dataset, definition: Any, where: Any = None) -> Spread:

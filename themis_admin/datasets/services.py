@@ -11,7 +11,7 @@ from django.db import transaction
 
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
-from themis_admin.datasets import checks, uploads
+from themis_admin.datasets import checks, rows, uploads
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
 from themis_admin.datasets.rows import hold, name_taken, saved
@@ -94,47 +94,17 @@ def delete_dataset(dataset: Dataset, *, user: User) -> Job:
 def create_theme(dataset: Dataset, *, user: User, name: Any, where: Any, description: Any = "") -> Theme:
     """Save a filter over the dataset under a name; ConflictError when the name is taken in any case."""
     values = _theme_values(dataset, {"name": name, "where": where, "description": description})
-    with transaction.atomic():
-        hold(dataset, "dataset")
-        if dataset.themes.named(values["name"]).exists():
-            raise name_taken(values["name"], "theme")
-        theme = saved(Theme(dataset=dataset, created_by=user, **values), "theme")
-        audit.record(user=user, action="theme.created", object=theme.url, detail={"name": theme.name})
-        events.record(
-            "theme.created",
-            owner=dataset.owner,
-            data={"theme": theme.pk, "dataset": dataset.pk, "name": theme.name},
-        )
-    return theme
+    return rows.create(Theme, dataset, user=user, values=values)
 
 
 def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
     """Change a theme; streams that are already planned keep the filter they were planned with."""
-    values = _theme_values(theme.dataset, changes)
-    with transaction.atomic():
-        hold(theme, "theme")
-        if "name" in values:
-            others = theme.dataset.themes.exclude(pk=theme.pk)
-            if others.named(values["name"]).exists():
-                raise name_taken(values["name"], "theme")
-        for field, value in values.items():
-            setattr(theme, field, value)
-        saved(theme, "theme", update_fields=[*values, "updated_at"])
-        audit.record(user=user, action="theme.updated", object=theme.url, detail={"fields": sorted(values)})
-        events.record(
-            "theme.updated", owner=theme.dataset.owner, data={"theme": theme.pk, "name": theme.name}
-        )
-    return theme
+    return rows.update(theme, user=user, values=_theme_values(theme.dataset, changes))
 
 
 def delete_theme(theme: Theme, *, user: User) -> None:
     """Delete a theme; the samples stay."""
-    with transaction.atomic():
-        hold(theme, "theme")
-        audit.record(user=user, action="theme.deleted", object=theme.url, detail={"name": theme.name})
-        data = {"theme": theme.pk, "name": theme.name}
-        theme.delete()
-        events.record("theme.deleted", owner=theme.dataset.owner, data=data)
+    rows.delete(theme, user=user)
 
 
 def start_ingest(
