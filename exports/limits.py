@@ -47,7 +47,7 @@ class Consumer:
         holder = (
             ApiToken.objects.filter(pk=self.token.pk) if self.token else User.objects.filter(pk=self.user.pk)
         )
-        holder.select_for_update().first()
+        holder.select_for_update(no_key=True).first()
 
 
 def count_plan(plan: str, consumer: Consumer) -> None:

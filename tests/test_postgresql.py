@@ -20,6 +20,7 @@ SUITES = (
     "tests/accounts",
     "tests/datasets",
     "tests/exports/test_files.py",
+    "tests/exports/test_limits.py",
     "tests/exports/test_links.py",
     "tests/hostile/test_races.py",
     "tests/hostile/test_requests.py",

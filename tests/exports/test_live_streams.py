@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 import requests
 
-from tests.exports.test_live import anonymous_memory, corpus, headers, stream
+from tests.exports.test_live import NUM_SAMPLES, anonymous_memory, corpus, headers, stream
 from tests.processes import until
 from tests.running import Running
 
@@ -182,6 +182,35 @@ def test_a_slow_client_is_not_cut_off(live: Running, corpus: dict[str, Any]) -> 
             assert connection.recv(32 << 10)
             time.sleep(0.05)
         assert status(live, export)["status"] == "in_progress"
+
+
+def test_a_stream_that_fails_in_the_middle_breaks_off_and_its_row_says_why(
+    live: Running, corpus: dict[str, Any]
+) -> None:
+    shards = (live.data / "storage" / "shards").glob("*/*")
+    spans = max(shards, key=lambda shard: (shard / "samples.jsonl").stat().st_size) / "index" / "spans.bin"
+    with spans.open("r+b") as file:
+        last = spans.stat().st_size // NUM_SAMPLES * (NUM_SAMPLES - 1)
+        file.seek(last)
+        sound = file.read()
+        file.seek(last)
+        file.write(b"\xff" * len(sound))  # a place far behind the end of the samples
+        file.flush()
+        try:
+            response = stream(live, **corpus)
+            received = 0
+            with pytest.raises(requests.exceptions.ChunkedEncodingError):
+                for piece in response.iter_content(1 << 20):
+                    received += len(piece)
+        finally:
+            file.seek(last)
+            file.write(sound)
+    assert received > 100 << 20
+    row = status(live, response.headers["X-Themis-Export"])
+    assert row["status"] == "failed"
+    assert 0 < row["records_processed"] < NUM_SAMPLES
+    assert row["error"]
+    assert "went away" not in row["error"]
 
 
 def test_the_row_of_a_client_that_goes_is_freed_at_once(live: Running, corpus: dict[str, Any]) -> None:

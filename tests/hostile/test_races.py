@@ -5,11 +5,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
+from exports.limits import Consumer, count_plan, open_stream
+from exports.stream_models import CountedPlan
 from tests.datasets.conftest import Ingest, dataset, folders, ingest, version
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import User
@@ -128,3 +133,28 @@ def test_of_two_jobs_of_a_lane_the_younger_one_is_not_overtaken_by_one_that_show
     assert runner.claim(younger.pk) is not None
     Job.objects.filter(pk=older.pk).update(lane="collect")
     assert runner.claim(older.pk) is None
+
+
+def test_of_many_streams_at_once_no_more_than_allowed_are_open(alice: User, settings: Settings) -> None:
+    settings.THEMIS = replace(settings.THEMIS, max_streams=5)
+    token, _ = accounts.create_token(alice, name="test", scopes=["export"])
+
+    def begin(number: int) -> None:
+        # By a token and in the browser, which have places of their own.
+        consumer = Consumer(alice, token if number % 2 else None)
+        open_stream(consumer, title="Lärm", plan="0" * 64, start=0, num_samples=None)
+
+    refused = [result for result in at_once(*[partial(begin, n) for n in range(16)]) if result is not None]
+    assert {type(error) for error in refused} == {LimitError}
+    assert len(refused) == 16 - 2 * 5
+
+
+def test_of_many_new_plans_at_once_no_more_than_allowed_are_counted(alice: User, settings: Settings) -> None:
+    settings.THEMIS = replace(settings.THEMIS, max_plans_an_hour=5)
+    consumer = Consumer(alice)
+    plans = [f"{number % 8:064d}" for number in range(16)]
+    results = at_once(*[partial(count_plan, plan, consumer) for plan in plans])
+    assert {type(result) for result in results} == {LimitError, type(None)}
+    counted = set(CountedPlan.objects.values_list("plan", flat=True))
+    assert len(counted) == CountedPlan.objects.count() == 5
+    assert all((result is None) == (plan in counted) for plan, result in zip(plans, results, strict=True))
