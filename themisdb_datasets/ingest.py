@@ -56,7 +56,7 @@ def ingest(
             f"shard_bytes and max_line_bytes must be above 0 and together below {MAX_SHARD_BYTES + 1}"
         )
     run = _Ingest(source, store, workdir, shard_bytes, report)
-    scanner = LineScanner(source.chunks(), max_line_bytes=max_line_bytes)
+    scanner = LineScanner(source.lines(max_line_bytes=max_line_bytes), max_line_bytes=max_line_bytes)
     rejects_path = workdir / "rejects.jsonl"
     try:
         with rejects_path.open("wb") as file, short_turns():

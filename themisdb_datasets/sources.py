@@ -1,26 +1,58 @@
-"""Where samples come from: JSONL files, plain or compressed, as a stream of bytes."""
+"""Where samples come from: JSON lines, JSON arrays, CSV and Parquet, plain or compressed, as a stream of JSON lines."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pyarrow as pa
 
+from themisdb_datasets.arrays import array_lines
 from themisdb_datasets.errors import ImpossibleError, MalformedError
+from themisdb_datasets.jsonl import MAX_LINE_BYTES
+from themisdb_datasets.tabular import csv_lines, parquet_lines
 
 CHUNK_BYTES = 1 << 20
-SUFFIXES = (".jsonl", ".ndjson")
+SUFFIXES = {".jsonl": "lines", ".ndjson": "lines", ".json": "array", ".csv": "csv", ".parquet": "parquet"}
 CODECS = {"": None, ".gz": "gzip", ".zst": "zstd"}
 
 
 class Source:
     """A file read once from its start; `done` of `total` bytes of the file (compressed, if it is) have been consumed."""
 
-    def __init__(self, path: Path, *, codec: str | None, name: str) -> None:
+    def __init__(self, path: Path, *, codec: str | None, kind: str = "lines", name: str) -> None:
         self.path = path
         self.codec = codec
+        self.kind = kind
         self.name = name
         self.total = path.stat().st_size
         self.done = 0
+
+    def lines(self, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
+        """The samples as JSON lines, in chunks that may end anywhere; MalformedError for a damaged file."""
+        if self.kind == "parquet":
+            return self._parquet()
+        if self.kind == "csv":
+            return csv_lines(self.chunks(), name=self.name)
+        if self.kind == "array":
+            return array_lines(self.chunks(), name=self.name, max_bytes=max_line_bytes)
+        return self.chunks()
+
+    def _parquet(self) -> Iterator[bytes]:
+        """Parquet is read from its end, so a compressed file is unpacked beside the others that are temporary."""
+        with ExitStack() as stack:
+            path = self.path
+            if self.codec is not None:
+                unpacked = stack.enter_context(NamedTemporaryFile(suffix=".parquet"))
+                for chunk in self.chunks():
+                    unpacked.write(chunk)
+                unpacked.flush()
+                path = Path(unpacked.name)
+            yield from parquet_lines(path, name=self.name, report=self._share)
+        self.done = self.total
+
+    def _share(self, share: float) -> None:
+        self.done = int(self.total * share)
 
     def chunks(self) -> Iterator[bytes]:
         """The decompressed content in chunks of at most 1 MiB. A damaged or cut-off archive: MalformedError."""
@@ -75,18 +107,23 @@ class Source:
 
 def codec_of(name: str) -> str | None:
     """How a file of this name is compressed: gzip, zstd or None. An unknown suffix: ImpossibleError."""
+    return _kind_and_codec(name)[1]
+
+
+def _kind_and_codec(name: str) -> tuple[str, str | None]:
     lowered = name.lower()
     for ending, codec in CODECS.items():
-        for suffix in SUFFIXES:
+        for suffix, kind in SUFFIXES.items():
             if lowered.endswith(suffix + ending):
-                return codec
+                return kind, codec
     raise ImpossibleError(
-        f"{name} has an unknown suffix. Give a file with one JSON object a line, named"
-        " .jsonl or .ndjson, plain or compressed as .gz or .zst.",
+        f"{name} has an unknown suffix. Give JSON lines (.jsonl, .ndjson), a JSON array (.json), .csv or .parquet,"
+        " plain or compressed as .gz or .zst.",
         code="unknown_suffix",
     )
 
 
 def open_source(path: Path, name: str) -> Source:
     """The source in the file at `path`, read as the suffix of `name` says. An unknown suffix: ImpossibleError."""
-    return Source(path, codec=codec_of(name), name=name)
+    kind, codec = _kind_and_codec(name)
+    return Source(path, codec=codec, kind=kind, name=name)

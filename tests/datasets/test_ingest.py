@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -214,7 +216,7 @@ def test_a_full_disk_is_refused_before_anything_is_queued(
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a", "a.jsonl.bz2"])
+@pytest.mark.parametrize("name", ["a.xlsx", "a.txt", "a", "a.jsonl.bz2"])
 def test_an_unknown_suffix_is_refused_before_anything_is_queued(
     as_alice: APIClient, dataset: Dataset, name: str
 ) -> None:
@@ -286,3 +288,32 @@ def test_an_idempotency_key_starts_one_job_however_often_it_is_sent(
     assert as_alice.post(url, body, format="json", headers={"Idempotency-Key": "k2"}).status_code == 202
     assert Job.objects.filter(kind="ingest").count() == 2
     assert as_bob.post(url, body, format="json", headers={"Idempotency-Key": "k1"}).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv", "a.csv.gz", "a.parquet", "a.parquet.zst"])
+def test_arrays_tables_and_columns_become_the_same_samples(
+    dataset: Dataset, alice: User, tmp_path: Path, name: str
+) -> None:
+    rows = [{"id": 1, "law": "BDSG", "rate": 1.5}, {"id": 2, "law": 'TA "Lärm"', "rate": -2.0}]
+    plain = {
+        "json": lambda: json.dumps(rows, indent=1).encode(),
+        "csv": lambda: 'id,law,rate\n1,BDSG,1.5\n2,"TA ""Lärm""",-2.0\n'.encode(),
+        "parquet": lambda: parquet(rows),
+    }[name.split(".")[1]]()
+    codec = {"gz": "gzip", "zst": "zstd"}.get(name.rsplit(".", 1)[1])
+    path = tmp_path / name
+    path.write_bytes(pa.compress(plain, codec=codec, asbytes=True) if codec else plain)
+    job = services.start_ingest(dataset, user=alice, path=path)
+    runner.run(job.pk)
+    dataset.refresh_from_db()
+    assert dataset.latest is not None
+    assert lines(dataset.latest) == rows
+    assert {field["name"]: field["types"] for field in dataset.latest.fields} == {
+        "id": ["integer"], "law": ["string"], "rate": ["number"],
+    }  # fmt: skip
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return bytes(sink.getvalue())

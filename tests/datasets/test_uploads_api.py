@@ -132,7 +132,7 @@ def test_a_given_up_upload_is_gone_with_its_file(as_alice: APIClient) -> None:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({"filename": "a.csv", "num_bytes": 1}, 422),
+        ({"filename": "a.xlsx", "num_bytes": 1}, 422),
         ({"filename": "a.jsonl", "num_bytes": 0}, 400),
         ({"filename": "a.jsonl", "num_bytes": -1}, 400),
         ({"filename": "a.jsonl", "num_bytes": "many"}, 400),

@@ -1,0 +1,141 @@
+"""CSV and Parquet as JSON lines: a row becomes an object, spelled the same way every time."""
+
+import base64
+import codecs
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from themisdb_datasets.errors import MalformedError
+
+BATCH_ROWS = 1024
+FLUSH_BYTES = 1 << 20
+LARGEST_CELL = 1 << 26
+# What JSON takes for a number; 007 and 1,5 are none, and stay texts.
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d{1,300})?(?:[eE][+-]?\d{1,3})?")
+
+
+def csv_lines(chunks: Iterator[bytes], *, name: str) -> Iterator[bytes]:
+    """The rows of a CSV file with a header, as chunks of JSON lines.
+
+    Cells that are spelled as JSON numbers are numbers, empty ones are left out, all others are texts. A row of another
+    length than the header comes as a list, which is no sample.
+    """
+    csv.field_size_limit(LARGEST_CELL)
+    rows = csv.reader(_text_lines(chunks), strict=True)
+    out = io.BytesIO()
+    try:
+        header = next(rows, None)
+        if header is None:
+            return
+        keys = _keys(header, name)
+        for row in rows:
+            if row:
+                out.write(_line(row, keys))
+            if out.tell() > FLUSH_BYTES:
+                yield out.getvalue()
+                out = io.BytesIO()
+    except csv.Error as error:
+        raise MalformedError(
+            f"{name} is no CSV from row {rows.line_num} on: {error}. Quote cells with commas, quotes or line breaks.",
+            code="bad_csv",
+        ) from None
+    yield out.getvalue()
+
+
+def _text_lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    """Lines with their ends; bytes that are no UTF-8 stay in them as halves of surrogates."""
+    decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
+    rest = ""
+    for chunk in chunks:
+        lines = (rest + decode(chunk)).split("\n")
+        rest = lines.pop()
+        for line in lines:
+            yield line + "\n"
+    if rest:
+        yield rest
+
+
+def _keys(header: list[str], name: str) -> list[bytes]:
+    doubled = sorted({key for key in header if header.count(key) > 1})
+    if doubled or "" in header:
+        which = f"the column {doubled[0]!r} twice" if doubled and doubled[0] else "a column without a name"
+        raise MalformedError(f"The header of {name} has {which}; give every column its name.", code="bad_csv")
+    try:
+        return [msgspec.json.encode(key) + b":" for key in header]
+    except UnicodeEncodeError:
+        raise MalformedError(
+            f"The header of {name} is not UTF-8; save the file as UTF-8.", code="bad_csv"
+        ) from None
+
+
+def _line(row: list[str], keys: list[bytes]) -> bytes:
+    try:
+        if len(row) != len(keys):
+            return msgspec.json.encode(row) + b"\n"
+        cells = (key + _cell(cell) for key, cell in zip(keys, row, strict=True) if cell)
+        return b"{" + b",".join(cells) + b"}\n"
+    except UnicodeEncodeError:
+        # As it is, so that it is rejected for what it is.
+        return ",".join(row).replace("\n", " ").encode(errors="surrogateescape") + b"\n"
+
+
+def _cell(cell: str) -> bytes:
+    return cell.encode() if _NUMBER.fullmatch(cell) else msgspec.json.encode(cell)
+
+
+def parquet_lines(path: Path, *, name: str, report: Callable[[float], None]) -> Iterator[bytes]:
+    """The rows of a Parquet file as chunks of JSON lines; `report` is told the share that is done.
+
+    Points in time become ISO 8601, decimals numbers, bytes base64. NaN and infinity have no JSON, so such a row is
+    rejected by that name.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            total, done = max(file.metadata.num_rows, 1), 0
+            for batch in file.iter_batches(BATCH_ROWS):
+                yield b"".join(map(_object, batch.to_pylist()))
+                done += len(batch)
+                report(done / total)
+    except (pa.ArrowException, OSError) as error:
+        raise MalformedError(
+            f"{name} is not readable as Parquet ({str(error).splitlines()[0][:300]}). Upload it again.",
+            code="corrupt_parquet",
+        ) from None
+
+
+def _object(row: dict[str, Any]) -> bytes:
+    if _is_finite(row):
+        return _encode(row) + b"\n"
+    return json.dumps(row, default=_plain).encode() + b"\n"
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, list | tuple) or all(map(_is_finite, value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value)
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number").encode
