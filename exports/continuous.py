@@ -86,6 +86,7 @@ class Continuation:
             self.plan.criteria,
             before=self.current.version.open(),
             after=following.open(),
+            digest=following.digest,
             cache=services.selections(),
         )
         self.current = Segment(following, Delivery(self.plan, version, [new]), self.current.stop)

@@ -15,16 +15,16 @@ from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.duck import DuckLimits, connect
 from themisdb_datasets.npy import NpyWriter
 from themisdb_datasets.selection import Selection, SelectionCache
-from themisdb_datasets.version import OpenVersion, version_digest
+from themisdb_datasets.version import OpenVersion
 
 SCHEME = "themis additions 1"
 BATCH = 65_536
 
 
 def added(
-    criteria: Criteria, *, before: OpenVersion, after: OpenVersion, cache: SelectionCache
+    criteria: Criteria, *, before: OpenVersion, after: OpenVersion, digest: str, cache: SelectionCache
 ) -> tuple[OpenVersion, Selection]:
-    """What `after` adds, in stored order, as a selection of the version that is answered with it.
+    """What `after`, of this digest, adds in stored order, as a selection of the version that is answered with it.
 
     Where shards were appended these are the samples behind the old ones, equal ones included; otherwise those whose
     content `before` does not have. It costs what changed, unless what is unique has to be found among all samples.
@@ -32,16 +32,19 @@ def added(
     appended = after.folders[: len(before.folders)] == before.folders
     if appended and criteria.unique is None:
         tail = OpenVersion.open(after.folders[len(before.folders) :])
-        return tail, cache.get(tail, version_digest(tail.folders), criteria)
-    selection = cache.get(after, version_digest(after.folders), criteria)
+        return tail, cache.get(tail, _digest([SCHEME, *(path.name for path in tail.folders)]), criteria)
+    selection = cache.get(after, digest, criteria)
     if appended:
         return after, selection.part(
             slice(int(np.searchsorted(selection.positions, before.num_samples)), None)
         )
     names = [path.name for version in (before, after) for path in (*version.folders, Path("-"))]
-    text = "\n".join([SCHEME, criteria.key(""), *names])
     fill = partial(_fill, selection=selection, before=before, after=after, limits=cache.limits)
-    return after, cache.kept(hashlib.sha256(text.encode()).hexdigest(), fill, Selection.open)
+    return after, cache.kept(_digest([SCHEME, criteria.key(digest), *names]), fill, Selection.open)
+
+
+def _digest(names: list[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def _fill(
