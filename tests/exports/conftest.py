@@ -10,6 +10,8 @@ from rest_framework.test import APIClient
 
 from tests.conftest import client_of
 from tests.datasets.conftest import Ingest, dataset, folders, ingest
+from tests.exports import large
+from tests.running import Running
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Version
@@ -76,3 +78,9 @@ def text(response: Any) -> str:
 def lines(response: Any) -> list[Any]:
     """A stream's lines, parsed."""
     return [json.loads(line) for line in text(response).splitlines()]
+
+
+@pytest.fixture(scope="session")
+def corpus(live: Running) -> dict[str, Any]:
+    """A large dataset of the running Themis: how to ask for all of it."""
+    return large.take_in(live)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import time
 from collections.abc import Iterator
@@ -12,11 +11,10 @@ from typing import Any
 import pytest
 import requests
 
+from tests.exports.large import NUM_SAMPLES, WORDS, headers
 from tests.processes import until
 from tests.running import Running
 
-NUM_SAMPLES = 24_000
-WORDS = 6_000  # characters of text a sample
 MAX_GROWTH = 100 << 20
 
 
@@ -47,45 +45,12 @@ class ThemisDataset:
                     }
 
 
-def headers(live: Running) -> dict[str, str]:
-    return {"Authorization": f"Bearer {live.known['token']}"}
-
-
 def stream(live: Running, **body: Any) -> requests.Response:
     response = requests.post(
         f"{live.url}/api/export/jsonl_llm/stream", json=body, headers=headers(live), stream=True, timeout=60
     )
     assert response.status_code == 200, response.text
     return response
-
-
-@pytest.fixture(scope="module")
-def corpus(live: Running) -> dict[str, Any]:
-    """A dataset of some 150 MB, taken in by a worker of the running Themis."""
-    path = live.data.parent / "large.jsonl"
-    text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz äöü", k=4 * WORDS))
-    with path.open("w") as file:
-        for number in range(NUM_SAMPLES):
-            begin = number % (3 * WORDS)
-            sample = {"id": number, "content": text[begin : begin + WORDS]}
-            file.write(json.dumps(sample, ensure_ascii=False) + "\n")
-    api = f"{live.url}/api/v1"
-    made = requests.post(f"{api}/datasets/", json={"name": "Large"}, headers=headers(live), timeout=30).json()
-    answer = requests.post(
-        f"{api}/datasets/{made['id']}/versions/", json={"path": str(path)}, headers=headers(live), timeout=30
-    )
-    assert answer.status_code == 202, answer.text
-    job = answer.json()["job"]["url"]
-
-    def ended() -> dict[str, Any] | None:
-        row: dict[str, Any] = requests.get(f"{live.url}{job}", headers=headers(live), timeout=30).json()
-        return row if row["state"] not in ("queued", "running") else None
-
-    row = until(ended, seconds=120, what="the corpus is taken in")
-    assert row is not None
-    assert row["state"] == "succeeded", row
-    path.unlink()
-    return {"dataset": "Large", "format": "text_completion"}
 
 
 def anonymous_memory(pid: int) -> int:

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pytest
 import requests
 
-from tests.exports.test_live import headers, seconds_worked, stream
+from tests.exports.large import headers
+from tests.exports.test_live import seconds_worked, stream
 from tests.exports.test_live_streams import STREAM, begun, export_of, post, status
 from tests.processes import until
 from tests.running import Running

@@ -16,11 +16,10 @@ import pyarrow as pa
 import pytest
 import requests
 
-from tests.exports.test_live import NUM_SAMPLES, anonymous_memory, corpus, headers, stream
+from tests.exports.large import NUM_SAMPLES, headers
+from tests.exports.test_live import anonymous_memory, stream
 from tests.processes import until
 from tests.running import Running
-
-__all__ = ["corpus"]
 
 STREAM = "/api/export/jsonl_llm/stream"
 NUM_STALLED = 100
