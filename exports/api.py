@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import cast
 from urllib.parse import quote
 
 from django.db import connection
@@ -22,7 +21,6 @@ from exports.limits import Consumer, open_stream
 from exports.stream import ChunkResponse, whole
 from exports.stream_models import Stream, StreamQuerySet, StreamState
 from themis_admin.accounts import audit
-from themis_admin.accounts.models import ApiToken, User
 from themis_admin.api import PAGING, ThemisView
 from themis_admin.serving import outlet_of
 from themisdb_datasets.errors import MalformedError
@@ -44,10 +42,9 @@ class StreamView(ThemisView):
     def post(self, request: Request) -> HttpResponseBase:
         """Everything that can be refused is refused before the first byte; a dry run answers the plan instead."""
         body = parse_body(request.data)
-        consumer = Consumer(cast(User, request.user), _token(request))
+        consumer = Consumer.of(request)
         if body.dry_run:
-            # The console's form looks at a plan with every change; a script's look counts like the stream itself.
-            counted = consumer if consumer.token is not None else None
+            counted = consumer.counting(dry_run=True)
             return Response(describe(services.open_request(body, consumer.user, consumer=counted)))
         opened = services.open_request(body, consumer.user, consumer=consumer)
         response = _stream(request, opened, body, consumer)
@@ -106,10 +103,6 @@ def _with_status(streams: StreamQuerySet, status: str) -> StreamQuerySet:
     found = streams.filter(state=status)
     # Those whose server has gone say that they failed before somebody writes it down.
     return found | streams.lost() if status == StreamState.FAILED else found
-
-
-def _token(request: Request) -> ApiToken | None:
-    return request.auth if isinstance(request.auth, ApiToken) else None
 
 
 def _stream(request: Request, opened: services.Opened, body: StreamBody, consumer: Consumer) -> ChunkResponse:

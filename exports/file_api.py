@@ -14,6 +14,7 @@ from exports import file_exports
 from exports.body import bad
 from exports.dry_run import describe
 from exports.file_models import FileExport
+from exports.limits import Consumer
 from exports.links import LinkedFile, refs_seen
 from themis_admin.accounts import audit
 from themis_admin.api import PAGING
@@ -65,7 +66,7 @@ class FileExportsView(DatasetsApi):
     @extend_schema(request=BODY, responses={202: OBJECT})
     def post(self, request: Request) -> Response:
         """The export API's fields, and `file`: {"type", "max_bytes"}. A dry run answers the plan instead."""
-        asked = file_exports.open_export(request.data, user=self.user)
+        asked = file_exports.open_export(request.data, consumer=Consumer.of(request))
         if asked.body.dry_run:
             return Response(describe(asked.opened))
         job = self.once({"body": request.data}, lambda: file_exports.start_export(asked, user=self.user))

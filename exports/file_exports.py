@@ -15,6 +15,7 @@ from exports import services
 from exports.body import StreamBody, bad, parse_body
 from exports.estimates import estimate_bytes
 from exports.file_models import FileExport, Link
+from exports.limits import Consumer
 from exports.services import Opened
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
@@ -66,15 +67,21 @@ def parse_file(document: Any) -> FileOptions:
     return options
 
 
-def open_export(document: Any, *, user: User) -> Asked:
-    """Check a request for files, all that can be refused at once: its words, its plan, and the room on the disk."""
+def open_export(document: Any, *, consumer: Consumer) -> Asked:
+    """Check a request for files, all that can be refused at once: its words, its plan, and the limit of new plans."""
     if not isinstance(document, dict):
         raise MalformedError('The body is one JSON object, such as {"theme": "Datenschutz", "file": {}}.')
     file = parse_file(document.get("file", {}))
     body = parse_body({name: value for name, value in document.items() if name != "file"})
     if body.stream_mode == "continuous":
         raise bad("stream_mode", "A file ends; leave stream_mode out, or stream.")
-    return Asked(body, file, services.open_request(body, user))
+    opened = services.open_request(body, consumer.user, consumer=consumer.counting(dry_run=body.dry_run))
+    if opened.delivery.plan.continuous:
+        raise bad(
+            "cursor",
+            "This is the cursor of a continuous stream; a file ends, so start it without the cursor.",
+        )
+    return Asked(body, file, opened)
 
 
 def start_export(asked: Asked, *, user: User) -> Job:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from rest_framework.request import Request
 
 from exports.stream_models import CountedPlan, Stream
 from themis_admin.accounts.models import ApiToken, User
@@ -27,6 +29,16 @@ class Consumer:
 
     user: User
     token: ApiToken | None = None
+
+    @classmethod
+    def of(cls, request: Request) -> "Consumer":
+        """The consumer behind a request that is authorised."""
+        token = request.auth if isinstance(request.auth, ApiToken) else None
+        return cls(cast(User, request.user), token)
+
+    def counting(self, *, dry_run: bool) -> "Consumer | None":
+        """Whose limit a new plan counts towards: the console's form looks at one with every change, for nothing."""
+        return None if dry_run and self.token is None else self
 
     @property
     def mine(self) -> Q:

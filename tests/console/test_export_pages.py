@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from exports import file_exports, links, tasks
 from exports.file_models import FileExport, Link
+from exports.limits import Consumer
 from tests.console.conftest import page
 from tests.console.test_every_page import INLINE
 from themis_admin.accounts.models import User
@@ -24,7 +25,7 @@ BODY = {"format": "text_completion", "field_mapping": {"text_field": "text"}}
 def made(version: Version, user: User, *, run: bool = True, **file: object) -> FileExport:
     """An export of the dataset."""
     document = {"dataset": version.dataset.name, **BODY, "file": file}
-    job = file_exports.start_export(file_exports.open_export(document, user=user), user=user)
+    job = file_exports.start_export(file_exports.open_export(document, consumer=Consumer(user)), user=user)
     if run:
         runner.run(job.pk)
     export: FileExport = FileExport.objects.get(pk=job.params["export"])

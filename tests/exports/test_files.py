@@ -136,6 +136,14 @@ def test_a_cursor_makes_a_file_of_the_rest(make: Make, ask: Ask) -> None:
     assert next(iter(content(export).values())).decode() == text(ask(cursor=f"{plan}.2"))
 
 
+def test_the_cursor_of_a_continuous_stream_makes_no_file(
+    as_alice: APIClient, version: Version, ask: Ask
+) -> None:
+    cursor = ask(theme="Lärm", stream_mode="continuous", limit=1)["X-Themis-Cursor"]
+    refused = as_alice.post(URL, {"cursor": cursor, "file": {}}, format="json")
+    assert (refused.status_code, list(refused.json()["fields"])) == (400, ["cursor"])
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [

@@ -115,6 +115,10 @@ def test_new_plans_are_limited_and_known_ones_are_free(
         200,
         429,
     ]
+    # A file is a plan as well; the browser's look at one is free.
+    for client, dry_run, status in ((as_alice, False, 429), (browser, True, 200), (browser, False, 429)):
+        body = {"theme": "Lärm", "order": "shuffled", "seed": 99, "file": {}, "dry_run": dry_run}
+        assert client.post("/api/v1/exports/", body, format="json").status_code == status
     # An hour later there is room again.
     CountedPlan.objects.update(created_at=timezone.now() - timedelta(minutes=61))
     assert post(as_alice, order="shuffled", seed=3).status_code == 200
