@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from themis_admin.datasets import api, pages, rule_api, rule_pages, theme_pages, uploads_api, version_pages
+from themis_admin.datasets import (
+    api,
+    diff_api,
+    pages,
+    rule_api,
+    rule_pages,
+    theme_pages,
+    uploads_api,
+    version_pages,
+)
 
 api_urlpatterns: list[URLPattern] = [
     path("datasets/", api.DatasetsView.as_view()),
@@ -19,6 +28,8 @@ api_urlpatterns: list[URLPattern] = [
     path("versions/<int:pk>/", api.VersionView.as_view()),
     path("versions/<int:pk>/samples/", api.SamplesView.as_view()),
     path("versions/<int:pk>/samples/<int:position>/", api.SampleView.as_view()),
+    path("versions/<int:pk>/diff/", diff_api.DiffView.as_view()),
+    path("versions/<int:pk>/diff/samples/", diff_api.DiffSamplesView.as_view()),
     path("versions/<int:pk>/rejects/", api.RejectsView.as_view()),
     path("jobs/<int:pk>/rejects/", api.JobRejectsView.as_view()),
     path("themes/", api.ThemesView.as_view()),

@@ -1,0 +1,68 @@
+"""REST: how a version differs from another one of its dataset."""
+
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from themis_admin.datasets import diffs
+from themis_admin.datasets.base import DatasetsApi
+from themis_admin.datasets.models import Version
+from themis_admin.datasets.serializers import PageQuery
+
+OBJECT = OpenApiTypes.OBJECT
+
+
+class DiffQuery(serializers.Serializer[dict[str, Any]]):
+    against = serializers.IntegerField(min_value=1, max_value=2**62, help_text="the id of the other version")
+
+
+class DiffSamplesQuery(PageQuery, DiffQuery):
+    kind = serializers.CharField(default="changed", help_text="added, removed or changed")
+    field = serializers.CharField(
+        required=False, allow_blank=True, max_length=500, trim_whitespace=False, help_text="of changed ones"
+    )
+
+
+class DiffApi(DatasetsApi):
+    """What both views need: the two versions."""
+
+    def against(self, query: dict[str, Any]) -> Version:
+        versions = Version.objects.visible_to(self.user).select_related("dataset")
+        return get_object_or_404(versions, pk=query.pop("against"))
+
+
+class DiffView(DiffApi):
+    """How many samples were added, removed and changed, and in how many of the changed each field differs."""
+
+    parameters = ("against",)
+
+    @extend_schema(parameters=[DiffQuery], responses=OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        version = self.version(pk)
+        against = self.against(self.query(DiffQuery))
+        counts = diffs.between(version, against).counts
+        named = {"version": version.pk, "against": against.pk, "key_field": version.dataset.key_field}
+        return Response({**named, **msgspec.structs.asdict(counts)})
+
+
+class DiffSamplesView(DiffApi):
+    """The samples that differ, those that changed with both lines."""
+
+    parameters = ("against", "kind", "field", "offset", "length")
+
+    @extend_schema(operation_id="versions_diff_samples_list", parameters=[DiffSamplesQuery], responses=OBJECT)
+    def get(self, request: Request, pk: int) -> HttpResponseBase:
+        version = self.version(pk)
+        query = self.query(DiffSamplesQuery)
+        page = diffs.page(version, self.against(query), **query)
+        links = msgspec.json.encode(self.links(query["offset"], query["length"], page.next_offset))
+        body = b'{"num_samples":%d,%b,"results":%b}' % (page.num_samples, links[1:-1], page.results())
+        return HttpResponse(body, content_type="application/json")
