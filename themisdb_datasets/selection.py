@@ -4,16 +4,17 @@ A selection never changes: its key is a digest of the version's digest and of th
 be evicted at any time, for it can be built again.
 """
 
+import errno
 import os
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ from themisdb_datasets.scan import Scan
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
 
-Opened = TypeVar("Opened")
+FORGOTTEN_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -104,19 +105,20 @@ class SelectionCache:
             with connect(version.folders, limits=self.limits) as connection:
                 _write(folder, version, criteria, Scan(connection, version, criteria))
 
-        return self.kept(criteria.key(version_digest), fill, Selection.open)
+        return self.kept(criteria.key(version_digest), fill)
 
-    def kept(self, key: str, fill: Callable[[Path], None], open_: Callable[[Path], Opened]) -> Opened:
-        """What `open_` makes of the folder of this key, which `fill` fills if it is not there."""
+    def kept(self, key: str, fill: Callable[[Path], None]) -> Selection:
+        """The selection of this key, whose folder `fill` fills if it is not there."""
         path = self.path(key)
         with suppress(FileNotFoundError):
-            return _used(path, open_)
+            return _used(path)
         # Who wants the same at once waits for one build of it; others go on side by side.
         with self._building[int(key[-1], 16)]:
-            if not path.exists():
-                publish(path, fill)
-                self.evict(keep=path)
-            return _used(path, open_)
+            with suppress(FileNotFoundError):
+                return _used(path)
+            built = _published(path, fill)
+        self.evict(keep=path)
+        return built
 
     def path(self, key: str) -> Path:
         return self.root / key[:2] / key
@@ -133,31 +135,57 @@ class SelectionCache:
         total = sum(size for _, size, _ in sizes)
         for _, size, path in sorted(sizes):
             if total <= self.max_bytes:
-                return
+                break
             if path != keep:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
                 total -= size
+        for path in self.root.glob("??/.*"):
+            # What a process was making when it was killed.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - FORGOTTEN_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
-def _used(path: Path, open_: Callable[[Path], Opened]) -> Opened:
-    opened = open_(path)
-    os.utime(path)  # the time of last use, for eviction
+def _used(path: Path) -> Selection:
+    opened = Selection.open(path)
+    with suppress(FileNotFoundError):  # evicted just now; what is open stays readable
+        os.utime(path)  # the time of last use, for eviction
     return opened
 
 
-def publish(path: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a new folder and publish it at `path`, whole or not at all."""
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
+def _published(path: Path, fill: Callable[[Path], None]) -> Selection:
+    """Fill a new folder and publish it at `path`, whole or not at all.
+
+    It is opened before that, for it may be evicted as soon as others see it.
+    """
+    temporary = _hidden(path)
     temporary.mkdir(parents=True)
     try:
         fill(temporary)
+        opened = Selection.open(temporary)
         try:
             temporary.rename(path)
-        except OSError:
-            if not path.is_dir():  # otherwise somebody else built the same one meanwhile
+        except OSError as error:
+            if error.errno not in (
+                errno.EEXIST,
+                errno.ENOTEMPTY,
+            ):  # somebody else built the same one meanwhile
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    return replace(opened, path=path)
+
+
+def _remove(path: Path) -> None:
+    """Take a folder away, whole: nobody finds a part of it."""
+    hidden = _hidden(path)
+    with suppress(FileNotFoundError):
+        path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _hidden(path: Path) -> Path:
+    return path.parent / f".{path.name}.{uuid.uuid4().hex}"
 
 
 def _write(folder: Path, version: OpenVersion, criteria: Criteria, scan: Scan) -> None:

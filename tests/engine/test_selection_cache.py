@@ -1,0 +1,73 @@
+"""The folder of selections under pressure: whoever asked for one gets it, however soon it is evicted."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.engine.versions import make_version
+from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.errors import ImpossibleError
+from themisdb_datasets.filters import parse_filter
+from themisdb_datasets.selection import FORGOTTEN_SECONDS, SelectionCache
+from themisdb_datasets.weights import Explicit, Weighting
+
+VERSION = "0" * 64
+
+
+def at_least(value: int) -> Criteria:
+    keeps = parse_filter({"field": "n", "op": "ge", "value": value})
+    return Criteria((keeps,), Weighting(explicit=Explicit("n", 1.0)))
+
+
+def test_selections_that_evict_each_other_at_once_are_all_given(tmp_path: Path) -> None:
+    version = make_version(tmp_path, [{"n": n} for n in range(50)])
+    caches = [
+        SelectionCache(tmp_path / "selections", max_bytes=1) for _ in range(2)
+    ]  # as two processes have them
+
+    def ask(number: int) -> tuple[int, int]:
+        selection = caches[number % 2].get(version, VERSION, at_least(number % 7))
+        return selection.num_samples, len(selection.draws())
+
+    with ThreadPoolExecutor(8) as pool:
+        for number, found in enumerate(pool.map(ask, range(160))):
+            assert found == (50 - number % 7, 50 - number % 7)
+
+
+def test_what_was_left_of_a_selection_is_not_taken_for_one(tmp_path: Path) -> None:
+    version = make_version(tmp_path, [{"n": n} for n in range(50)])
+    cache = SelectionCache(tmp_path / "selections")
+    selection = cache.get(version, VERSION, at_least(3))
+    selection.draws()
+    (selection.path / "positions.npy").unlink()
+    assert cache.get(version, VERSION, at_least(3)).num_samples == 47
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    version = make_version(tmp_path, [{"n": n} for n in range(50)])
+    cache = SelectionCache(tmp_path / "selections")
+    path = cache.get(version, VERSION, at_least(3)).path
+    old, young = path.parent / ".old", path.parent / ".young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "positions.npy").write_bytes(b"half")
+    long_ago = time.time() - FORGOTTEN_SECONDS - 60
+    os.utime(old, (long_ago, long_ago))
+    cache.get(version, VERSION, at_least(4))
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_a_selection_that_cannot_be_built_leaves_nothing(tmp_path: Path) -> None:
+    cache = SelectionCache(tmp_path / "selections")
+
+    def fill(folder: Path) -> None:
+        (folder / "positions.npy").write_bytes(b"half")
+        raise ImpossibleError("This cannot be done.")
+
+    with pytest.raises(ImpossibleError):
+        cache.kept("a" * 64, fill)
+    assert not [path for path in (tmp_path / "selections").rglob("*") if path.is_file()]
