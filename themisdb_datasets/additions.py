@@ -40,7 +40,7 @@ def added(
         )
     names = [path.name for version in (before, after) for path in (*version.folders, Path("-"))]
     fill = partial(_fill, selection=selection, before=before, after=after, limits=cache.limits)
-    return after, cache.kept(_digest([SCHEME, criteria.key(digest), *names]), fill)
+    return after, cache.selection(_digest([SCHEME, criteria.key(digest), *names]), fill)
 
 
 def _digest(names: list[str]) -> str:

@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -29,6 +30,8 @@ from themisdb_datasets.npy import NpyWriter
 from themisdb_datasets.scan import Scan
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
+
+Opened = TypeVar("Opened")
 
 FORGOTTEN_SECONDS = 86_400
 
@@ -105,18 +108,25 @@ class SelectionCache:
             with connect(version.folders, limits=self.limits) as connection:
                 _write(folder, version, criteria, Scan(connection, version, criteria))
 
-        return self.kept(criteria.key(version_digest), fill)
+        return self.selection(criteria.key(version_digest), fill)
 
-    def kept(self, key: str, fill: Callable[[Path], None]) -> Selection:
+    def selection(self, key: str, fill: Callable[[Path], None]) -> Selection:
         """The selection of this key, whose folder `fill` fills if it is not there."""
+        return replace(self.kept(key, fill, Selection.open), path=self.path(key))
+
+    def kept(self, key: str, fill: Callable[[Path], None], open_: Callable[[Path], Opened]) -> Opened:
+        """What `open_` makes of the folder of this key, which `fill` fills if it is not there.
+
+        What is opened has to stay readable when the folder moves or goes, as open and mapped files do.
+        """
         path = self.path(key)
         with suppress(FileNotFoundError):
-            return _used(path)
+            return _used(path, open_)
         # Who wants the same at once waits for one build of it; others go on side by side.
         with self._building[int(key[-1], 16)]:
             with suppress(FileNotFoundError):
-                return _used(path)
-            built = _published(path, fill)
+                return _used(path, open_)
+            built = _published(path, fill, open_)
         self.evict(keep=path)
         return built
 
@@ -146,14 +156,14 @@ class SelectionCache:
                     shutil.rmtree(path, ignore_errors=True)
 
 
-def _used(path: Path) -> Selection:
-    opened = Selection.open(path)
+def _used(path: Path, open_: Callable[[Path], Opened]) -> Opened:
+    opened = open_(path)
     with suppress(FileNotFoundError):  # evicted just now; what is open stays readable
         os.utime(path)  # the time of last use, for eviction
     return opened
 
 
-def _published(path: Path, fill: Callable[[Path], None]) -> Selection:
+def _published(path: Path, fill: Callable[[Path], None], open_: Callable[[Path], Opened]) -> Opened:
     """Fill a new folder and publish it at `path`, whole or not at all.
 
     It is opened before that, for it may be evicted as soon as others see it.
@@ -162,7 +172,7 @@ def _published(path: Path, fill: Callable[[Path], None]) -> Selection:
     temporary.mkdir(parents=True)
     try:
         fill(temporary)
-        opened = Selection.open(temporary)
+        opened = open_(temporary)
         try:
             temporary.rename(path)
         except OSError as error:
@@ -173,7 +183,7 @@ def _published(path: Path, fill: Callable[[Path], None]) -> Selection:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return replace(opened, path=path)
+    return opened
 
 
 def _remove(path: Path) -> None:

@@ -69,5 +69,5 @@ def test_a_selection_that_cannot_be_built_leaves_nothing(tmp_path: Path) -> None
         raise ImpossibleError("This cannot be done.")
 
     with pytest.raises(ImpossibleError):
-        cache.kept("a" * 64, fill)
+        cache.selection("a" * 64, fill)
     assert not [path for path in (tmp_path / "selections").rglob("*") if path.is_file()]
