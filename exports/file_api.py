@@ -74,11 +74,7 @@ class FileExportsView(DatasetsApi):
             FileExport.objects.filter(pk=job.params["export"]).select_related("owner", "job__owner").first()
         )
         answer = {"job": job.to_dict(), "export": export.to_dict() if export is not None else None}
-        return Response(answer, status=202, headers={"Location": jobs_url(job.pk)})
-
-
-def jobs_url(pk: int) -> str:
-    return f"/api/v1/jobs/{pk}/"
+        return Response(answer, status=202, headers={"Location": job.url})
 
 
 class FileExportView(DatasetsApi):

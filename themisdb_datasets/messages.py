@@ -51,11 +51,15 @@ class Message(msgspec.Struct):
 
 
 class OpenAIMessage(msgspec.Struct):
+    """A turn as {"role", "content"}."""
+
     role: str
     content: msgspec.Raw
 
 
 class ShareGPTMessage(msgspec.Struct):
+    """A turn as {"from", "value"}."""
+
     from_: str = msgspec.field(name="from")
     value: msgspec.Raw = NOTHING
 
