@@ -11,6 +11,7 @@ from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.formats import FORMATS, PRESETS
 from themisdb_datasets.mix import MAX_PARTS, STOPS
 from themisdb_datasets.names import nearest
+from themisdb_datasets.rules import MAX_RULES
 
 ORDERS = ("stored", "shuffled", "weighted")
 MAX_POSITION = 10**18 - 1
@@ -47,7 +48,7 @@ class WeightingOptions(msgspec.Struct, forbid_unknown_fields=True):
     auto_weight_by_freshness: bool = False
     freshness_half_life_days: Annotated[float, Meta(gt=0, le=1e6)] = 90.0
     timestamp_field: Name | None = None
-    rules: list[Name] = []
+    rules: Annotated[list[Name], Meta(max_length=MAX_RULES)] = []
     as_of: str | float | None = None
 
 

@@ -7,6 +7,7 @@ from exports.body import StreamBody, bad, parse_instant
 from exports.fields import refuse_absent
 from themis_admin.datasets.models import Dataset, Version
 from themisdb_datasets.errors import ImpossibleError, MalformedError
+from themisdb_datasets.expressions import MAX_MADE
 from themisdb_datasets.formats import Format
 from themisdb_datasets.names import nearest
 from themisdb_datasets.rules import WeightingRule as Rule
@@ -59,6 +60,7 @@ def _rules(names: list[str], dataset: Dataset) -> Iterator[tuple[str, Rule]]:
     """The dataset's rules of these names, as they are now."""
     known = {rule.name.casefold(): rule for rule in dataset.weighting_rules.all()} if names else {}
     seen: set[str] = set()
+    made = 0
     for number, name in enumerate(names):
         place = f"weighting.rules[{number}]"
         rule = known.get(name.casefold())
@@ -70,4 +72,10 @@ def _rules(names: list[str], dataset: Dataset) -> Iterator[tuple[str, Rule]]:
         if rule.name in seen:
             raise bad(place, f"The rule {rule.name!r} is there twice.")
         seen.add(rule.name)
-        yield rule.name, parse_rule(rule.definition)
+        found = parse_rule(rule.definition)
+        made += found.made
+        if made > MAX_MADE:
+            raise bad(
+                place, f"The expressions of all rules together may make {MAX_MADE} texts of fields at most."
+            )
+        yield rule.name, found

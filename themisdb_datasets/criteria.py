@@ -61,12 +61,12 @@ class Output:
         }
 
     def to_sql(self, query: ShardQuery) -> str:
-        text = f"COALESCE({self.of.to_sql(query)}, '')"
-        tests = [f"{text} <> ''"] if self.skip_empty else []
+        length = f"COALESCE({self.of.length_sql(query)}, 0)"
+        tests = [f"{length} > 0"] if self.skip_empty else []
         if self.min_length is not None:
-            tests.append(f"length({text}) >= {query.bind(self.min_length)}")
+            tests.append(f"{length} >= {query.bind(self.min_length)}")
         if self.max_length is not None:
-            tests.append(f"length({text}) <= {query.bind(self.max_length)}")
+            tests.append(f"{length} <= {query.bind(self.max_length)}")
         return f"({' AND '.join(tests)})" if tests else "TRUE"
 
 

@@ -9,7 +9,7 @@ cannot be read as that is NULL. So no shard makes an expression fail. Arithmetic
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import duckdb
 import msgspec
@@ -17,12 +17,17 @@ import msgspec
 from themisdb_datasets.duck import connect
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.names import nearest
+from themisdb_datasets.patterns import check_regex, like_to_regex
 from themisdb_datasets.sql import ShardQuery
-
-Type = Literal["number", "text", "boolean"]
+from themisdb_datasets.terms import Call, Choice, Column, Constant, Instant, Node, Type
 
 MAX_TEXT = 4_000
 MAX_NODES = 500
+MAX_DEPTH = 100
+MAX_SIZE = 2_000  # in parts, as it is written out
+# DuckDB holds every text that is made on the way, for some thousand samples at once, and counts none of them as the memory
+# that a query may use. So what an expression makes is counted here, in texts of fields.
+MAX_MADE = 10
 
 COMPARISONS = {
     "COMPARE_EQUAL": "=",
@@ -53,10 +58,13 @@ FUNCTIONS: dict[str, tuple[tuple[Type, ...], Type, str]] = {
     "contains": (("text", "text"), "boolean", "contains({0}, {1})"),
     "starts_with": (("text", "text"), "boolean", "starts_with({0}, {1})"),
     "ends_with": (("text", "text"), "boolean", "suffix({0}, {1})"),
-    "~~": (("text", "text"), "boolean", "({0} LIKE {1})"),
-    "!~~": (("text", "text"), "boolean", "({0} NOT LIKE {1})"),
-    "~~*": (("text", "text"), "boolean", "({0} ILIKE {1})"),
-    "!~~*": (("text", "text"), "boolean", "({0} NOT ILIKE {1})"),
+}
+MAKERS = ("lower", "upper", "trim", "||")  # the functions that make a text
+LIKES = {
+    "~~": "regexp_matches({0}, {1}, 's')",
+    "!~~": "(NOT regexp_matches({0}, {1}, 's'))",
+    "~~*": "regexp_matches({0}, {1}, 'si')",
+    "!~~*": "(NOT regexp_matches({0}, {1}, 'si'))",
 }
 ALIASES = {
     "power": "pow",
@@ -71,105 +79,22 @@ VARIADIC = ("greatest", "least")
 NUMBERS = ("DOUBLE", "FLOAT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "HUGEINT", "DECIMAL")
 CASTS: dict[str, Type] = {"VARCHAR": "text", "BOOLEAN": "boolean"}
 CASTS.update(dict.fromkeys(NUMBERS, "number"))
-KNOWN = sorted({*FUNCTIONS, *ALIASES, *VARIADIC, "round", "epoch", "year", "coalesce", "regexp_matches"})
-
-
-class Node(Protocol):
-    """A part of an expression; `type` is None where it takes whatever type its place wants."""
-
-    @property
-    def type(self) -> Type | None: ...
-
-    def sql(self, query: ShardQuery, want: Type) -> str:
-        """SQL of the wanted type."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A field, read as what is wanted."""
-
-    name: str
-    type: Type | None = None
-
-    def sql(self, query: ShardQuery, want: Type) -> str:
-        if want == "number":
-            return query.number(self.name)
-        text = query.text(self.name)
-        return text if want == "text" else f"TRY_CAST({text} AS BOOLEAN)"
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A value of the expression's own; None is NULL."""
-
-    value: str | float | bool | None
-    type: Type | None
-
-    def sql(self, query: ShardQuery, want: Type) -> str:
-        if self.value is None:
-            return f"CAST(NULL AS {_SQL[want]})"
-        return _as(f"CAST({query.bind(self.value)} AS {_SQL[self.type or want]})", self.type or want, want)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A template over parts, each of them of the type it has to have there."""
-
-    template: str
-    parts: tuple[tuple[Node, Type], ...]
-    type: Type | None
-
-    def sql(self, query: ShardQuery, want: Type) -> str:
-        parts = [node.sql(query, kind) for node, kind in self.parts]
-        return _as(self.template.format(*parts), self.type or want, want)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """CASE and COALESCE: the same type in all results, that which is wanted where none has one."""
-
-    template: str
-    conditions: tuple[Node, ...]
-    results: tuple[Node, ...]
-    type: Type | None
-
-    def sql(self, query: ShardQuery, want: Type) -> str:
-        kind = self.type or want
-        parts = [*(node.sql(query, "boolean") for node in self.conditions)]
-        parts += [node.sql(query, kind) for node in self.results]
-        return _as(self.template.format(*parts), kind, want)
-
-
-@dataclass(frozen=True)
-class Instant:
-    """A field as a point in time: seconds since 1970 UTC, or the year."""
-
-    name: str
-    year: bool
-    type: Type | None = "number"
-
-    def sql(self, query: ShardQuery, want: Type) -> str:
-        seconds = query.instant(self.name)
-        if self.year:
-            within = f"CASE WHEN abs({seconds}) < 2e11 THEN {seconds} END"
-            seconds = f"CAST(year(make_timestamp(CAST({within} * 1e6 AS BIGINT))) AS DOUBLE)"
-        return _as(seconds, "number", want)
-
-
-_SQL: dict[Type, str] = {"number": "DOUBLE", "text": "VARCHAR", "boolean": "BOOLEAN"}
-
-
-def _as(sql: str, have: Type, want: Type) -> str:
-    return sql if have == want else f"TRY_CAST({sql} AS {_SQL[want]})"
+KNOWN = sorted(
+    filter(
+        str.isidentifier,
+        {*FUNCTIONS, *ALIASES, *VARIADIC, "round", "epoch", "year", "coalesce", "regexp_matches"},
+    )
+)
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression; `fields` are the names it reads."""
+    """A checked expression; `fields` are the names it reads, `made` how many fields' texts it makes on the way."""
 
     text: str
     root: Node
     fields: tuple[str, ...]
+    made: int
 
     def sql(self, query: ShardQuery, want: Type) -> str:
         """SQL of the wanted type, NULL where there is no value."""
@@ -204,11 +129,15 @@ def _bad(place: str, message: str) -> MalformedError:
 def _parsed(text: str) -> Expression:
     builder = _Builder()
     root = builder.node(_tree(text))
-    return Expression(text, root, tuple(dict.fromkeys(builder.fields)))
+    if root.size > MAX_SIZE:
+        raise ValueError("An expression nests between, sqrt, ln and log10 a few deep at most.")
+    return Expression(text, root, tuple(dict.fromkeys(builder.fields)), builder.made)
 
 
 def _tree(text: str) -> dict[str, Any]:
     """DuckDB's tree of the one expression that the text is; ValueError for anything else."""
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("The expression holds half of a surrogate pair, which no text can contain.")
     with connect([]) as connection:
         try:
             row = connection.execute(
@@ -220,7 +149,8 @@ def _tree(text: str) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(row[0])
     except (msgspec.DecodeError, RecursionError):
-        raise ValueError("The expression is nested too deeply.") from None
+        # DuckDB writes a number beyond all bounds as Infinity, which is not JSON.
+        raise ValueError("The expression is nested too deeply, or has a number that is too large.") from None
     if document["error"]:
         raise ValueError(f"The expression cannot be read: {document['error_message'].splitlines()[0]}")
     nodes = [statement["node"] for statement in document["statements"]]
@@ -239,12 +169,22 @@ class _Builder:
 
     def __init__(self) -> None:
         self.fields: list[str] = []
-        self.count = 0
+        self.made = 0
+        self._count = 0
+        self._depth = 0
 
     def node(self, tree: dict[str, Any]) -> Node:
-        self.count += 1
-        if self.count > MAX_NODES:
+        self._count += 1
+        if self._count > MAX_NODES:
             raise ValueError(f"An expression has {MAX_NODES} parts at most.")
+        if self._depth >= MAX_DEPTH:
+            raise ValueError(f"An expression may be nested {MAX_DEPTH} deep at most.")
+        self._depth += 1
+        node = self._node(tree)
+        self._depth -= 1
+        return node
+
+    def _node(self, tree: dict[str, Any]) -> Node:
         kinds: dict[str, Callable[[dict[str, Any]], Node]] = {
             "COLUMN_REF": self._column,
             "CONSTANT": self._constant,
@@ -318,7 +258,8 @@ class _Builder:
     def _between(self, tree: dict[str, Any]) -> Node:
         nodes = [self.node(tree[name]) for name in ("input", "lower", "upper")]
         kind = _common(*nodes)
-        return Call("({0} BETWEEN {1} AND {2})", tuple((node, kind) for node in nodes), "boolean")
+        # DuckDB would write a BETWEEN out like this, unseen.
+        return Call("({0} >= {1} AND {0} <= {2})", tuple((node, kind) for node in nodes), "boolean")
 
     def _case(self, tree: dict[str, Any]) -> Node:
         checks = tree["case_checks"]
@@ -355,7 +296,9 @@ class _Builder:
         if name == "round" and 1 <= len(children) <= 2:
             return self._round(children)
         if name == "regexp_matches" and len(children) == 2:
-            return self._matches(children)
+            return self._matches(children, "regexp_matches({0}, {1})", "({})".format)
+        if name in LIKES and len(children) == 2:
+            return self._matches(children, LIKES[name], like_to_regex)
         if name not in FUNCTIONS:
             raise ValueError(f"There is no function {name!r}{nearest(name, KNOWN)}.")
         wanted, kind, template = FUNCTIONS[name]
@@ -363,8 +306,18 @@ class _Builder:
             raise ValueError(
                 f"{name}() takes {len(wanted)} argument{'s' * (len(wanted) > 1)}, not {len(children)}."
             )
-        nodes = tuple((self.node(child), each) for child, each in zip(children, wanted, strict=True))
-        return Call(template, nodes, kind)
+        call = Call(template, tuple(zip(map(self.node, children), wanted, strict=True)), kind)
+        if name in MAKERS:
+            self._make(call)
+        return call
+
+    def _make(self, call: Call) -> None:
+        self.made += call.width
+        if self.made > MAX_MADE:
+            raise ValueError(
+                f"An expression may join, lower, upper or trim {MAX_MADE} texts of fields at most, counting again"
+                " those that are in what it joins."
+            )
 
     def _round(self, children: list[dict[str, Any]]) -> Node:
         digits = self.node(children[1]) if len(children) == 2 else Constant(0.0, "number")
@@ -376,12 +329,14 @@ class _Builder:
             raise ValueError("round() takes a number of digits from 0 to 12.")
         return self._joined(f"round({{0}}, {int(digits.value)})", children[:1], "number", "number")
 
-    def _matches(self, children: list[dict[str, Any]]) -> Node:
+    def _matches(
+        self, children: list[dict[str, Any]], template: str, translate: Callable[[str], str]
+    ) -> Node:
         pattern = self.node(children[1])
         if not isinstance(pattern, Constant) or not isinstance(pattern.value, str):
-            raise ValueError("regexp_matches() takes a pattern between quotes.")
-        nodes: tuple[tuple[Node, Type], ...] = ((self.node(children[0]), "text"), (pattern, "text"))
-        return Call("regexp_matches({0}, {1})", nodes, "boolean")
+            raise ValueError("A pattern is a text between quotes.")
+        regex = Constant(check_regex(translate(pattern.value)), "text")
+        return Call(template, ((self.node(children[0]), "text"), (regex, "text")), "boolean")
 
     def _joined(self, template: str, children: list[dict[str, Any]], wanted: Type, kind: Type) -> Node:
         return Call(template, tuple((self.node(child), wanted) for child in children), kind)

@@ -4,14 +4,14 @@ Every condition is true or false for every sample. A field that a sample lacks, 
 it false, `ne` included; `{"not": …}` turns that round.
 """
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.expressions import Expression, parse_expression
+from themisdb_datasets.expressions import MAX_MADE, Expression, parse_expression
 from themisdb_datasets.names import nearest
+from themisdb_datasets.patterns import check_regex
 from themisdb_datasets.sql import Column, ShardQuery, Value
 
 ORDERINGS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -116,6 +116,7 @@ class _Parser:
     def __init__(self, fields: Collection[str] | None) -> None:
         self.fields = fields
         self.conditions = 0
+        self.made = 0  # texts, by all expressions together
 
     def parse(self, document: Any, place: str, depth: int) -> Filter:
         if depth > MAX_DEPTH:
@@ -137,15 +138,24 @@ class _Parser:
             return Not(self.parse(document["not"], f"{place}.not", depth + 1))
         if "expression" in document:
             _only(document, {"expression"}, place)
-            return Free(
-                parse_expression(document["expression"], fields=self.fields, place=f"{place}.expression")
-            )
+            return self.free(document["expression"], f"{place}.expression")
         return self.condition(document, place)
 
-    def condition(self, document: dict[str, Any], place: str) -> Condition:
+    def free(self, text: Any, place: str) -> Free:
+        self._one_more(place)
+        expression = parse_expression(text, fields=self.fields, place=place)
+        self.made += expression.made
+        if self.made > MAX_MADE:
+            raise _bad(place, f"The expressions of a filter may make {MAX_MADE} texts of fields at most.")
+        return Free(expression)
+
+    def _one_more(self, place: str) -> None:
         self.conditions += 1
         if self.conditions > MAX_CONDITIONS:
             raise _bad(place, f"A filter may have {MAX_CONDITIONS} conditions at most.")
+
+    def condition(self, document: dict[str, Any], place: str) -> Condition:
+        self._one_more(place)
         _only(document, {"field", "op", "value", "case_sensitive"}, place)
         name, op = document.get("field"), document.get("op")
         if not isinstance(name, str) or not name:
@@ -201,7 +211,10 @@ def _value(op: str, value: Any, place: str) -> Any:
     if not isinstance(value, str) or not value:
         raise _bad(place, f'"{op}" takes a text that is not empty.')
     if op == "matches":
-        _check_pattern(value, place)
+        try:
+            check_regex(value)
+        except ValueError as error:
+            raise _bad(place, str(error)) from None
     return value
 
 
@@ -223,14 +236,6 @@ def _scalar(value: Any, place: str) -> Value:
     if value is None:
         raise _bad(place, 'A value cannot be null; use {"op": "exists", "value": false}.')
     raise _bad(place, "A value is a text, a number or true or false.")
-
-
-def _check_pattern(pattern: str, place: str) -> None:
-    """Refuse what is plainly no pattern at once; what only DuckDB's RE2 refuses is reported when the query runs."""
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise _bad(place, f"The regular expression is not valid: {error}.") from None
 
 
 def _compare(column: Column, op: str, value: Value, query: ShardQuery) -> str:

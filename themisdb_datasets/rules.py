@@ -22,6 +22,7 @@ LARGEST = 1e9  # what a factor is clamped to, so that a product is always a numb
 SECONDS_A_DAY = 86_400.0
 CURVE_STEPS = 60
 MAX_ENTRIES = 1_000
+MAX_RULES = 20  # of one weighting: their product stays a number, and what they make stays in memory
 
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Factor = Annotated[float, Meta(ge=0, le=1e6)]
@@ -58,6 +59,11 @@ class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         """The fields it reads."""
         field: str = getattr(self, "field")  # noqa: B009 - a subclass without one has a reading of its own
         return (field,)
+
+    @property
+    def made(self) -> int:
+        """How many fields' texts it makes on the way (see expressions)."""
+        return 0
 
     def check(self) -> None:
         """ValueError for what the types do not say, with the place before a colon."""
@@ -96,7 +102,7 @@ class FreshnessRule(_Base, frozen=True, tag="freshness"):
 
     field: Name
     half_life_days: Annotated[float, Meta(gt=0, le=1e6)] = 90.0
-    as_of: float | None = None  # seconds since 1970 UTC
+    as_of: Number | None = None  # seconds since 1970 UTC
 
     def pinned(self, as_of: float) -> "FreshnessRule":
         return self if self.as_of is not None else msgspec.structs.replace(self, as_of=as_of)
@@ -122,7 +128,7 @@ class LengthRule(_Base, frozen=True, tag="length"):
     bonus: Factor = 0.5
 
     def to_sql(self, query: ShardQuery) -> str:
-        length = f"length({parse_value(self.of).to_sql(query)})"
+        length = parse_value(self.of).length_sql(query)
         more = f"least({query.bind(self.bonus)}, {length} / {query.bind(self.scale)})"
         return bounded(f"CASE WHEN {length} IS NOT NULL THEN 1 + {more} END", query.bind(self.missing))
 
@@ -202,6 +208,10 @@ class ExpressionRule(_Base, frozen=True, tag="expression"):
     def reads(self) -> tuple[str, ...]:
         return parse_expression(self.expression).fields
 
+    @property
+    def made(self) -> int:
+        return parse_expression(self.expression).made
+
     def check(self) -> None:
         parse_expression(self.expression)
 
@@ -234,6 +244,7 @@ def parse_rule(document: Any, *, fields: Iterable[str] | None = None) -> Weighti
     for name in document:
         if name not in known:
             raise _bad(name, f"A rule of kind {kind} has no {name!r}{nearest(name, known)}.")
+    _check_storable(document)
     try:
         rule: WeightingRule = msgspec.convert(document, WeightingRule, strict=True)
         rule.check()
@@ -246,6 +257,24 @@ def parse_rule(document: Any, *, fields: Iterable[str] | None = None) -> Weighti
         raise _bad(place, sentence) from None
     _check_fields(rule, fields)
     return rule
+
+
+def _check_storable(document: dict[str, Any]) -> None:
+    """Refuse what JSON or a database cannot keep, which the types let pass: NaN, U+0000, half of a surrogate pair."""
+    for place, value in document.items():
+        left = [value]
+        while left:
+            part = left.pop()
+            if isinstance(part, dict):
+                left += [*part, *part.values()]
+            elif isinstance(part, (list, tuple)):
+                left += part
+            elif isinstance(part, float) and not math.isfinite(part):
+                raise _bad(place, f"{place}: a number has to be finite.")
+            elif isinstance(part, str) and any(
+                character == "\0" or "\ud800" <= character <= "\udfff" for character in part
+            ):
+                raise _bad(place, f"{place}: the text holds a character that cannot be stored.")
 
 
 def _check_fields(rule: WeightingRule, fields: Iterable[str] | None) -> None:
@@ -270,8 +299,6 @@ def _check_ascending(points: Points, place: str, *, least: int) -> None:
         raise ValueError(f"{place}: give {least} or more, each a pair of a value and its factor")
     if any(after[0] <= before[0] for before, after in pairwise(points)):
         raise ValueError(f"{place}: the values have to ascend")
-    if any(not math.isfinite(number) for point in points for number in point):
-        raise ValueError(f"{place}: every value and factor is a number")
 
 
 def _curve(span: float, factor: Any) -> Curve:

@@ -33,7 +33,8 @@ class ShardQuery:
 
     def arguments(self, statement: str) -> dict[str, Any]:
         """The values that `statement` names; DuckDB refuses others, and a test that can only fail may leave some over."""
-        return {name: value for name, value in self.values.items() if re.search(rf"\${name}\b", statement)}
+        named = set(re.findall(r"\$(\w+)", statement))
+        return {name: value for name, value in self.values.items() if name in named}
 
     def source(self) -> str:
         """The shard's columns, with the row number as `file_row_number`."""

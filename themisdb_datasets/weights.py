@@ -1,4 +1,4 @@
-"""Weights: the clamped product of an explicit, a length and a freshness factor, as one SQL expression.
+"""Weights: the clamped product of an explicit, a length and a freshness factor and those of rules, as one SQL expression.
 
 Weights are integers of 1/10,000, so that every platform gives the same: `weight = clamp(product, 0, 2)`.
 """
@@ -41,7 +41,7 @@ class Length:
         return {"of": self.of.source}
 
     def to_sql(self, query: ShardQuery) -> str:
-        return f"(1 + least({LENGTH_BONUS}, COALESCE(length({self.of.to_sql(query)}), 0) / {LENGTH_SCALE}))"
+        return f"(1 + least({LENGTH_BONUS}, COALESCE({self.of.length_sql(query)}, 0) / {LENGTH_SCALE}))"
 
 
 @dataclass(frozen=True)

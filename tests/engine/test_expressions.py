@@ -1,6 +1,7 @@
 """Expressions: what they mean on every shard, and that nothing but an expression over the fields gets through."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from themisdb_datasets.duck import connect
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.expressions import FUNCTIONS, MAX_TEXT, parse_expression
 from themisdb_datasets.filters import parse_filter
+from themisdb_datasets.patterns import like_to_regex
 from themisdb_datasets.selection import count
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
@@ -55,6 +57,8 @@ def values(version: OpenVersion, text: str, want: Any) -> list[Any]:
         ("round(n / 3, 2)", [0.33, 0.67, 1, None, 0.83]),
         ("pow(n, 2)", [1, 4, 9, None, 6.25]),
         ("ln(n - 1) + sqrt(-n)", [None] * 5),
+        ("coalesce(log10(-n), sqrt(-n), n)", [1, 2, 3, None, 2.5]),
+        ("sqrt(n * n) + ln(exp(n)) - n", [pytest.approx(n) if n else None for n in (1, 2, 3, None, 2.5)]),
         ("meta.deep.x", [7, None, None, None, None]),
         ("year(created)", [2020, 2000, None, None, 2000]),
         ("epoch(created)", [1583020800, 946686600, None, None, 946684800]),
@@ -113,7 +117,10 @@ def test_truths(version: OpenVersion, text: str, kept: list[int]) -> None:
         "abs()", "round(n, n)", "round(n, 400)", "regexp_matches(law, law)", "epoch(n + 1)", "abs(distinct n)",
         "abs(n) filter (where true)", "unnest([1])", "columns('n')", "try(1)", "error('x')", "law like 'a' escape 'b'",
         "(" * 600 + "n" + ")" * 600 + "(", "-" * 3000 + "n", "not " * 900 + "true", "n" + " + n" * 900, "'", '"', "/*",
-        "n -- ", "x" * (MAX_TEXT + 1), "\x00", "n = '\x00",
+        "n -- ", "x" * (MAX_TEXT + 1), "\x00", "n = '\x00", "not " * 450 + "true", "abs(" * 300 + "n" + ")" * 300,
+        "law = '\ud800'", '"\udfff" = 1', "n > 1e999", "law like law", "law ilike n", "regexp_matches(law, '(')",
+        "regexp_matches(law, '(a{1000}){1000}')", "length(" + " || ".join(["law"] * 6) + ")",
+        " or ".join(f"lower(law) = '{n}'" for n in range(11)),
     ],
 )  # fmt: skip
 def test_what_is_no_plain_expression_is_refused(text: str) -> None:
@@ -137,6 +144,48 @@ def test_names_are_checked_with_the_nearest() -> None:
         parse_expression("lax = 'x'", fields=fields)
     with pytest.raises(MalformedError, match=r"'lenght'.*did you mean 'length'"):
         parse_expression("lenght(law) > 3", fields=fields)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text("ab%_\\.*$\n(ä", max_size=8), pattern=st.text("ab%_\\.*$\n(ä", max_size=6))
+def test_a_like_pattern_finds_what_like_finds(text: str, pattern: str) -> None:
+    with connect([]) as connection:
+        found = connection.execute(
+            "SELECT $text LIKE $pattern, regexp_matches($text, $regex, 's')",
+            {"text": text, "pattern": pattern, "regex": like_to_regex(pattern)},
+        ).fetchone()
+    assert found is not None and found[0] == found[1]
+
+
+def test_no_short_expression_takes_long(tmp_path: Path) -> None:
+    """What grew with a power of the text, or with two to the power of the depth, ends at once."""
+    version = make_version(tmp_path, [{"n": 1e6, "law": "a" * 2000} for _ in range(100)])
+    roots = "sqrt(" * 8 + "n" + ")" * 8
+    between = "(" * 7 + "n" + " between 0 and 1)" * 7
+    for text in (
+        f"law like '%{'a_%' * 40}b'",
+        f"law ilike '%{'A_%' * 40}b'",
+        f"{roots} > 1.1",
+        f"not {between}",
+    ):
+        started = time.monotonic()
+        assert count(version, [parse_filter({"expression": text})]) == [0]
+        assert time.monotonic() - started < 10
+    for text in (
+        f"sqrt(ln({roots}))",
+        "(" * 20 + "n" + " between 0 and 1)" * 20,
+        "sqrt(" * 99 + "n" + ")" * 99,
+    ):
+        with pytest.raises(MalformedError):
+            parse_expression(text)
+
+
+def test_the_expressions_of_a_filter_share_what_they_may_make() -> None:
+    one = {"expression": "lower(law) || upper(law) = 'x'"}  # two texts, and one as long as both
+    parse_filter({"all": [one, one]})
+    with pytest.raises(MalformedError) as caught:
+        parse_filter({"all": [one, {"not": {"any": [one, one]}}]})
+    assert list(caught.value.fields) == ["where.all[1].not.any[1].expression"]
 
 
 CALLS = [(name, len(arguments)) for name, (arguments, _, _) in FUNCTIONS.items() if name.isidentifier()]
@@ -166,20 +215,23 @@ def expressions(draw: st.DrawFn, depth: int = 3) -> str:
         return draw(LEAVES)
     part = expressions(depth - 1)
     kind = draw(
-        st.sampled_from(["call", "sign", "case", "between", "in", "not", "null", "coalesce", "cast", "round"])
+        st.sampled_from(
+            ["call", "sign", "case", "between", "in", "not", "null", "coalesce", "cast", "round", "like"]
+        )
     )
     a, b, c = draw(part), draw(part), draw(part)
     if kind == "call":
         name, arity = draw(st.sampled_from(CALLS))
         return f"{name}({', '.join([a, b][:arity])})"
     return {
-        "sign": f"({a} {draw(st.sampled_from(['+', '-', '*', '/', '%', '=', '<', '>=', 'and', 'or', 'like', '||']))} {b})",
+        "sign": f"({a} {draw(st.sampled_from(['+', '-', '*', '/', '%', '=', '<', '>=', 'and', 'or', '||']))} {b})",
         "case": f"case when {a} then {b} else {c} end",
         "between": f"({a} between {b} and {c})",
         "in": f"({a} not in ({b}, {c}))",
         "not": f"(not {a})",
         "null": f"({a} is not null)",
         "coalesce": f"coalesce({a}, {b})",
+        "like": f"({a} {draw(st.sampled_from(['like', 'not ilike']))} '%b_')",
         "cast": f"try_cast({a} as {draw(st.sampled_from(['double', 'varchar', 'boolean', 'integer']))})",
         "round": f"round({a}, 2)",
     }[kind]

@@ -119,11 +119,19 @@ def test_weights_are_explained_in_mixes_and_in_the_order_of_a_line(ruled: Datase
     [
         ({"weighting": {"rules": ["Gesetze"]}}, "weighting.rules[0]"),
         ({"weighting": {"rules": ["Jung", "jung"]}}, "weighting.rules[1]"),
+        ({"weighting": {"rules": ["Jung"] * 21}}, "weighting.rules"),
+        ({"weighting": {"rules": ["Viel 1", "Viel 2"]}}, "weighting.rules[1]"),
+        ({"field_mapping": {"output_field": "{answer}" * 40}}, "field_mapping.output_field"),
         ({"explain": True, "format": "raw"}, "explain"),
         ({"explain": True, "weighting": {"enable_weights": False}}, "explain"),
     ],
 )
-def test_what_cannot_be_weighted_is_said(ruled: Dataset, ask: Ask, body: dict[str, Any], field: str) -> None:
+def test_what_cannot_be_weighted_is_said(
+    ruled: Dataset, ask: Ask, alice: User, body: dict[str, Any], field: str
+) -> None:
+    for number in (1, 2):
+        much = {"kind": "expression", "expression": "length(lower(answer || answer || subject)) / 9"}
+        rules.create_rule(ruled, user=alice, name=f"Viel {number}", definition=much)
     response = ask(theme="Lärm", **body)
     assert response.status_code == 400
     assert list(answer(response)["fields"]) == [field]

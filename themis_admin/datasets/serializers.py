@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from themisdb_datasets.names import nearest
+from themisdb_datasets.rules import MAX_RULES
 
 
 class Body(serializers.Serializer[dict[str, Any]]):
@@ -51,7 +52,9 @@ class PreviewBody(Body):
 
 
 class ExplainBody(Body):
-    rules = serializers.ListField(child=serializers.CharField(max_length=200), min_length=1, max_length=50)
+    rules = serializers.ListField(
+        child=serializers.CharField(max_length=200), min_length=1, max_length=MAX_RULES
+    )
     position = serializers.IntegerField(min_value=0, max_value=2**62)
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**62)
 
