@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from themis_admin.datasets import (
     api,
     diff_api,
+    diff_pages,
     pages,
     rule_api,
     rule_pages,
@@ -52,6 +53,7 @@ page_urlpatterns: list[URLPattern] = [
     path("rules/<int:pk>/edit/", rule_pages.rule_edit, name="rule-edit"),
     path("rules/<int:pk>/delete/", rule_pages.rule_delete, name="rule-delete"),
     path("versions/<int:pk>/", version_pages.version, name="version"),
+    path("versions/<int:pk>/diff/", diff_pages.version_diff, name="version-diff"),
     path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),
     path("versions/<int:pk>/rejects/", version_pages.version_rejects, name="version-rejects"),
     path(

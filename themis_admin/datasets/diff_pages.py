@@ -1,0 +1,203 @@
+"""The console's page of how two versions differ: counts, fields, themes, and the samples word by word."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from themis_admin.datasets import browsing, cards, diffs
+from themis_admin.datasets.models import Version
+from themis_admin.datasets.version_pages import get_version
+from themisdb_datasets.errors import ThemisError
+
+PAGE_SIZE = 20
+MAX_WORDS = 1_000  # that are compared word by word, without what is alike at both ends
+MAX_CHARS = 20_000  # of a text
+CONTEXT = 12  # equal words around a difference; what is further away is left out
+MAX_VERSIONS = 200
+WORDS = re.compile(r"\S+\s*|\s+")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a text: `op` is equal, ins, del or gap."""
+
+    op: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A sample that differs, as the page shows it: its card, and each changed field as pieces."""
+
+    card: cards.Card
+    version: Version
+    fields: list[tuple[str, list[Piece]]]
+
+
+@dataclass(eq=False)
+class DiffWindow(browsing.Cut[diffs.DiffSample]):
+    """The samples that differ as a sequence that Django's paginator can cut."""
+
+    version: Version
+    against: Version
+    kind: str
+    field: str
+    total: int
+
+    def __len__(self) -> int:
+        return self.total
+
+    def between(self, start: int, stop: int) -> list[diffs.DiffSample]:
+        page = diffs.page(
+            self.version, self.against, kind=self.kind, field=self.field, offset=start, length=stop - start
+        )
+        return page.samples
+
+
+@login_required
+@require_safe
+def version_diff(request: HttpRequest, pk: int) -> HttpResponse:
+    """What one version has and another one of its dataset has not."""
+    row = get_version(request, pk)
+    versions = list(row.dataset.versions.order_by("-number")[:MAX_VERSIONS])
+    against = _against(request, row)
+    if against is None:
+        return redirect("version", pk)
+    if (chosen := request.GET.get("version", "")) not in ("", str(pk)):
+        return redirect(f"/versions/{_number(chosen)}/diff/?against={against.pk}")
+    context: dict[str, Any] = {
+        "version": row,
+        "against": against,
+        "dataset": row.dataset,
+        "versions": versions,
+        "key_field": row.dataset.key_field,
+    }
+    try:
+        context.update(_found(request, row, against))
+    except ThemisError as error:
+        context["error"] = str(error)
+    return render(request, "datasets/diff.html", context)
+
+
+def _found(request: HttpRequest, row: Version, against: Version) -> dict[str, Any]:
+    counts = diffs.between(row, against).counts
+    kind = request.GET.get("kind", "")
+    if kind not in diffs.KINDS:
+        kind = next((name for name in ("changed", "added", "removed") if getattr(counts, name)), "changed")
+    field = request.GET.get("field", "") if kind == "changed" else ""
+    field = field if field in counts.fields else ""
+    total = counts.fields[field] if field else getattr(counts, kind)
+    page = Paginator(DiffWindow(row, against, kind, field, total), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    return {
+        "counts": counts,
+        "kind": kind,
+        "field": field,
+        "kinds": [(name, getattr(counts, name)) for name in ("changed", "added", "removed")],
+        "fields": sorted(counts.fields.items(), key=lambda each: -each[1]),
+        "page": page,
+        "shown": [shown(each, row, against) for each in page.object_list],
+        "themes": list(theme_shifts(row, against)),
+    }
+
+
+def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:
+    """A sample with its changed fields; one that was removed is shown as it was."""
+    version = row if sample.line is not None else against
+    here = json.loads(sample.line) if sample.line is not None else {}
+    there = json.loads(sample.against_line) if sample.against_line is not None else {}
+    position = sample.position if sample.position is not None else sample.against_position
+    assert position is not None  # it is in one of the two
+    card = cards.card(here or there, cards.Layout.of(row.dataset, version), position)
+    fields = [(name, list(pieces(_text(there, name), _text(here, name)))) for name in sample.fields]
+    return Shown(card, version, fields)
+
+
+def _text(sample: dict[str, Any], name: str) -> str:
+    """The field as people read it; null and no field at all are told apart."""
+    text = cards.shown_value(sample[name]) or "null" if name in sample else ""
+    return f"{text[:MAX_CHARS]} …" if len(text) > MAX_CHARS else text
+
+
+def pieces(old: str, new: str) -> Iterator[Piece]:
+    """Two texts as one, word by word, with what is equal shortened to the words around the differences."""
+    before, after = WORDS.findall(old), WORDS.findall(new)
+    head = _alike(before, after)
+    tail = _alike(before[head:][::-1], after[head:][::-1])
+    yield from _equal(before[:head], first=True)
+    middle = before[head : len(before) - tail], after[head : len(after) - tail]
+    for op, i, j, k, m in _opcodes(middle):
+        if op == "equal":
+            yield from _equal(middle[0][i:j])
+            continue
+        if i < j:
+            yield Piece("del", "".join(middle[0][i:j]))
+        if k < m:
+            yield Piece("ins", "".join(middle[1][k:m]))
+    yield from _equal(before[len(before) - tail :], last=True)
+
+
+def _opcodes(texts: tuple[list[str], list[str]]) -> list[tuple[str, int, int, int, int]]:
+    """How one list of words becomes the other; a long one is replaced as a whole, for matching is quadratic."""
+    before, after = texts
+    if max(len(before), len(after)) > MAX_WORDS:
+        return [("replace", 0, len(before), 0, len(after))]
+    found = SequenceMatcher(None, before, after).get_opcodes()
+    return [(op, i, j, k, m) for op, i, j, k, m in found]
+
+
+def _alike(before: list[str], after: list[str]) -> int:
+    """How many words two texts have alike at their start."""
+    pairs = zip(before, after, strict=False)
+    return next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after)))
+
+
+def _equal(words: list[str], *, first: bool = False, last: bool = False) -> Iterator[Piece]:
+    head = [] if first else words[:CONTEXT]
+    tail = [] if last else words[-CONTEXT:]
+    if len(words) <= len(head) + len(tail):
+        if words:
+            yield Piece("equal", "".join(words))
+        return
+    if head:
+        yield Piece("equal", "".join(head))
+    yield Piece("gap", "…")
+    if tail:
+        yield Piece("equal", "".join(tail))
+
+
+def theme_shifts(row: Version, against: Version) -> Iterator[dict[str, Any]]:
+    """How many samples each theme of the dataset keeps of both versions."""
+    for theme in row.dataset.themes.order_by("name"):
+        try:
+            now, before = (browsing.count_matches(each, theme.where) for each in (row, against))
+        except ThemisError:
+            continue  # a field that this version does not have
+        yield {"theme": theme, "now": now, "before": before, "shift": now - before}
+
+
+def _against(request: HttpRequest, row: Version) -> Version | None:
+    """The version to compare with: the one asked for, or the parent."""
+    asked = request.GET.get("against", "")
+    if not asked:
+        return row.parent
+    found = row.dataset.versions.filter(pk=_number(asked)).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Http404
+    return int(text)
