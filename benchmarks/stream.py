@@ -78,7 +78,7 @@ def open_delivery(
     form = Format(
         "instruction_tuning", {"instruction": parse_value(instruction), "output": parse_value(output)}
     )
-    plan = Plan(version_digest(version.folders), Criteria(), form, ordering or Ordering(), mix)
+    plan = Plan(version_digest(version), Criteria(), form, ordering or Ordering(), mix)
     cache = SelectionCache(selections)
     return Delivery(plan, version, [cache.get(version, plan.version, each) for each in plan.selects])
 

@@ -29,16 +29,16 @@ def added(
     Where shards were appended these are the samples behind the old ones, equal ones included; otherwise those whose
     content `before` does not have. It costs what changed, unless what is unique has to be found among all samples.
     """
-    appended = after.folders[: len(before.folders)] == before.folders
+    appended = after.part_names[: len(before.parts)] == before.part_names
     if appended and criteria.unique is None:
-        tail = OpenVersion.open(after.folders[len(before.folders) :])
-        return tail, cache.get(tail, _digest([SCHEME, *(path.name for path in tail.folders)]), criteria)
+        tail = OpenVersion(after.parts[len(before.parts) :], after.deleted[len(before.parts) :])
+        return tail, cache.get(tail, _digest([SCHEME, *tail.part_names]), criteria)
     selection = cache.get(after, digest, criteria)
     if appended:
         return after, selection.part(
             slice(int(np.searchsorted(selection.positions, before.num_samples)), None)
         )
-    names = [path.name for version in (before, after) for path in (*version.folders, Path("-"))]
+    names = [name for version in (before, after) for name in (*version.part_names, "-")]
     fill = partial(_fill, selection=selection, before=before, after=after, limits=cache.limits)
     return after, cache.selection(_digest([SCHEME, criteria.key(digest), *names]), fill)
 
@@ -72,22 +72,20 @@ def _fill(
 
 def _new_positions(
     before: OpenVersion, after: OpenVersion, limits: DuckLimits | None
-) -> Iterator[npt.NDArray[np.uint64]]:
+) -> Iterator[npt.NDArray[np.int64]]:
     """The positions in `after` of samples that `before` does not have, ascending; memory is DuckDB's, which spills."""
-    old = set(before.folders)
-    fresh = [
-        (start, part) for start, part in zip(after.starts, after.parts, strict=False) if part.path not in old
-    ]
-    tables = {"old": zip(before.starts, before.parts, strict=False), "new": fresh}
+    old = set(before.part_names)
+    fresh = [number for number, name in enumerate(after.part_names) if name not in old]
+    tables = {"old": (before, range(len(before.parts))), "new": (after, fresh)}
     with connect([*before.folders, *after.folders], limits=limits) as connection:
-        for name, parts in tables.items():
-            connection.execute(f"CREATE TEMP TABLE {name} (position UBIGINT, id BLOB)")
-            for start, shard in parts:
-                connection.execute(
-                    f"INSERT INTO {name} SELECT file_row_number + {int(start)}, sample_id"
-                    " FROM read_parquet($path, file_row_number = true)",
-                    {"path": str(shard.columns_path)},
+        for name, (version, numbers) in tables.items():
+            connection.execute(f"CREATE TEMP TABLE {name} (place BIGINT, id BLOB)")
+            for number in numbers:
+                query = version.query(number)
+                select = (
+                    f"SELECT file_row_number + {version.row_starts[number]}, sample_id FROM {query.source()}"
                 )
-        rows = connection.sql("SELECT position FROM new ANTI JOIN old USING (id) ORDER BY position")
+                connection.execute(f"INSERT INTO {name} {select}", query.arguments(select))
+        rows = connection.sql("SELECT place FROM new ANTI JOIN old USING (id) ORDER BY place")
         for batch in rows.to_arrow_reader(BATCH):
-            yield batch.column(0).to_numpy()
+            yield after.positions_of(batch.column(0).to_numpy())

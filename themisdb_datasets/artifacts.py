@@ -86,6 +86,16 @@ class ArtifactStore:
         shutil.rmtree(trash)
         return num_bytes
 
+    def remove_file(self, kind: str, digest: str) -> int:
+        """Remove an artifact that is one file; answers how many bytes it had."""
+        path = self.path(kind, digest)
+        try:
+            num_bytes = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            return 0
+        return num_bytes
+
     def _brought_near(self, folder: Path, target: Path) -> Path:
         # A rename is only atomic within one file system: copy beside the target first.
         near = target.with_name(f".{target.name}.{os.getpid()}.part")

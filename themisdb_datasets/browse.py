@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from themisdb_datasets.duck import DuckLimits, connect
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.filters import Filter
@@ -33,8 +35,8 @@ def page(
         return list(range(offset, stop)), version.num_samples
     key_kind = _key_kind(version, order_by) if order_by is not None else None
     selects, values = [], {}
-    for number, (start, shard) in enumerate(zip(version.starts.tolist(), version.parts, strict=False)):
-        query = ShardQuery(shard, prefix=f"s{number}_")
+    for number, start in enumerate(version.row_starts[:-1].tolist()):
+        query = version.query(number, prefix=f"s{number}_")
         tests = [where.to_sql(query)] if where is not None else []
         if search:
             tests.append(_search(query, search))
@@ -45,24 +47,23 @@ def page(
             if key_kind == "number"
             else query.text(order_by)
         )
-        select = f"SELECT file_row_number + {start} AS position, {key} AS key FROM {query.source()}"
+        select = f"SELECT file_row_number + {start} AS place, {key} AS key FROM {query.source()}"
         select += f" WHERE {' AND '.join(tests)}" if tests else ""
         selects.append(select)
         values.update(query.arguments(select))
     if not selects:
         return [], 0
     union = " UNION ALL ".join(selects)
-    order = (
-        f"key {'DESC' if descending else 'ASC'} NULLS LAST, position" if order_by is not None else "position"
-    )
+    order = f"key {'DESC' if descending else 'ASC'} NULLS LAST, place" if order_by is not None else "place"
     with connect(version.folders, limits=limits) as connection:
         # The count is a window over the same scan, so that text is read once.
         rows = connection.execute(
-            f"SELECT position, count(*) OVER () FROM ({union}) ORDER BY {order} LIMIT $length OFFSET $offset",
+            f"SELECT place, count(*) OVER () FROM ({union}) ORDER BY {order} LIMIT $length OFFSET $offset",
             {**values, "length": length, "offset": offset},
         ).fetchall()
         if rows:
-            return [row[0] for row in rows], rows[0][1]
+            places = np.array([row[0] for row in rows])
+            return version.positions_of(places).tolist(), rows[0][1]
         counted = connection.execute(f"SELECT count(*) FROM ({union})", values).fetchone()
     assert counted is not None  # an aggregate without GROUP BY always has its one row
     return [], counted[0]

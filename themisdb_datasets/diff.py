@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.duck import DuckLimits, connect
+from themisdb_datasets.edits import load_keys
 from themisdb_datasets.npy import NpyWriter
-from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
 
 SCHEME = "themis diff 1"
@@ -27,7 +27,7 @@ OTHERS = "…"
 BATCH = 16_384
 DECODE = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 Positions = npt.NDArray[np.int64]
-NUMBERED = "row_number() OVER (PARTITION BY sample_id ORDER BY position)"
+NUMBERED = "row_number() OVER (PARTITION BY sample_id ORDER BY place)"
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -94,56 +94,47 @@ def fill(
     """Compare `version` with `against` and write the files of a `Diff` into `folder`."""
     with ExitStack() as stack:
         connection = stack.enter_context(connect([*version.folders, *against.folders], limits=limits))
-        _load(connection, "a", version, key_field)
-        _load(connection, "b", against, key_field)
+        load_keys(connection, "a", version, key_field)
+        load_keys(connection, "b", against, key_field)
         _match(connection)
-        added = _write(folder / "added.npy", connection, "SELECT a FROM pairs WHERE b IS NULL ORDER BY a", ())
-        removed = _write(
-            folder / "removed.npy", connection, "SELECT b FROM pairs WHERE a IS NULL ORDER BY b", ()
-        )
+        select = "SELECT a FROM pairs WHERE b IS NULL ORDER BY a"
+        added = _write(folder / "added.npy", connection.sql(select), version)
+        select = "SELECT b FROM pairs WHERE a IS NULL ORDER BY b"
+        removed = _write(folder / "removed.npy", connection.sql(select), against)
         select = "SELECT a, b FROM pairs WHERE differs ORDER BY a"
-        changed = _write(folder / "changed.npy", connection, select, (2,))
+        changed = _write(folder / "changed.npy", connection.sql(select), version, against)
     fields = _compare(folder, version, against)
     counts = Counts(added, removed, changed, version.num_samples - added - changed, fields)
     (folder / "counts.json").write_bytes(msgspec.json.encode(counts))
 
 
-def _load(connection: duckdb.DuckDBPyConnection, name: str, version: OpenVersion, key_field: str) -> None:
-    """A table of a version's samples: position, id and key."""
-    connection.execute(f"CREATE TABLE {name} (position BIGINT, sample_id BLOB, key VARCHAR)")
-    for start, shard in zip(version.starts.tolist(), version.parts, strict=False):
-        query = ShardQuery(shard)
-        key = query.spelled(key_field) if key_field else "NULL"
-        select = f"SELECT file_row_number + {start}, sample_id, {key} FROM {query.source()}"
-        connection.execute(f"INSERT INTO {name} {select}", query.arguments(select))
-
-
 def _match(connection: duckdb.DuckDBPyConnection) -> None:
-    """The table `pairs` of positions in both versions, NULL where there is none; equal samples are left out."""
+    """The table `pairs` of rows in both versions, NULL where there is none; equal samples are left out."""
     once = " UNION ALL ".join(f"SELECT key FROM {t} GROUP BY key HAVING count(*) > 1" for t in "ab")
     connection.execute(f"CREATE TABLE repeated AS SELECT DISTINCT key FROM ({once}) WHERE key IS NOT NULL")
     sides = []
     for table in "ab":
-        by_key = f"SELECT position, sample_id, key, 0 AS n FROM {table} ANTI JOIN repeated USING (key) WHERE key IS NOT NULL"
+        by_key = f"SELECT place, sample_id, key, 0 AS n FROM {table} ANTI JOIN repeated USING (key) WHERE key IS NOT NULL"
         others = f"SELECT * FROM {table} WHERE key IS NULL OR key IN (SELECT key FROM repeated)"
         # A content id is told from a key by its number, which starts at 1.
-        by_content = f"SELECT position, sample_id, hex(sample_id) AS key, {NUMBERED} AS n FROM ({others})"
+        by_content = f"SELECT place, sample_id, hex(sample_id) AS key, {NUMBERED} AS n FROM ({others})"
         sides.append(f"({by_key} UNION ALL {by_content})")
     connection.execute(
-        "CREATE TABLE pairs AS SELECT x.position AS a, y.position AS b,"
+        "CREATE TABLE pairs AS SELECT x.place AS a, y.place AS b,"
         " a IS NOT NULL AND b IS NOT NULL AS differs"
         f" FROM {sides[0]} x FULL JOIN {sides[1]} y ON x.key = y.key AND x.n = y.n"
         " WHERE x.sample_id IS DISTINCT FROM y.sample_id"
     )
 
 
-def _write(path: Path, connection: duckdb.DuckDBPyConnection, select: str, shape: tuple[int, ...]) -> int:
-    """Write the positions that a query finds; how many rows these are."""
+def _write(path: Path, found: duckdb.DuckDBPyRelation, *versions: OpenVersion) -> int:
+    """Write the positions of the rows that a query finds, one column a version; how many these are."""
     total = 0
-    with NpyWriter(path, np.int64, shape) as file:
-        for batch in connection.sql(select).to_arrow_reader(BATCH):
-            columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
-            file.append(np.stack(columns, axis=1) if shape else columns[0])
+    with NpyWriter(path, np.int64, (len(versions),) if len(versions) > 1 else ()) as file:
+        for batch in found.to_arrow_reader(BATCH):
+            rows = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
+            columns = [version.positions_of(row) for version, row in zip(versions, rows, strict=True)]
+            file.append(np.stack(columns, axis=1) if len(columns) > 1 else columns[0])
             total += batch.num_rows
     return total
 

@@ -63,7 +63,7 @@ class Renderer:
     """Renders samples of one version in one format; holds no state, so threads may share it."""
 
     def __init__(self, version: OpenVersion, form: Format) -> None:
-        self.starts = version.starts
+        self.version = version
         self.sources = [
             Source(part, number, form.fields) for number, part in enumerate(version.parts, start=1)
         ]
@@ -108,14 +108,15 @@ class Renderer:
 
     def _by_source(self, positions: Ints) -> Iterator[tuple[Source, Rows, Rows]]:
         """(source, rows in it, which of `positions` these are) for every shard that is touched."""
-        part = np.searchsorted(self.starts, positions, side="right") - 1
+        rows, starts = self.version.rows_of(positions), self.version.row_starts
+        part = np.searchsorted(starts, rows, side="right") - 1
         if len(part) and part.min() == part.max():
             number = int(part[0])
-            yield self.sources[number], _rows(positions - self.starts[number]), slice(None)
+            yield self.sources[number], _rows(rows - starts[number]), slice(None)
             return
         for number in np.unique(part).tolist():
             mine = np.flatnonzero(part == number)
-            yield self.sources[number], _rows(positions[mine] - self.starts[number]), mine
+            yield self.sources[number], _rows(rows[mine] - starts[number]), mine
 
 
 @lru_cache(maxsize=256)

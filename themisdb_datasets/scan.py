@@ -11,8 +11,6 @@ import pyarrow as pa
 from themisdb_datasets.checks import Checker
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.errors import CorruptError
-from themisdb_datasets.shard import Shard
-from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
 
 BATCH = 65_536
@@ -58,28 +56,30 @@ class Scan:
         return batch
 
     def _all(self) -> Iterator[Kept]:
-        for start, shard in zip(self.version.starts.tolist(), self.version.parts, strict=False):
-            statement, values = self._statement(shard, start)
-            yield from _batches(self.connection.sql(statement, params=values))
+        for number in range(len(self.version.parts)):
+            statement, values = self._statement(number)
+            yield from self._batches(self.connection.sql(statement, params=values))
 
     def _unique(self) -> Iterator[Kept]:
         """Of samples with equal values the first; what memory does not hold, DuckDB spills to its folder."""
-        for start, shard in zip(self.version.starts.tolist(), self.version.parts, strict=False):
-            statement, values = self._statement(shard, start)
-            target = "INSERT INTO kept" if start else "CREATE TEMP TABLE kept AS"
+        for number in range(len(self.version.parts)):
+            statement, values = self._statement(number)
+            target = "INSERT INTO kept" if number else "CREATE TEMP TABLE kept AS"
             self.connection.execute(f"{target} {statement}", values)
         if not self.version.parts:
             return
         row = self.connection.execute("SELECT count(*), count(DISTINCT same) FROM kept").fetchone()
         assert row is not None  # an aggregate without GROUP BY always has its one row
         self.counts["duplicates"] = row[0] - row[1]
-        first = "SELECT min(position) FROM kept GROUP BY same"
-        rows = f"SELECT * EXCLUDE (same) FROM kept WHERE position IN ({first}) ORDER BY position"
-        yield from _batches(self.connection.sql(rows))
+        first = "SELECT min(place) FROM kept GROUP BY same"
+        rows = f"SELECT * EXCLUDE (same) FROM kept WHERE place IN ({first}) ORDER BY place"
+        yield from self._batches(self.connection.sql(rows))
 
-    def _statement(self, shard: Shard, start: int) -> tuple[str, dict[str, Any]]:
-        query, criteria = ShardQuery(shard), self.criteria
-        columns = [f"file_row_number + {start} AS position", f"{criteria.weighting.to_sql(query)} AS weight"]
+    def _statement(self, number: int) -> tuple[str, dict[str, Any]]:
+        """The query over one part: `place` is the row in the version, and `same` is equal for duplicates."""
+        query, criteria = self.version.query(number), self.criteria
+        start = self.version.row_starts[number]
+        columns = [f"file_row_number + {start} AS place", f"{criteria.weighting.to_sql(query)} AS weight"]
         if criteria.explain:
             factors = criteria.weighting.factors.values()
             columns += [
@@ -96,12 +96,12 @@ class Scan:
         statement = f"SELECT {', '.join(columns)} FROM {source} WHERE {where}"
         return statement, query.arguments(statement)
 
-
-def _batches(rows: duckdb.DuckDBPyRelation) -> Iterator[Kept]:
-    for batch in rows.to_arrow_reader(BATCH):
-        positions, weights, *factors = (_numpy(column) for column in batch.columns)
-        table = np.stack(factors, axis=1) if factors else np.empty((len(positions), 0))
-        yield Kept(positions.astype(np.int64), weights.astype(np.uint16), table)
+    def _batches(self, found: duckdb.DuckDBPyRelation) -> Iterator[Kept]:
+        for batch in found.to_arrow_reader(BATCH):
+            rows, weights, *factors = (_numpy(column) for column in batch.columns)
+            table = np.stack(factors, axis=1) if factors else np.empty((len(rows), 0))
+            positions = self.version.positions_of(rows.astype(np.int64))
+            yield Kept(positions, weights.astype(np.uint16), table)
 
 
 def _numpy(array: pa.Array) -> npt.NDArray[Any]:

@@ -28,7 +28,6 @@ from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.filters import Filter
 from themisdb_datasets.npy import NpyWriter
 from themisdb_datasets.scan import Scan
-from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
 
 Opened = TypeVar("Opened")
@@ -221,8 +220,8 @@ def count(version: OpenVersion, filters: Sequence[Filter], *, limits: DuckLimits
     if not filters:
         return totals
     with connect(version.folders, limits=limits) as connection:
-        for shard in version.parts:
-            query = ShardQuery(shard)
+        for number in range(len(version.parts)):
+            query = version.query(number)
             counts = ", ".join(f"count(*) FILTER (WHERE {item.to_sql(query)})" for item in filters)
             statement = f"SELECT {counts} FROM {query.source()}"
             row = connection.execute(statement, query.arguments(statement)).fetchone()

@@ -23,6 +23,7 @@ class ShardQuery:
 
     shard: Shard
     prefix: str = "v"  # of the placeholders, where statements over several shards are put together
+    deleted: bytes | None = None  # one bit a row, as `deletions.as_bits` makes them
     values: dict[str, Any] = field(default_factory=dict)
 
     def bind(self, value: Any) -> str:
@@ -37,8 +38,12 @@ class ShardQuery:
         return {name: value for name, value in self.values.items() if name in named}
 
     def source(self) -> str:
-        """The shard's columns, with the row number as `file_row_number`."""
-        return f"read_parquet({self.bind(str(self.shard.columns_path))}, file_row_number = true)"
+        """The columns of all samples that are not deleted, with the row number in the shard as `file_row_number`."""
+        columns = f"read_parquet({self.bind(str(self.shard.columns_path))}, file_row_number = true)"
+        if self.deleted is None:
+            return columns
+        bits = f"CAST({self.bind(self.deleted)} AS BIT)"
+        return f"(SELECT * FROM {columns} WHERE get_bit({bits}, CAST(file_row_number AS INTEGER)) = 0)"
 
     def column(self, name: str) -> Column | None:
         """The field `name`, in dotted form to any depth; None where no sample of the shard has it."""

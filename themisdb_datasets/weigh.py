@@ -9,7 +9,6 @@ import msgspec
 from themisdb_datasets.duck import DuckLimits, connect
 from themisdb_datasets.filters import Filter
 from themisdb_datasets.rules import LARGEST, Curve, Rule, WeightingRule
-from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
 from themisdb_datasets.weights import UNIT, Weighting
 
@@ -76,7 +75,7 @@ def _factors(
     number: int,
 ) -> str:
     """A temporary table of one shard's factors; its values are bound where it is made."""
-    query = ShardQuery(version.parts[number])
+    query = version.query(number)
     factor = rule.to_sql(query)
     source = query.source()
     kept = where.to_sql(query) if where is not None else "TRUE"
@@ -97,15 +96,13 @@ def explain(
     version: OpenVersion, weighting: Weighting, position: int, *, limits: DuckLimits | None = None
 ) -> Explanation:
     """The weight of the sample at `position`. IndexError outside the version."""
-    if not 0 <= position < version.num_samples:
-        raise IndexError(position)
-    number = int(version.starts.searchsorted(position, side="right")) - 1
-    query = ShardQuery(version.parts[number])
+    number, row = version.locate(position)
+    query = version.query(number)
     names = list(weighting.factors)
     columns = [weighting.to_sql(query), *(factor.to_sql(query) for factor in weighting.factors.values())]
     source = query.source()
-    row_number = query.bind(position - int(version.starts[number]))
+    row_number = query.bind(row)
     statement = f"SELECT {', '.join(columns)} FROM {source} WHERE file_row_number = {row_number}"
     with connect(version.folders, limits=limits) as connection:
-        row: Any = connection.execute(statement, query.arguments(statement)).fetchone()
-    return Explanation(row[0] / UNIT, dict(zip(names, map(float, row[1:]), strict=True)))
+        found: Any = connection.execute(statement, query.arguments(statement)).fetchone()
+    return Explanation(found[0] / UNIT, dict(zip(names, map(float, found[1:]), strict=True)))

@@ -17,7 +17,7 @@ from themis_admin.jobs.models import Event, Job
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.ingest import ingest
 from themisdb_datasets.sources import open_source
-from themisdb_datasets.version import version_digest
+from themisdb_datasets.version import OpenVersion, version_digest
 
 __all__ = ["start"]
 
@@ -84,4 +84,4 @@ def test_an_ingest_whose_worker_is_killed_is_done_once_and_whole(
         open_source(path, path.name), store=ArtifactStore(tmp_path / "store"), workdir=tmp_path / "again"
     )
     whole = [ArtifactStore(tmp_path / "store").shard_path(shard.digest) for shard in again.shards]
-    assert version.digest == version_digest(whole)
+    assert version.digest == version_digest(OpenVersion.open(whole))

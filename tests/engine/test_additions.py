@@ -27,7 +27,7 @@ def samples(*numbers: int) -> list[dict[str, Any]]:
 def found(
     criteria: Criteria, *, before: OpenVersion, after: OpenVersion, cache: SelectionCache
 ) -> tuple[OpenVersion, Selection]:
-    return added(criteria, before=before, after=after, digest=version_digest(after.folders), cache=cache)
+    return added(criteria, before=before, after=after, digest=version_digest(after), cache=cache)
 
 
 def numbers(version: OpenVersion, selection: Selection) -> list[int]:

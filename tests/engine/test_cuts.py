@@ -61,7 +61,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         for i in range(150)
     ]  # fmt: skip
     version = make_version(root, samples[:20], samples[20:21], samples[21:])
-    return Corpus(version, version_digest(version.folders), SelectionCache(root / "selections"))
+    return Corpus(version, version_digest(version), SelectionCache(root / "selections"))
 
 
 @st.composite

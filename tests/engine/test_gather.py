@@ -48,7 +48,7 @@ def test_spans_of_other_samples_are_refused_before_anything_is_read(
     version = make_version(tmp_path, [{"text": "a" * 40}, {"text": "b"}])
     spans = np.array(version.parts[0].spans)
     spans[1, 0] = span
-    stale = OpenVersion((replace(version.parts[0], spans=spans),), version.starts)
+    stale = OpenVersion((replace(version.parts[0], spans=spans),), (None,))
     form = Format("text_completion", {"text": parse_value("text")})
     with pytest.raises(CorruptError):
         Renderer(stale, form).lines(np.arange(2), np.zeros(2, np.uint16)).join(0, 2)

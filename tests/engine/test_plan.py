@@ -39,7 +39,7 @@ def select(
 def open_plan(
     root: Path, version: OpenVersion, form: Format = TEXT, *conditions: Any, ordering: Ordering | None = None
 ) -> Delivery:
-    digest = version_digest(version.folders)
+    digest = version_digest(version)
     plan = Plan(digest, Criteria(conditions), form, ordering or Ordering())
     cache = SelectionCache(root / "selections")
     return Delivery(plan, version, [cache.get(version, digest, criteria) for criteria in plan.selects])
@@ -271,8 +271,8 @@ def test_the_digest_follows_the_samples_and_not_the_cuts(tmp_path: Path) -> None
     whole = make_version(tmp_path, samples)
     cut = make_version(tmp_path, samples[:20], samples[20:], shard_bytes=500)
     assert len(cut.parts) > 2
-    assert version_digest(whole.folders) == version_digest(cut.folders)
-    assert version_digest(whole.folders) != version_digest(make_version(tmp_path, samples[::-1]).folders)
+    assert version_digest(whole) == version_digest(cut)
+    assert version_digest(whole) != version_digest(make_version(tmp_path, samples[::-1]))
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,24 @@
 """The worker's side of datasets: a file becomes a version, and shards that nothing refers to are freed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
 
 from themis_admin.datasets.artifacts import free_unkept
-from themis_admin.datasets.models import Dataset, Shard, Upload, Version, VersionShard
+from themis_admin.datasets.models import Shard, Upload, VersionShard
+from themis_admin.datasets.publishing import WRITING_KINDS, Draft, Piece, find_dataset, pieces_of
 from themis_admin.datasets.space import free_bytes, remove_file
-from themis_admin.jobs import events
 from themis_admin.jobs.models import Job
 from themis_admin.jobs.runner import RunningJob
+from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore, place_file
-from themisdb_datasets.errors import ConflictError, GoneError, ImpossibleError, NotFoundError, TooLargeError
+from themisdb_datasets.errors import GoneError, ImpossibleError, TooLargeError
 from themisdb_datasets.ingest import IngestResult, ingest
 from themisdb_datasets.sources import open_source
-from themisdb_datasets.version import OpenVersion, version_digest
 
 # How much is read between two looks at the free space.
 SPACE_CHECK = 256 * 1024 * 1024
@@ -30,7 +28,7 @@ def ingest_file(
     job: RunningJob, *, dataset: int, upload: str | None, path: str | None, name: str, mode: str, note: str
 ) -> None:
     """Make a new version of the dataset from a file, and publish it with the end of the job."""
-    target = _dataset(dataset)
+    target = find_dataset(dataset)
     source = _source_path(upload, path)
     store = ArtifactStore(settings.THEMIS.storage)
     result = ingest(
@@ -44,20 +42,25 @@ def ingest_file(
     keep_rejects(job.id, result.rejects_path)
     if not result.num_samples:
         raise _no_samples(job.id, result, name)
-    base = target.latest if mode == "append" else None
     draft = Draft(
         dataset=target.pk,
         parent=target.latest,
-        shards=[
-            *_shards_of(base),
-            *((shard.digest, shard.num_samples, shard.num_bytes) for shard in result.shards),
+        pieces=[
+            *pieces_of(target.latest if mode == "append" else None),
+            *(Piece(shard.digest, shard.num_samples, shard.num_bytes) for shard in result.shards),
         ],
-        ingested=result,
-        note=note,
         mode=mode,
+        note=note,
         source_name=name,
+        num_rejects=result.num_rejects,
+        num_blank=result.num_blank,
     )
-    draft.publish(job, store, upload=upload)
+    told = {
+        "num_samples": result.num_samples,
+        "num_rejects": result.num_rejects,
+        "num_blank": result.num_blank,
+    }
+    draft.publish(job, told, afterwards=partial(drop_upload, upload))
 
 
 @dataclass
@@ -77,85 +80,6 @@ class Progress:
                     f"The disk is nearly full ({free // 1_000_000:,} MB left); nothing was kept.",
                     code="no_space",
                 )
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A version before it is published: its shards in order, as digest, samples and bytes."""
-
-    dataset: int
-    parent: Version | None
-    shards: Sequence[tuple[str, int, int]]
-    ingested: IngestResult
-    note: str
-    mode: str
-    source_name: str
-
-    def publish(self, job: RunningJob, store: ArtifactStore, *, upload: str | None) -> None:
-        """Write the rows and flip the dataset's `latest` in the transaction that ends the job."""
-        paths = [store.shard_path(digest) for digest, _, _ in self.shards]
-        digest = version_digest(paths)
-        opened = OpenVersion.open(paths)
-        fields = [
-            {"name": field.name, "types": list(field.types), "nulls": field.nulls, "absent": field.absent}
-            for field in opened.fields
-        ]
-        result: dict[str, Any] = {
-            "num_samples": self.ingested.num_samples,
-            "num_rejects": self.ingested.num_rejects,
-            "num_blank": self.ingested.num_blank,
-        }
-        with job.finishing(result=result):
-            dataset = _dataset(self.dataset, lock=True)
-            if dataset.latest_id != (self.parent.pk if self.parent else None):
-                raise ConflictError("Another version was published meanwhile; start the ingest again.")
-            version = Version.objects.create(
-                dataset=dataset,
-                number=1 + (dataset.versions.aggregate(last=Max("number"))["last"] or 0),
-                digest=digest,
-                parent=self.parent,
-                num_samples=opened.num_samples,
-                num_bytes=opened.num_bytes,
-                num_rejects=self.ingested.num_rejects,
-                num_blank=self.ingested.num_blank,
-                fields=fields,
-                note=self.note,
-                mode=self.mode,
-                source_name=self.source_name,
-                job_id=job.id,
-                created_by_id=job.owner.pk,
-            )
-            self._attach(version, paths)
-            dataset.latest = version
-            dataset.save(update_fields=["latest", "updated_at"])
-            result["version"] = version.pk
-            data = {
-                "dataset": dataset.pk,
-                "name": dataset.name,
-                "version": version.pk,
-                "number": version.number,
-                "digest": digest,
-            }
-            events.record("version.published", owner=dataset.owner, job=job.row, data=data)
-            if upload is not None:
-                _drop_upload(upload)
-
-    def _attach(self, version: Version, paths: Sequence[Path]) -> None:
-        """One row a shard, known or new; the collector never takes a shard while its row is held here."""
-        rows: dict[str, Shard] = {}
-        for digest, num_samples, num_bytes in self.shards:
-            values = {"num_samples": num_samples, "num_bytes": num_bytes}
-            if digest not in rows:
-                rows[digest], _ = Shard.objects.select_for_update().get_or_create(
-                    digest=digest, defaults=values
-                )
-        for path in paths:
-            if not path.is_dir():
-                raise GoneError("A shard was removed while it was being published; start the ingest again.")
-        VersionShard.objects.bulk_create(
-            VersionShard(version=version, shard=rows[digest], ordinal=ordinal)
-            for ordinal, (digest, _, _) in enumerate(self.shards)
-        )
 
 
 def rejects_path(job_id: int) -> Path:
@@ -190,7 +114,7 @@ def collect_shards(job: RunningJob) -> tuple[int, int]:
     digests = list(store.digests("shards"))
     for done, digest in enumerate(digests, start=1):
         with transaction.atomic():
-            if Job.objects.filter(kind="ingest", state="running").exists():
+            if Job.objects.filter(kind__in=WRITING_KINDS, state="running").exists():
                 job.log("An ingest is running: what is left over will be freed after the next deletion.")
                 break
             row = Shard.objects.select_for_update().filter(digest=digest).first()
@@ -201,15 +125,19 @@ def collect_shards(job: RunningJob) -> tuple[int, int]:
             freed += store.remove_folder("shards", digest)
             removed += 1
         job.report(done, len(digests), unit="shards")
-    return removed, freed
+    return removed, freed + _free_deletions(store)
 
 
-def _dataset(pk: int, *, lock: bool = False) -> Dataset:
-    datasets = Dataset.objects.select_for_update(of=("self",)) if lock else Dataset.objects.all()
-    dataset = datasets.select_related("latest", "owner").filter(pk=pk).first()
-    if dataset is None:
-        raise NotFoundError("The dataset was deleted.")
-    return dataset
+def _free_deletions(store: ArtifactStore) -> int:
+    """Free the deletions that no version names; these are a few bytes, so all are looked through at once."""
+    freed = 0
+    for digest in store.digests(deletions.KIND):
+        with transaction.atomic():
+            if Job.objects.filter(kind__in=WRITING_KINDS, state="running").exists():
+                break
+            if not VersionShard.objects.filter(deletions=digest).exists():
+                freed += store.remove_file(deletions.KIND, digest)
+    return freed
 
 
 def _source_path(upload: str | None, path: str | None) -> Path:
@@ -226,13 +154,6 @@ def _source_path(upload: str | None, path: str | None) -> Path:
     return source
 
 
-def _shards_of(version: Version | None) -> list[tuple[str, int, int]]:
-    if version is None:
-        return []
-    rows = version.version_shards.order_by("ordinal")
-    return list(rows.values_list("shard__digest", "shard__num_samples", "shard__num_bytes"))
-
-
 def _no_samples(job_id: int, result: IngestResult, name: str) -> ImpossibleError:
     """Why there is no version: the file is empty, or the first of its lines that was rejected."""
     if not result.num_rejects:
@@ -245,8 +166,9 @@ def _no_samples(job_id: int, result: IngestResult, name: str) -> ImpossibleError
     return ImpossibleError(message, code="no_samples")
 
 
-def _drop_upload(upload: str) -> None:
-    row = Upload.objects.filter(pk=upload).first()
+def drop_upload(upload: str | None) -> None:
+    """Remove an upload that has become samples; in the transaction that publishes these."""
+    row = Upload.objects.filter(pk=upload).first() if upload is not None else None
     if row is not None:
         path = row.path
         row.delete()

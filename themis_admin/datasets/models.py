@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from themis_admin.datasets.artifacts import Artifact, ArtifactRef
+from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.version import OpenVersion
 
@@ -165,7 +166,11 @@ class Version(models.Model):
         return [store.shard_path(digest) for digest in digests]
 
     def open(self) -> OpenVersion:
-        return OpenVersion.open(self.shard_paths())
+        store = ArtifactStore(settings.THEMIS.storage)
+        rows = self.version_shards.order_by("ordinal").values_list("shard__digest", "deletions")
+        shards = [store.shard_path(shard) for shard, _ in rows]
+        deleted = [store.path(deletions.KIND, digest) if digest else None for _, digest in rows]
+        return OpenVersion.open(shards, deleted)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -190,11 +195,13 @@ class Version(models.Model):
 
 
 class VersionShard(models.Model):
-    """The place of one shard in one version."""
+    """The place of one shard in one version, and the digest of which of its rows are deleted there, if any are."""
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="version_shards")
     shard = models.ForeignKey(Shard, on_delete=models.PROTECT, related_name="version_shards")
     ordinal = models.PositiveIntegerField()
+    deletions = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    num_deleted = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         ordering = ["ordinal"]

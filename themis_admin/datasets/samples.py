@@ -48,7 +48,7 @@ def page(
 ) -> Page:
     """A page of the samples that a filter and a search keep; `order_by` is a field, `-field` descending."""
     opened = version.open()
-    names = [field.name for field in opened.fields]
+    names = opened.field_names
     descending = order_by.startswith("-") and order_by not in names
     with _placed("where"):
         positions, total = browse.page(
