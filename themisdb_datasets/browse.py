@@ -1,87 +1,141 @@
-"""Looking into a version: pages of positions by filter, search and order, for people rather than for training."""
+"""Looking into a version: its samples by filter, search and order, for people rather than for training.
 
-from collections.abc import Sequence
+The positions that a question finds are kept as a file, so that its next page, and the same question asked again, cost
+no more than reading a page.
+"""
 
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from themisdb_datasets.duck import DuckLimits, connect
 from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.fields import Ints
 from themisdb_datasets.filters import Filter
 from themisdb_datasets.names import nearest
+from themisdb_datasets.npy import NpyWriter
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
 
+SCHEME = "themis browse 1"
 NUMERIC = {"int64", "double"}
+# Longer texts are ordered by their beginning: whole ones would have to be held, and nobody sees the difference.
+ORDERED_CHARS = 200
+BATCH = 65_536
+Positions = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 
 
-def page(
-    version: OpenVersion,
-    where: Filter | None = None,
-    *,
-    search: str | None = None,
-    order_by: str | None = None,
-    descending: bool = False,
-    offset: int = 0,
-    length: int = 100,
-    limits: DuckLimits | None = None,
-) -> tuple[list[int], int]:
-    """The positions on one page, and how many samples there are in all.
+@dataclass(frozen=True)
+class Question:
+    """Which samples, and in what order.
 
     `search` is a text that any text field holds, in any case; `order_by` is a field, with samples that lack it last
-    and ties in stored order. MalformedError for a field that the version does not have.
+    and ties in stored order.
     """
-    if where is None and not search and order_by is None:
-        stop = min(offset + length, version.num_samples)
-        return list(range(offset, stop)), version.num_samples
-    key_kind = _key_kind(version, order_by) if order_by is not None else None
-    selects, values = [], {}
-    for number, start in enumerate(version.row_starts[:-1].tolist()):
-        query = version.query(number, prefix=f"s{number}_")
-        tests = [where.to_sql(query)] if where is not None else []
-        if search:
-            tests.append(_search(query, search))
-        key = (
-            "NULL"
-            if order_by is None
-            else query.number(order_by)
-            if key_kind == "number"
-            else query.text(order_by)
-        )
-        select = f"SELECT file_row_number + {start} AS place, {key} AS key FROM {query.source()}"
-        select += f" WHERE {' AND '.join(tests)}" if tests else ""
-        selects.append(select)
-        values.update(query.arguments(select))
-    if not selects:
-        return [], 0
-    union = " UNION ALL ".join(selects)
-    order = f"key {'DESC' if descending else 'ASC'} NULLS LAST, place" if order_by is not None else "place"
-    with connect(version.folders, limits=limits) as connection:
-        # The count is a window over the same scan, so that text is read once.
-        rows = connection.execute(
-            f"SELECT place, count(*) OVER () FROM ({union}) ORDER BY {order} LIMIT $length OFFSET $offset",
-            {**values, "length": length, "offset": offset},
-        ).fetchall()
-        if rows:
-            places = np.array([row[0] for row in rows])
-            return version.positions_of(places).tolist(), rows[0][1]
-        counted = connection.execute(f"SELECT count(*) FROM ({union})", values).fetchone()
-    assert counted is not None  # an aggregate without GROUP BY always has its one row
-    return [], counted[0]
+
+    where: Filter | None = None
+    search: str = ""
+    order_by: str = ""
+    descending: bool = False
+
+    @property
+    def asks_nothing(self) -> bool:
+        """All samples in stored order."""
+        return self.where is None and not self.search and not self.order_by
+
+    def key(self, version_digest: str) -> str:
+        """What its answer is kept under (64 hex digits): versions never change."""
+        where = None if self.where is None else self.where.to_document()
+        document = [SCHEME, version_digest, where, self.search, self.order_by, self.descending]
+        return hashlib.sha256(msgspec.json.encode(document)).hexdigest()
 
 
-def _key_kind(version: OpenVersion, name: str) -> str:
+def open_positions(folder: Path) -> Positions:
+    """The positions that were filled into the folder; memory-mapped."""
+    positions: Positions = np.load(folder / "positions.npy", mmap_mode="r")
+    return positions
+
+
+def fill(folder: Path, version: OpenVersion, question: Question, *, limits: DuckLimits | None = None) -> None:
+    """Write the positions of the samples that the question finds, in its order, into `folder`.
+
+    MalformedError for a field to order by that the version does not have.
+    """
+    small = np.uint32 if version.num_samples < 1 << 32 else np.uint64
+    number = _is_number(version, question.order_by) if question.order_by else False
+    with (
+        NpyWriter(folder / "positions.npy", small) as file,
+        connect(version.folders, limits=limits) as connection,
+    ):
+        find = _ordered if question.order_by else _stored
+        for rows in find(connection, version, question, number):
+            file.append(version.positions_of(rows))
+
+
+def _stored(
+    connection: duckdb.DuckDBPyConnection, version: OpenVersion, question: Question, _: bool
+) -> Iterator[Ints]:
+    for part in range(len(version.parts)):
+        statement, values = _statement(version, part, question, key="NULL")
+        yield from _rows(connection.sql(f"SELECT place FROM ({statement})", params=values))
+
+
+def _ordered(
+    connection: duckdb.DuckDBPyConnection, version: OpenVersion, question: Question, number: bool
+) -> Iterator[Ints]:
+    kind = "DOUBLE" if number else "VARCHAR"
+    connection.execute(f"CREATE TEMP TABLE found (place BIGINT, key {kind})")
+    for part in range(len(version.parts)):
+        statement, values = _statement(version, part, question, key=kind)
+        connection.execute(f"INSERT INTO found {statement}", values)
+    order = "DESC" if question.descending else "ASC"
+    yield from _rows(connection.sql(f"SELECT place FROM found ORDER BY key {order} NULLS LAST, place"))
+
+
+def _statement(
+    version: OpenVersion, part: int, question: Question, *, key: str
+) -> tuple[str, dict[str, Any]]:
+    """The rows of one part, with what they are ordered by."""
+    query = version.query(part)
+    if key == "DOUBLE":
+        key = query.number(question.order_by)
+    elif key == "VARCHAR":
+        key = f"left({query.text(question.order_by)}, {ORDERED_CHARS})"
+    tests = [question.where.to_sql(query)] if question.where is not None else []
+    if question.search:
+        tests.append(_search(query, question.search))
+    start = version.row_starts[part]
+    where = " AND ".join(tests) or "TRUE"
+    select = f"SELECT file_row_number + {start} AS place, {key} AS key FROM {query.source()} WHERE {where}"
+    return select, query.arguments(select)
+
+
+def _rows(found: duckdb.DuckDBPyRelation) -> Iterator[Ints]:
+    for batch in found.to_arrow_reader(BATCH):
+        yield batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _is_number(version: OpenVersion, name: str) -> bool:
+    """Whether a field is ordered as a number: it is one wherever it is."""
     kinds = {field.kind for part in version.parts if (field := part.field(name)) is not None}
     if not kinds and version.num_samples:
-        known = [field.name for field in version.fields]
-        message = f"There is no field {name!r} to order by{nearest(name, known)}."
+        message = f"There is no field {name!r} to order by{nearest(name, version.field_names)}."
         raise MalformedError(message, fields={"order_by": message})
-    return "number" if kinds and kinds <= NUMERIC else "text"
+    return bool(kinds) and kinds <= NUMERIC
 
 
 def _search(query: ShardQuery, search: str) -> str:
-    wanted = query.bind(search)
+    # A pattern is twice as fast as comparing texts in lower case, for these would have to be made.
+    pattern = query.bind("".join(c if c.isalnum() else f"\\x{{{ord(c):x}}}" for c in search))
     columns = searched_columns(query)
-    return "(" + " OR ".join(f"COALESCE(contains(lower({c}), lower({wanted})), FALSE)" for c in columns) + ")"
+    return "(" + " OR ".join(f"COALESCE(regexp_matches({c}, {pattern}, 'i'), FALSE)" for c in columns) + ")"
 
 
 def searched_columns(query: ShardQuery) -> Sequence[str]:

@@ -7,6 +7,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.datasets.conftest import SAMPLES, Ingest
+from themis_admin.accounts.models import User
+from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +99,35 @@ def test_a_bad_query_is_answered_with_its_place(
     answer = as_alice.get(f"{version.url}samples/", query)
     assert answer.status_code == 400, answer.content
     assert field in answer.json()["fields"], answer.json()
+
+
+def test_a_theme_is_browsed_like_the_version(
+    as_alice: APIClient, as_bob: APIClient, alice: User, bob: User, version: Version
+) -> None:
+    where = {"field": "law", "op": "eq", "value": "BImSchG"}
+    theme = services.create_theme(version.dataset, user=alice, name="Immissionsschutz", where=where)
+    asked: dict[str, Any] = {"theme": theme.pk, "order_by": "-id"}
+    assert positions(samples(as_alice, version, **asked)) == [1, 0]
+    assert positions(samples(as_alice, version, **asked, search="Betrieb")) == [0]
+    second = json.dumps({"field": "section", "op": "eq", "value": "§ 5"})
+    assert positions(samples(as_alice, version, **asked, where=second)) == [1]
+    other = services.create_theme(
+        services.create_dataset(user=alice, name="Other"), user=alice, name="Other", where=where
+    )
+    for pk in (other.pk, 10**9):
+        answer = as_alice.get(f"{version.url}samples/", {"theme": pk})
+        assert (answer.status_code, list(answer.json()["fields"])) == (404, ["theme"])
+    assert as_bob.get(f"{version.url}samples/", asked).status_code == 404
+
+
+def test_what_was_asked_once_is_read_from_what_was_kept(as_alice: APIClient, version: Version) -> None:
+    asked = {"search": "die", "order_by": "-id", "length": 1}
+    first = samples(as_alice, version, **asked)
+    for shard in version.shard_paths():
+        (shard / "columns.parquet").unlink()  # what a query would have to read
+    assert samples(as_alice, version, **asked) == first
+    second = samples(as_alice, version, **asked, offset=1)
+    assert (second["num_samples"], positions(second)) == (2, [2])
 
 
 def test_a_pattern_that_the_engine_refuses_is_a_400(as_alice: APIClient, version: Version) -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.versions import make_version
+from tests.engine.versions import found, make_version
 from themisdb_datasets import deletions, diff
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.browse import page
+from themisdb_datasets.browse import Question
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.errors import CorruptError, NotFoundError
 from themisdb_datasets.filters import parse_filter
@@ -68,14 +68,14 @@ def test_samples_sizes_fields_and_digest_are_those_of_what_is_left(
 def test_filters_searches_and_orders_see_what_is_left_only(pair: tuple[OpenVersion, OpenVersion]) -> None:
     left, fresh = pair
     assert count(left, [EVEN]) == count(fresh, [EVEN])
-    for asked in (
-        {"where": EVEN},
-        {"search": "§ 5"},
-        {"order_by": "text", "descending": True, "offset": 3, "length": 9},
-        {"order_by": "w"},
-        {"offset": 2, "length": 5},
+    for question in (
+        Question(),
+        Question(where=EVEN),
+        Question(search="§ 5"),
+        Question(order_by="text", descending=True),
+        Question(order_by="w"),
     ):
-        assert page(left, **asked) == page(fresh, **asked), asked
+        assert found(left, question) == found(fresh, question), question
 
 
 def test_streams_and_weights_are_those_of_what_is_left(

@@ -1,11 +1,13 @@
 """Small versions for the tests, built by the real ingest."""
 
 import json
+import tempfile
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from themisdb_datasets import browse
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.ingest import ingest
 from themisdb_datasets.sources import open_source
@@ -35,3 +37,10 @@ def make_version(
     return OpenVersion.open(
         [path for part in parts for path in make_shards(root, part, shard_bytes=shard_bytes)]
     )
+
+
+def found(version: OpenVersion, question: browse.Question) -> list[int]:
+    """The positions that a question finds, in its order."""
+    with tempfile.TemporaryDirectory() as folder:
+        browse.fill(Path(folder), version, question)
+        return [int(position) for position in browse.open_positions(Path(folder))]

@@ -118,9 +118,9 @@ class VersionView(DatasetsApi):
 
 
 class SamplesView(DatasetsApi):
-    """A version's samples, by filter, search and order."""
+    """A version's samples, by theme, filter, search and order."""
 
-    parameters = ("where", "search", "order_by", "offset", "length")
+    parameters = ("theme", "where", "search", "order_by", "offset", "length")
 
     @extend_schema(operation_id="versions_samples_list", parameters=[SamplesQuery], responses=OBJECT)
     def get(self, request: Request, pk: int) -> HttpResponseBase:
@@ -128,6 +128,8 @@ class SamplesView(DatasetsApi):
         query = self.query(SamplesQuery)
         if "where" in query:
             query["where"] = samples.parse_json(query["where"], field="where")
+        if "theme" in query:
+            query["theme"] = self.theme_of(version, query["theme"])
         page = samples.page(version, **query)
         links = msgspec.json.encode(self.links(query["offset"], query["length"], page.next_offset))
         body = b'{"num_samples":%d,%b,"results":%b}' % (page.num_samples, links[1:-1], page.results())

@@ -16,7 +16,7 @@ from themis_admin.datasets.downloads import download
 from themis_admin.datasets.models import Dataset, Theme, Version
 from themis_admin.datasets.serializers import PageQuery
 from themis_admin.jobs.models import Job
-from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
 
 Row = TypeVar("Row", bound=Model)
@@ -44,6 +44,14 @@ class DatasetsApi(ThemisView):
             "dataset__latest", "dataset__owner", "created_by"
         )
         return get_object_or_404(themes, pk=pk)
+
+    def theme_of(self, version: Version, pk: int) -> Theme:
+        """A theme of the version's dataset, named in a query; NotFoundError where the user sees none."""
+        found = Theme.objects.visible_to(self.user).filter(pk=pk, dataset=version.dataset_id).first()
+        if found is None:
+            message = "The dataset has no such theme; its themes are listed at datasets/{id}/themes/."
+            raise NotFoundError(message, fields={"theme": message})
+        return found
 
     def body(self, body: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """The request's body, checked; 400 with the fields at fault."""

@@ -1,23 +1,18 @@
-"""Looking into a version from the console: pages of samples, counts that are kept, and rejected lines."""
+"""Looking into a version from the console: pages of samples, and rejected lines."""
 
-import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
-from django.core.cache import cache
-
+from themis_admin.datasets import samples
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Version
-from themis_admin.datasets.samples import limits
-from themisdb_datasets import browse
 from themisdb_datasets.filters import parse_filter
 
-DAY = 24 * 3600
 T = TypeVar("T")
 
 
@@ -48,49 +43,23 @@ class Window(Cut[int]):
     search: str = ""
     order_by: str = ""
     page_size: int = 25
-    seen: dict[tuple[int, int], tuple[list[int], int]] = field(default_factory=dict)
-
-    def between(self, start: int, stop: int) -> list[int]:
-        positions, _ = self._page(start, stop - start) if stop > start else ([], 0)
-        return positions
 
     @cached_property
-    def total(self) -> int:
-        """How many there are; kept, as a version never changes."""
-        if self.where is None and not self.search:
-            return self.version.num_samples
-        key = count_key(self.version, {"where": self.where, "search": self.search})
-        found: int | None = cache.get(key)
-        if found is None:
-            _, found = self._page(0, self.page_size)
-            cache.set(key, found, DAY)
-        return found
-
-    def __len__(self) -> int:
-        return self.total
-
-    def _page(self, offset: int, length: int) -> tuple[list[int], int]:
-        if (offset, length) not in self.seen:
-            self.seen[offset, length] = self._look(offset, length)
-        return self.seen[offset, length]
-
-    def _look(self, offset: int, length: int) -> tuple[list[int], int]:
-        return browse.page(
-            self.version.open(),
-            parse_filter(self.where) if self.where is not None else None,
-            search=self.search or None,
-            order_by=self.order_by.removeprefix("-") or None,
-            descending=self.order_by.startswith("-"),
-            offset=offset,
-            length=length,
-            limits=limits(),
+    def positions(self) -> Sequence[int]:
+        """All of them, by page: a range, or a file that is mapped."""
+        where = parse_filter(self.where) if self.where is not None else None
+        return cast(
+            "Sequence[int]",
+            samples.positions(
+                self.version, self.version.open(), where=where, search=self.search, order_by=self.order_by
+            ),
         )
 
+    def between(self, start: int, stop: int) -> list[int]:
+        return [int(position) for position in self.positions[start:stop]]
 
-def count_key(version: Version, asked: dict[str, Any]) -> str:
-    """A cache key for a count over this version's samples."""
-    text = json.dumps(asked, sort_keys=True)
-    return f"count:{version.digest}:{hashlib.sha256(text.encode()).hexdigest()}"
+    def __len__(self) -> int:
+        return len(self.positions)
 
 
 def count_matches(version: Version, where: dict[str, Any]) -> int:

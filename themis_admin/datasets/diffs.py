@@ -1,19 +1,17 @@
 """The difference of two versions of a dataset: computed when it is first asked for, kept, and read in pages."""
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import msgspec
-from django.conf import settings
 
+from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.samples import MAX_PAGE_BYTES, limits
-from themis_admin.settings import Themis
 from themisdb_datasets import diff
 from themisdb_datasets.diff import Diff
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.names import nearest
-from themisdb_datasets.selection import SelectionCache
 from themisdb_datasets.version import OpenVersion
 
 KINDS = ("added", "removed", "changed")
@@ -70,7 +68,7 @@ def between(version: Version, against: Version) -> Diff:
     fill = partial(
         diff.fill, version=version.open(), against=against.open(), key_field=key_field, limits=limits()
     )
-    return _cache(settings.THEMIS).kept(key, fill, Diff.open)
+    return kept_files().kept(key, fill, Diff.open)
 
 
 def page(
@@ -111,9 +109,3 @@ def _sample(found: Diff, opened: tuple[OpenVersion, OpenVersion], kind: str, row
         return DiffSample(None, position, [], None, against.line(position))
     here, there = found.changed[row].tolist()
     return DiffSample(here, there, found.fields_of(row), version.line(here), against.line(there))
-
-
-@lru_cache(maxsize=1)
-def _cache(themis: Themis) -> SelectionCache:
-    """Beside the selections, whose limit it shares: both can be made again."""
-    return SelectionCache(themis.selections_dir, max_bytes=themis.selections_max_bytes)

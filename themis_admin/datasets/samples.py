@@ -1,8 +1,9 @@
 """Looking into a version: pages of samples, one sample, rejected lines, and what a filter would keep."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from django.conf import settings
 
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.checks import known_fields
-from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.kept import kept_files
+from themis_admin.datasets.models import Dataset, Theme, Version
 from themisdb_datasets import browse, selection
 from themisdb_datasets.duck import DuckLimits
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.filters import Condition, Filter, Free, Group, Not, parse_filter
+from themisdb_datasets.version import OpenVersion
 
 MAX_LENGTH = 100
 # A page ends early rather than being larger than this; samples may have megabytes each.
@@ -41,36 +44,47 @@ def page(
     version: Version,
     *,
     where: Any = None,
+    theme: Theme | None = None,
     search: str = "",
     order_by: str = "",
     offset: int = 0,
     length: int = MAX_LENGTH,
 ) -> Page:
-    """A page of the samples that a filter and a search keep; `order_by` is a field, `-field` descending."""
+    """A page of the samples that a theme, a filter and a search keep; `order_by` is a field, `-field` descending."""
+    filters = [parse_filter(theme.where)] if theme is not None else []
+    if where is not None:
+        filters.append(parse_filter(where, fields=known_fields(version)))
     opened = version.open()
-    names = opened.field_names
-    descending = order_by.startswith("-") and order_by not in names
     with _placed("where"):
-        positions, total = browse.page(
-            opened,
-            parse_filter(where, fields=known_fields(version)) if where is not None else None,
-            search=search or None,
-            order_by=(order_by.removeprefix("-") if descending else order_by) or None,
-            descending=descending,
-            offset=offset,
-            length=length,
-            limits=limits(),
-        )
+        found = positions(version, opened, where=together(filters), search=search, order_by=order_by)
     lines: list[tuple[int, bytes]] = []
     size = 0
-    for position in positions:
-        line = opened.line(position)
+    for position in found[offset : offset + length]:
+        line = opened.line(int(position))
         size += len(line)
         if lines and size > MAX_PAGE_BYTES:
             break
-        lines.append((position, line))
+        lines.append((int(position), line))
     stop = offset + len(lines)
-    return Page(lines, total, stop if lines and stop < total else None)
+    return Page(lines, len(found), stop if lines and stop < len(found) else None)
+
+
+def together(filters: Sequence[Filter]) -> Filter | None:
+    """All of these filters as one; None where there is none."""
+    return Group("all", tuple(filters)) if len(filters) > 1 else next(iter(filters), None)
+
+
+def positions(
+    version: Version, opened: OpenVersion, *, where: Filter | None, search: str = "", order_by: str = ""
+) -> range | browse.Positions:
+    """The positions of the samples that a filter and a search keep, in an order; found once, then kept."""
+    descending = order_by.startswith("-") and order_by not in opened.field_names
+    field = order_by.removeprefix("-") if descending else order_by
+    question = browse.Question(where, search, field, descending)
+    if question.asks_nothing:
+        return range(opened.num_samples)
+    fill = partial(browse.fill, version=opened, question=question, limits=limits())
+    return kept_files().kept(question.key(version.digest), fill, browse.open_positions)
 
 
 def sample(version: Version, position: int) -> bytes:
