@@ -1,23 +1,23 @@
 """Build a shard: lines go in block by block, a finished folder comes out; memory does not grow with the shard."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from themisdb_datasets import shard as names
-from themisdb_datasets.artifacts import sync_tree
+from themisdb_datasets.artifacts import sync, sync_tree
 from themisdb_datasets.background import BackgroundColumns, BackgroundDigest, short_turns
-from themisdb_datasets.columns import Layout, RowGroups, Samples
+from themisdb_datasets.columns import Layout, RowGroups
 from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.jsonl import Block, LineScanner, Reject
 from themisdb_datasets.scratch import SpanFile
-from themisdb_datasets.shard import describe_file, map_file, read_manifest
+from themisdb_datasets.shard import describe_file, read_manifest
 from themisdb_datasets.spans import FieldTable
 
 MAX_SHARD_BYTES = (1 << 30) - 1  # Arrow's views have 32-bit offsets
@@ -29,13 +29,13 @@ def nothing_to_report() -> None:
 
 
 class ShardWriter:
-    """A shard that is being built in `folder`, which must not exist yet."""
+    """A shard that is being built in `folder`, which must not exist yet; lines without the field `key` are no samples."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, key: str = "") -> None:
         self.folder = folder
         self.num_samples = 0
         self.num_bytes = 0
-        self._table = FieldTable()
+        self._table = FieldTable(key)
         self._groups = RowGroups()
         self._scratch = folder.with_name(folder.name + ".scratch")
         self._scratch.mkdir(parents=True)
@@ -43,10 +43,9 @@ class ShardWriter:
         (folder / names.FILES).write_text(names.SAMPLES + "\n")
         self._samples = (folder / names.SAMPLES).open("wb")
         self._locations = (folder / names.LOCATIONS).open("wb")
-        self._ids = (self._scratch / "ids").open("wb")
         self._spans = SpanFile(self._scratch / "spans")
         self._digest = BackgroundDigest()
-        self._columns = BackgroundColumns(folder / names.COLUMNS, self._read)
+        self._columns = BackgroundColumns(folder, self._spans)
 
     def add(self, block: Block, start: int, stop: int) -> list[Reject]:
         """Take lines start to stop of `block`; those that are no samples come back."""
@@ -61,25 +60,22 @@ class ShardWriter:
             self._groups.add(sizes)
             if len(self._groups.ends) > num_groups:
                 self._flush()
-                self._columns.advance(self._layout(), self._groups.ends)
+                layout = self._layout()
+                self._columns.advance(layout, self._places(layout), self._groups.ends)
         return checked.rejects
 
     def _append(self, data: bytes, sizes: Ints) -> None:
-        ends = np.cumsum(sizes)
-        starts = ends - sizes
+        starts = np.cumsum(sizes) - sizes
         locations = np.zeros((len(sizes), 3), np.uint64)
         locations[:, 1] = starts + self.num_bytes
         locations[:, 2] = sizes
-        view, sha256 = memoryview(data), hashlib.sha256
-        cuts = zip(starts.tolist(), (ends - 1).tolist(), strict=True)
-        self._ids.write(b"".join([sha256(view[a:b]).digest()[:16] for a, b in cuts]))
         self._samples.write(data)
         self._locations.write(locations.tobytes())
         self.num_samples += len(sizes)
         self.num_bytes += len(data)
 
     def _flush(self) -> None:
-        for file in (self._samples, self._locations, self._ids, self._spans):
+        for file in (self._samples, self._locations, self._spans):
             file.flush()
 
     def _layout(self) -> Layout:
@@ -91,42 +87,32 @@ class ShardWriter:
         places = {path: place for place, path in enumerate(self._table.paths)}
         return np.array([places[field.path] for field in layout.fields], np.int64)
 
-    def _read(self, layout: Layout, first: int, last: int) -> Samples:
-        num = last - first
-        locations = np.fromfile(self.folder / names.LOCATIONS, np.uint64, num * 3, offset=first * 24).reshape(
-            num, 3
-        )
-        starts, sizes = locations[:, 1].astype(np.int64), locations[:, 2].astype(np.int64)
-        return Samples(
-            buffer=map_file(self.folder / names.SAMPLES),
-            starts=starts,
-            ends=starts + sizes - 1,
-            spans=self._spans.read(first, last, self._places(layout)),
-            ids=np.fromfile(self._scratch / "ids", np.uint8, num * 16, offset=first * 16).reshape(num, 16),
-        )
-
     def finish(self, pulse: Callable[[], None] = nothing_to_report) -> str:
         """Write what follows from the samples, and the manifest; return the shard's digest."""
         self._flush()
         self._groups.finish()
         layout = self._layout()
-        self._columns.advance(layout, self._groups.ends)
         places = self._places(layout)
-        if np.array_equal(places, np.arange(len(places))) and self._spans.is_uniform(len(places)):
-            self._spans.path.rename(self.folder / names.SPANS)
-        else:
-            self._spans.copy_to(self.folder / names.SPANS, places)
-        self._columns.finish(layout, self._groups.ends, pulse)
+        self._columns.advance(layout, places, self._groups.ends)
+        spans = self._spans.path
+        if not (np.array_equal(places, np.arange(len(places))) and self._spans.is_uniform(len(places))):
+            spans = self.folder / names.SPANS
+            self._spans.copy_to(spans, places)
+        # All this while the other process goes on with the columns.
         digest = self._digest.finish()
+        files = {names.SAMPLES: {"sha256": digest, "num_bytes": self.num_bytes}}
+        files |= {name: describe_file(self.folder / name) for name in (names.FILES, names.LOCATIONS)}
+        files[names.SPANS] = describe_file(spans)
+        sync(self.folder / names.SAMPLES)
+        self._columns.finish(layout, places, self._groups.ends, pulse)
+        files[names.COLUMNS] = describe_file(self.folder / names.COLUMNS)
+        spans.replace(self.folder / names.SPANS)
         self._close()
         shutil.rmtree(self._scratch)
-        self._write_manifest(layout, digest)
+        self._write_manifest(layout, files)
         return digest
 
-    def _write_manifest(self, layout: Layout, digest: str) -> None:
-        files = {names.SAMPLES: {"sha256": digest, "num_bytes": self.num_bytes}}
-        for name in (names.FILES, names.LOCATIONS, names.SPANS, names.COLUMNS):
-            files[name] = describe_file(self.folder / name)
+    def _write_manifest(self, layout: Layout, files: dict[str, Any]) -> None:
         manifest = {
             "format_version": names.FORMAT_VERSION,
             "num_samples": self.num_samples,
@@ -141,7 +127,7 @@ class ShardWriter:
         )
 
     def _close(self) -> None:
-        for file in (self._samples, self._locations, self._ids, self._spans):
+        for file in (self._samples, self._locations, self._spans):
             file.close()
 
     def abandon(self) -> None:

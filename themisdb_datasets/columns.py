@@ -156,8 +156,6 @@ def _text(
     quoted = valid & (first == ord('"'))
     offsets, lengths = offsets + quoted, lengths - 2 * quoted
     plain = _strings(buffer, offsets, lengths, valid)
-    if not pc.any(pc.match_substring(plain, "\\")).as_py():
-        return plain
     if (quoted | ~valid).all():
         return unescaped(plain)
     texts = unescaped(plain.filter(pa.array(quoted)))

@@ -1,8 +1,9 @@
 """Ingest: the lines of a source become published shards, and a file that says of every other line why it is no sample."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -10,11 +11,21 @@ from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.background import short_turns
 from themisdb_datasets.building import CHECK_SAMPLES, MAX_SHARD_BYTES, ShardWriter
 from themisdb_datasets.jsonl import MAX_LINE_BYTES, Block, LineScanner, Reject
-from themisdb_datasets.sources import Source
 
 SHARD_BYTES = 256 << 20
 
 Report = Callable[[int, int], None]
+
+
+class Lines(Protocol):
+    """Where JSON lines come from; `done` of `total` bytes have been consumed."""
+
+    done: int
+    total: int
+
+    def lines(self, *, max_line_bytes: int) -> Iterator[bytes]:
+        """The lines, in chunks that may end anywhere."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,24 +49,25 @@ class IngestResult:
 
 
 def ingest(
-    source: Source,
+    source: Lines,
     *,
     store: ArtifactStore,
     workdir: Path,
     shard_bytes: int = SHARD_BYTES,
     max_line_bytes: int = MAX_LINE_BYTES,
+    key: str = "",
     report: Report | None = None,
 ) -> IngestResult:
     """Read `source` once, publish its samples in shards of about `shard_bytes`, and list its rejects in `workdir`.
 
     `report(done, total)` is called with bytes of the source at least once in 8 MB; what it raises ends the work.
-    Shards published before that stay, for they are whole and named by their content, but nothing refers to them.
+    Where the field `key` is given, lines without it are rejected. Shards published before that stay, for they are whole and named by their content, but nothing refers to them.
     """
     if shard_bytes <= 0 or shard_bytes + max_line_bytes > MAX_SHARD_BYTES:
         raise ValueError(
             f"shard_bytes and max_line_bytes must be above 0 and together below {MAX_SHARD_BYTES + 1}"
         )
-    run = _Ingest(source, store, workdir, shard_bytes, report)
+    run = _Ingest(source, store, workdir, shard_bytes, key, report)
     scanner = LineScanner(source.lines(max_line_bytes=max_line_bytes), max_line_bytes=max_line_bytes)
     rejects_path = workdir / "rejects.jsonl"
     try:
@@ -82,7 +94,13 @@ class _Ingest:
     """One ingest's running state: the shard that is being written, and those that have been published."""
 
     def __init__(
-        self, source: Source, store: ArtifactStore, workdir: Path, shard_bytes: int, report: Report | None
+        self,
+        source: Lines,
+        store: ArtifactStore,
+        workdir: Path,
+        shard_bytes: int,
+        key: str,
+        report: Report | None,
     ) -> None:
         self.shards: list[ShardInfo] = []
         self.num_rejects = 0
@@ -90,6 +108,7 @@ class _Ingest:
         self._store = store
         self._workdir = workdir
         self._shard_bytes = shard_bytes
+        self._key = key
         self._report = report
         self._writer: ShardWriter | None = None
 
@@ -116,7 +135,7 @@ class _Ingest:
         return rejects
 
     def _open(self) -> ShardWriter:
-        self._writer = ShardWriter(self._workdir / f"shard-{len(self.shards):06d}")
+        self._writer = ShardWriter(self._workdir / f"shard-{len(self.shards):06d}", key=self._key)
         return self._writer
 
     def cut(self) -> None:

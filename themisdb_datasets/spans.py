@@ -1,7 +1,7 @@
 """Where the values of a line's fields lie: every line is decoded once, strictly, and the places of its raw values kept."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 from themisdb_datasets.fields import (
     ARRAY,
     MAX_FIELDS,
+    NULL,
     NUM_CODES,
     OBJECT,
     Bytes,
@@ -27,7 +28,9 @@ Path = tuple[str, ...]
 
 MAX_LAYOUTS = 10_000  # remembered orders of names
 NONE = np.empty(0, np.int64)
-DECODE = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+Object = dict[str, msgspec.Raw]
+DECODER = msgspec.json.Decoder(Object)
+DECODE, DECODE_LINES = DECODER.decode, DECODER.decode_lines
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,13 @@ class _Values:
 
 
 class FieldTable:
-    """The fields of one shard in order of first appearance, at most MAX_FIELDS, with how often each had which type."""
+    """The fields of one shard in order of first appearance, at most MAX_FIELDS, with how often each had which type.
 
-    def __init__(self) -> None:
+    Lines without the field `key` are no samples, where one is given.
+    """
+
+    def __init__(self, key: str = "") -> None:
+        self.key = key
         self.paths: list[Path] = []
         self.counts: Ints = np.zeros((MAX_FIELDS, NUM_CODES), np.int64)
         self.has_rest = False  # some sample has a top-level field that is not in the table
@@ -71,13 +78,10 @@ class FieldTable:
         array = np.frombuffer(block.data, np.uint8)
         reasons = _unreadable(block, start, stop)
         rows = np.arange(start, stop)
-        if reasons:
-            rows = rows[~np.isin(rows, list(reasons))]
-
-        def refuse(row: int, error: Exception) -> None:
-            reasons[row] = _explained(block, row, error)
-
-        values = self._decode((), block.data, rows, block.starts[rows], block.ends[rows], on_failure=refuse)
+        rows = rows[~np.isin(rows, list(reasons))] if reasons else rows
+        objects = _objects(block, rows, reasons)
+        rows = rows[~np.isin(rows, list(reasons))] if reasons else rows
+        values = self._values((), objects, block.data, rows)
         codes = classify(array, values.offsets, values.lengths)
         if reasons or (values.lengths[codes >= ARRAY] >= 2 * MAX_DEPTH).any():
             _find_deep(block, values, codes, reasons)
@@ -86,6 +90,12 @@ class FieldTable:
             rows = rows[~np.isin(rows, list(reasons))]
         num_outer = len(values.rows)
         values, codes = self._with_members(block.data, array, values, codes)
+        if self.key:
+            keyed = self._with_key(values, codes)
+            reasons |= {row: self._no_key() for row in np.setdiff1d(rows, keyed).tolist()}
+            good = np.isin(values.rows, keyed)
+            num_outer = int(np.count_nonzero(good[:num_outer]))
+            values, codes, rows = values.where(good), codes[good], rows[np.isin(rows, keyed)]
         values, codes = self._admit(values, codes, num_outer)
         spans = np.zeros((len(rows), len(self.paths), 2), np.uint32)
         places = np.searchsorted(rows, values.rows)
@@ -96,42 +106,27 @@ class FieldTable:
         )
         return Checked(rows, spans, [block.reject(row, *reasons[row]) for row in sorted(reasons)])
 
-    def _decode(
-        self,
-        parent: Path,
-        data: bytes,
-        rows: Ints,
-        starts: Ints,
-        ends: Ints,
-        *,
-        on_failure: Callable[[int, Exception], None] | None = None,
-    ) -> _Values:
-        """The members of the objects `data[starts[i]:ends[i]]`; `on_failure` hears of what is none."""
-        view, address = memoryview(data), pa.py_buffer
+    def _with_key(self, values: _Values, codes: Bytes) -> Ints:
+        """The rows whose key is a text, a number, true or false."""
+        ids = [number for path, number in self._ids.items() if ".".join(path) == self.key]
+        return np.unique(values.rows[np.isin(values.ids, ids) & (codes < NULL)])
+
+    def _no_key(self) -> tuple[str, str]:
+        return "missing_key", f"The sample has no {self.key!r}, or none that is a text or a number."
+
+    def _values(self, parent: Path, objects: list[Object], data: bytes, rows: Ints) -> _Values:
+        """The members of `objects`, which were decoded from `data`; the i-th is of row rows[i]."""
         layouts = self._layouts.setdefault(parent, {})
-        found: list[int] = []
-        ids: list[Ints] = [NONE]
-        raws: list[msgspec.Raw] = []
-        for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
-            try:
-                value = DECODE(view[start:end])
-            except (msgspec.DecodeError, RecursionError) as error:
-                if on_failure is None:
-                    raise
-                on_failure(row, error)
-                continue
-            names = tuple(value)
-            layout = layouts.get(names)
-            if layout is None:
-                layout = layouts[names] = np.array([self._id((*parent, name)) for name in names], np.int64)
-            found.append(row)
-            ids.append(layout)
-            raws += value.values()
-        base = address(data).address
+        names = list(map(tuple, objects))
+        for each in set(names) - layouts.keys():
+            layouts[each] = np.array([self._id((*parent, name)) for name in each], np.int64)
+        sizes = np.fromiter(map(len, names), np.int64, len(names))
+        raws = list(chain.from_iterable(map(dict.values, objects)))
+        address = pa.py_buffer
         return _Values(
-            np.repeat(np.array(found, np.int64), np.fromiter(map(len, ids[1:]), np.int64, len(found))),
-            np.concatenate(ids),
-            np.fromiter([address(raw).address for raw in raws], np.int64, len(raws)) - base,
+            np.repeat(rows, sizes),
+            np.concatenate([NONE, *map(layouts.__getitem__, names)]),
+            np.fromiter([address(raw).address for raw in raws], np.int64, len(raws)) - address(data).address,
             np.fromiter(map(len, raws), np.int64, len(raws)),
         )
 
@@ -151,10 +146,16 @@ class FieldTable:
         """`values` and the values of their objects' members."""
         parts, part_codes = [values], [codes]
         objects = values.where((codes == OBJECT) & (values.ids >= 0))
-        paths = list(self._ids)
+        paths, view = list(self._ids), memoryview(data)
         for number in np.unique(objects.ids).tolist():
             mine = objects.where(objects.ids == number)
-            members = self._decode(paths[number], data, mine.rows, mine.offsets, mine.offsets + mine.lengths)
+            ends = mine.offsets + mine.lengths
+            # Each is an object by itself, so that line by line they are decoded at once.
+            lines = b"\n".join([view[a:b] for a, b in zip(mine.offsets.tolist(), ends.tolist(), strict=True)])
+            members = self._values(paths[number], DECODE_LINES(lines), lines, np.arange(len(ends)))
+            shifts = ends - np.cumsum(mine.lengths + 1) + 1  # from a place in `lines` to that in `data`
+            members.offsets += shifts[members.rows]
+            members.rows = mine.rows[members.rows]
             members = members.where(members.ids >= 0)
             parts.append(members)
             part_codes.append(classify(array, members.offsets, members.lengths))
@@ -208,6 +209,30 @@ def _unreadable(block: Block, start: int, stop: int) -> dict[int, tuple[str, str
         if row not in found and too_many_members(line):
             found[row] = "too_many_fields", f"The object has more than {MAX_MEMBERS:,} fields."
     return found
+
+
+def _objects(block: Block, rows: Ints, reasons: dict[int, tuple[str, str]]) -> list[Object]:
+    """What these lines of the block say; those that are no object get a reason."""
+    if not len(rows):
+        return []
+    data, starts, ends = block.data, block.starts[rows], block.ends[rows]
+    array = np.frombuffer(data, np.uint8)
+    # One that begins and ends so cannot be half of an object that goes on in the next line, nor hold two of them
+    # without the numbers giving it away. So all can be decoded at once.
+    if (array[starts] == ord("{")).all() and (array[ends - 1] == ord("}")).all():
+        try:
+            objects = DECODE_LINES(memoryview(data)[starts[0] : ends[-1]])
+            if len(objects) == len(rows):
+                return objects
+        except (msgspec.DecodeError, RecursionError):
+            pass  # which line is at fault is found below
+    view, objects = memoryview(data), []
+    for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        try:
+            objects.append(DECODE(view[start:end]))
+        except (msgspec.DecodeError, RecursionError) as error:
+            reasons[row] = _explained(block, row, error)
+    return objects
 
 
 def _explained(block: Block, row: int, error: Exception) -> tuple[str, str]:

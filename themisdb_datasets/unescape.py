@@ -9,6 +9,7 @@ Bytes = npt.NDArray[np.uint8]
 
 PIECE_BYTES = 256 << 10  # stays in the processor's cache
 LONGEST_ESCAPE = 12  # two surrogates
+NEAR = 64
 BACKSLASH = 0x5C
 MEANING = np.arange(256, dtype=np.uint8)  # of the character after a backslash: itself, but for these
 for _letter, _meant in zip(b"bfnrt", b"\b\f\n\r\t", strict=True):
@@ -27,6 +28,8 @@ def unescaped(texts: pa.Array, *, within_json: bool = False) -> pa.Array:
     bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4).astype(np.int64)
     buffer = texts.buffers()[2]
     data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.empty(0, np.uint8)
+    if not (data[bounds[0] : bounds[-1]] == BACKSLASH).any():
+        return texts
     parts: list[Bytes] = []
     moved = np.zeros(len(bounds), np.int32)
     start, place, last = int(bounds[0]), 0, int(bounds[-1])
@@ -45,7 +48,12 @@ def unescaped(texts: pa.Array, *, within_json: bool = False) -> pa.Array:
 
 def _safe_stop(data: Bytes, start: int, stop: int) -> int:
     """A place at or shortly before `stop` that is not within an escape; nor is `start`."""
-    starts = escape_starts(np.flatnonzero(data[start:stop] == BACKSLASH)) + start
+    begin, width = stop, NEAR
+    while (
+        begin > start and data[begin - 1] == BACKSLASH
+    ) or begin == stop:  # a run is counted from where it begins
+        begin, width = max(start, stop - width), 8 * width
+    starts = escape_starts(np.flatnonzero(data[begin:stop] == BACKSLASH)) + begin
     near = starts[starts > stop - LONGEST_ESCAPE]
     if not len(near):
         return stop

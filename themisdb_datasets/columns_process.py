@@ -1,0 +1,172 @@
+"""Columns and sample ids, made in a process of its own beside the decoding, which holds Python's interpreter lock.
+
+The two share nothing but the shard's unfinished files. Requests and answers are JSON over a pipe; the process ends when
+its pipe does, and so with whoever started it, or when nothing is asked for a while.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import traceback
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from themisdb_datasets import shard as names
+from themisdb_datasets.columns import ColumnsWriter, Layout, Samples
+from themisdb_datasets.errors import ThemisError
+from themisdb_datasets.scratch import Stretch, read_spans
+from themisdb_datasets.shard import map_file
+
+IDLE_SECONDS = 60.0
+
+
+class Open(msgspec.Struct, tag=True):
+    """Begin the columns of the shard in `folder` anew; its spans lie in the file `spans`, in the order of `places`."""
+
+    folder: str
+    spans: str
+    layout: Layout
+    places: list[int]
+
+
+class Write(msgspec.Struct, tag=True):
+    """Append the samples of these neighbouring stretches as one row group."""
+
+    stretches: list[Stretch]
+
+
+class Close(msgspec.Struct, tag=True):
+    """Finish the file."""
+
+
+class Answer(msgspec.Struct):
+    """One a request, in their order; `error` says what went wrong."""
+
+    error: str | None = None
+
+
+Request = Open | Write | Close
+REQUEST = msgspec.json.Decoder(Request)
+ANSWER = msgspec.json.Decoder(Answer)
+
+
+class ColumnsProcess:
+    """The process as seen from outside: requests go in, and as many answers come out."""
+
+    def __init__(self) -> None:
+        self._pipe, theirs = Pipe()
+        root = str(Path(__file__).resolve().parents[1])
+        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONPATH": path},
+                stdin=subprocess.DEVNULL,
+            )
+        self.waiting = 0  # requests without an answer
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, request: Request) -> None:
+        """Send a request; its answer is read later."""
+        try:
+            self._pipe.send_bytes(msgspec.json.encode(request))
+        except OSError as error:
+            raise self._died() from error
+        self.waiting += 1
+
+    def settle(self, *, most: int, seconds: float | None = 0) -> None:
+        """Read answers until at most so many are missing, or none came for so long; RuntimeError for one that is an error."""
+        while self.waiting > most and self._pipe.poll(seconds):
+            try:
+                answer = ANSWER.decode(self._pipe.recv_bytes())
+            except (EOFError, OSError) as error:
+                raise self._died() from error
+            self.waiting -= 1
+            if answer.error is not None:
+                raise RuntimeError(f"The columns could not be written.\n{answer.error}")
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        self._pipe.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _died(self) -> RuntimeError:
+        code = self._process.wait()
+        return RuntimeError(f"The process that writes columns ended (exit code {code}; out of memory?).")
+
+
+def serve(pipe: Connection) -> None:
+    """Do what is asked for, until the pipe ends or stays silent."""
+    writer: _Writer | None = None
+    while pipe.poll(IDLE_SECONDS if writer is None else None):
+        try:
+            request = REQUEST.decode(pipe.recv_bytes())
+        except EOFError:
+            return
+        answer = Answer()
+        try:
+            writer = _done(request, writer)
+        except (ThemisError, OSError, ValueError, MemoryError, pa.ArrowException):
+            answer = Answer(traceback.format_exc())
+        pipe.send_bytes(msgspec.json.encode(answer))
+
+
+def _done(request: Request, writer: "_Writer | None") -> "_Writer | None":
+    match request:
+        case Open():
+            return _Writer(request)
+        case Write():
+            assert writer is not None  # a file is opened first
+            writer.write(request.stretches)
+            return writer
+        case Close():
+            assert writer is not None
+            writer.columns.close()
+            return None
+
+
+class _Writer:
+    """The columns of one shard."""
+
+    def __init__(self, opened: Open) -> None:
+        self.folder = Path(opened.folder)
+        self.spans = Path(opened.spans)
+        self.places = np.array(opened.places, np.int64)
+        self.columns = ColumnsWriter(self.folder / names.COLUMNS, opened.layout)
+
+    def write(self, stretches: list[Stretch]) -> None:
+        first, num = stretches[0].first, stretches[-1].last - stretches[0].first
+        locations = np.fromfile(self.folder / names.LOCATIONS, np.uint64, num * 3, offset=first * 24)
+        starts, sizes = locations.reshape(num, 3)[:, 1:].T.astype(np.int64)
+        buffer, ends = map_file(self.folder / names.SAMPLES), starts + sizes - 1
+        view, sha256 = memoryview(buffer), hashlib.sha256
+        cuts = zip(starts.tolist(), ends.tolist(), strict=True)
+        ids = b"".join([sha256(view[a:b]).digest()[:16] for a, b in cuts])
+        self.columns.write(
+            Samples(
+                buffer=buffer,
+                starts=starts,
+                ends=ends,
+                spans=read_spans(self.spans, stretches, self.places),
+                ids=np.frombuffer(ids, np.uint8).reshape(num, 16),
+            )
+        )
+
+
+if __name__ == "__main__":
+    with Connection(int(sys.argv[1])) as pipe_:
+        serve(pipe_)
