@@ -18,10 +18,10 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Max
 
-from exports import services
 from exports.encoding import Encoder
 from exports.limits import Consumer
 from exports.stream import pump
+from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Version
 from themis_admin.jobs.broadcast import hub
 from themis_admin.serving import Outlet
@@ -87,7 +87,7 @@ class Continuation:
             before=self.current.version.open(),
             after=following.open(),
             digest=following.digest,
-            cache=services.selections(),
+            cache=kept_files(),
         )
         self.current = Segment(following, Delivery(self.plan, version, [new]), self.current.stop)
         return True

@@ -1,9 +1,7 @@
 """Opening a delivery for a user: a request or a cursor becomes a plan, its version and its selection."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from django.conf import settings
 from msgspec import UNSET
 
 from exports.body import StreamBody, bad
@@ -12,12 +10,10 @@ from exports.estimates import estimate_bytes
 from exports.limits import Consumer, count_plan
 from exports.models import StoredPlan
 from themis_admin.accounts.models import User
+from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Version
-from themis_admin.settings import Themis
-from themisdb_datasets.duck import DuckLimits
 from themisdb_datasets.errors import ConflictError
 from themisdb_datasets.plan import Cursor, Delivery, Plan
-from themisdb_datasets.selection import SelectionCache
 
 
 @dataclass(frozen=True)
@@ -40,19 +36,6 @@ class Opened:
     def num_padded(self) -> int:
         """How many lines come from the epoch's begin again, so that all ranks have the same number: the last, or none."""
         return int(bool(self.window) and self.window[-1] >= self.delivery.num_samples)
-
-
-def selections() -> SelectionCache:
-    """The process's cache of selections, as the settings say."""
-    return _selections(settings.THEMIS)
-
-
-@lru_cache(maxsize=1)
-def _selections(themis: Themis) -> SelectionCache:
-    limits = DuckLimits(
-        memory=themis.duck_memory, threads=themis.duck_threads, temp_directory=themis.work_dir
-    )
-    return SelectionCache(themis.selections_dir, max_bytes=themis.selections_max_bytes, limits=limits)
 
 
 def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = None) -> Opened:
@@ -111,7 +94,7 @@ def _stale(message: str) -> ConflictError:
 def open_delivery(plan: Plan, version: Version) -> Delivery:
     """The plan on its version's files, with its selection built where it is not there yet."""
     opened = version.open()
-    kept = [selections().get(opened, plan.version, criteria) for criteria in plan.selects]
+    kept = [kept_files().get(opened, plan.version, criteria) for criteria in plan.selects]
     return Delivery(plan, opened, kept)
 
 
