@@ -1,4 +1,4 @@
-"""The only place that opens DuckDB: in memory, confined to the folders it is given, with its settings locked."""
+"""The only place that opens DuckDB: confined to the folders it is given, with its settings locked."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,6 +8,9 @@ from pathlib import Path
 import duckdb
 
 from themisdb_datasets.errors import ImpossibleError, MalformedError
+
+# Of the files that are written: from here on long texts can be compressed. DuckDB 1.2 and later read it.
+STORAGE_VERSION = "v1.2.0"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,35 @@ def connect(
     Errors that come from what a user wrote (a bad regular expression, a value out of range) leave as MalformedError,
     running out of memory as ImpossibleError.
     """
-    limits = limits or DuckLimits()
+    with _opened(directories, limits or DuckLimits(), "") as connection:
+        yield connection
+
+
+@contextmanager
+def write_database(
+    path: Path, directories: Sequence[Path], *, limits: DuckLimits | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A locked connection to a new database file, complete when the block ends; it reads the given folders."""
+    attached = f"ATTACH {_quote(str(path))} AS file (STORAGE_VERSION '{STORAGE_VERSION}')"
+    with _opened(directories, limits or DuckLimits(), attached) as connection:
+        yield connection
+        connection.execute("CHECKPOINT file")
+
+
+@contextmanager
+def read_database(
+    path: Path, directories: Sequence[Path] = (), *, limits: DuckLimits | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A locked connection to a database file that is only read, and to the given folders."""
+    attached = f"ATTACH {_quote(str(path))} AS file (READ_ONLY)"
+    with _opened(directories, limits or DuckLimits(), attached) as connection:
+        yield connection
+
+
+@contextmanager
+def _opened(
+    directories: Sequence[Path], limits: DuckLimits, attached: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": limits.memory,
         "threads": limits.threads,
@@ -37,6 +68,9 @@ def connect(
     }
     connection = duckdb.connect(":memory:", config=config)
     try:
+        if attached:
+            connection.execute(attached)
+            connection.execute("USE file")
         allowed = [_quote(f"{path.resolve()}/") for path in directories]
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET temp_directory = {_quote(str(limits.temp_directory or ''))}")

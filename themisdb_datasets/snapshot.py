@@ -1,0 +1,270 @@
+"""A snapshot: version x theme x weighting frozen, as Parquet and as one DuckDB file, with a manifest of both."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.duck import DuckLimits, read_database, write_database
+from themisdb_datasets.errors import CorruptError
+from themisdb_datasets.selection import Selection
+from themisdb_datasets.shard import describe_file
+from themisdb_datasets.snapshot_samples import (
+    POSITION,
+    WEIGHT,
+    Report,
+    Samples,
+    Written,
+    columns_of,
+    unique_names,
+    write_samples,
+)
+from themisdb_datasets.sql import identifier
+from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.weights import UNIT
+
+FORMAT_VERSION = 1
+SAMPLES, DATABASE, MANIFEST = "samples.parquet", "snapshot.duckdb", "manifest.json"
+# Each with its media type.
+FILES = {
+    DATABASE: "application/vnd.duckdb",
+    SAMPLES: "application/vnd.apache.parquet",
+    MANIFEST: "application/json",
+}
+BATCH = 65_536
+STEP = (
+    1 << 16
+)  # samples that are put into the database at a time; with more than a row group its file gets gaps
+BINS = 20
+LARGEST = 2 * UNIT
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What a snapshot is made of; `about` is told in its manifest as it is: the dataset, the theme, the rules' text."""
+
+    version: OpenVersion
+    version_digest: str
+    criteria: Criteria
+    selection: Selection
+    about: Mapping[str, Any]
+
+    @property
+    def samples(self) -> Samples:
+        return Samples(self.version, self.selection, columns_of(self.version))
+
+    @property
+    def factors(self) -> list[str]:
+        """The names that the weighting's factors have as columns."""
+        return unique_names(self.criteria.weighting.factors, taken=(POSITION, WEIGHT))
+
+
+def build(
+    frozen: Frozen, folder: Path, *, report: Report = lambda done: None, limits: DuckLimits | None = None
+) -> dict[str, Any]:
+    """Write the snapshot's files into the empty `folder`; answers its manifest.
+
+    `report` is called with the samples done, of twice as many as there are, and may raise to stop.
+    """
+    samples = frozen.samples
+    written = write_samples(folder / SAMPLES, samples, report=report)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        **frozen.about,
+        "version_digest": frozen.version_digest,
+        "criteria": frozen.criteria.to_document(),
+        "num_samples": written.num_samples,
+        "columns": [column.to_document() for column in samples.columns],
+        "weights": summary(frozen.selection.weights),
+    }
+    _write_database(frozen, folder, written, manifest, report=report, limits=limits)
+    manifest["files"] = {name: describe_file(folder / name) for name in (DATABASE, SAMPLES)}
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest in a snapshot's folder; CorruptError where there is none that can be read."""
+    try:
+        manifest: dict[str, Any] = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, Any])
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        raise CorruptError("The snapshot's manifest is missing or cannot be read.") from error
+    return manifest
+
+
+def _write_database(
+    frozen: Frozen,
+    folder: Path,
+    written: Written,
+    manifest: Mapping[str, Any],
+    *,
+    report: Report,
+    limits: DuckLimits | None,
+) -> None:
+    weights = folder / ".weights.parquet"
+    _write_weights(weights, frozen)
+    with write_database(folder / DATABASE, [folder], limits=limits) as connection:
+        sources = {"samples": folder / SAMPLES, "weights": weights}
+        for table, source in sources.items():
+            _create(connection, table, pq.read_schema(source), written)
+        # One transaction, for each of several would rewrite parts of the file.
+        connection.execute("BEGIN")
+        for start in range(0, written.num_samples, STEP):
+            # In steps, so that it can be stopped; the file's statistics find each without reading the others.
+            stop = min(start + STEP, written.num_samples)
+            first, last = frozen.selection.positions[[start, stop - 1]].tolist()
+            for table, source in sources.items():
+                left = " EXCLUDE (weight)" if table == "samples" else ""
+                connection.execute(
+                    f"INSERT INTO {table} SELECT *{left} FROM read_parquet($source)"
+                    f" WHERE {POSITION} BETWEEN $first AND $last",
+                    {"source": str(source), "first": first, "last": last},
+                )
+            report(written.num_samples + stop)
+        connection.execute("COMMIT")
+        connection.execute("CREATE TABLE manifest (name VARCHAR, value VARCHAR)")
+        for name, value in manifest.items():
+            connection.execute(
+                "INSERT INTO manifest VALUES ($name, $value)", {"name": name, "value": _told(value)}
+            )
+    weights.unlink()
+
+
+def _create(connection: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, written: Written) -> None:
+    columns = []
+    for each in schema:
+        if table == "samples" and each.name == WEIGHT:
+            continue
+        kind = {"int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}.get(str(each.type), "VARCHAR")
+        packed = " USING COMPRESSION zstd" if written.is_long(each.name) else ""
+        columns.append(f"{identifier(each.name)} {kind}{packed}")
+    connection.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
+
+
+def _write_weights(path: Path, frozen: Frozen) -> None:
+    """Position, weight, and the factors it is the clamped product of."""
+    names = frozen.factors
+    selection = frozen.selection
+    schema = pa.schema([(POSITION, pa.int64()), *((name, pa.float64()) for name in (WEIGHT, *names))])
+    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+        for start in range(0, selection.num_samples, BATCH):
+            some = slice(start, start + BATCH)
+            arrays = [
+                pa.array(selection.positions[some].astype(np.int64)),
+                pa.array(selection.weights[some] / UNIT),
+            ]
+            if selection.factors is not None:
+                arrays += [pa.array(np.ascontiguousarray(column)) for column in selection.factors[some].T]
+            file.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _told(value: Any) -> str:
+    """A manifest's value as a text: JSON, but for what is a text already."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def summary(weights: npt.NDArray[np.uint16]) -> dict[str, Any]:
+    """Count, sum, least, mean, most, and how many lie in each tenth from 0 to 2."""
+    counts = np.zeros(LARGEST + 1, np.int64)
+    for start in range(0, len(weights), BATCH):
+        counts += np.bincount(weights[start : start + BATCH], minlength=LARGEST + 1)
+    there, num = np.flatnonzero(counts), int(counts.sum())
+    if not num:
+        return {"count": 0}
+    total = int(counts @ np.arange(LARGEST + 1))
+    tenths = np.minimum(np.arange(LARGEST + 1) * BINS // LARGEST, BINS - 1)
+    return {
+        "count": num,
+        "sum": total / UNIT,
+        "min": int(there[0]) / UNIT,
+        "mean": round(total / UNIT / num, 4),
+        "max": int(there[-1]) / UNIT,
+        "histogram": {
+            "from": 0.0,
+            "to": 2.0,
+            "counts": np.bincount(tenths, counts, minlength=BINS).astype(int).tolist(),
+        },
+    }
+
+
+def verify(
+    frozen: Frozen, folder: Path, *, report: Report = lambda done: None, limits: DuckLimits | None = None
+) -> list[str]:
+    """What is wrong with a snapshot, each a sentence; nothing where it is what its version, theme and rules give.
+
+    Files that have changed are not looked into. `report` as for `build`.
+    """
+    manifest = read_manifest(folder)
+    wrong = list(_wrong_files(folder, manifest))
+    if not wrong:
+        wrong += _wrong_samples(frozen.samples, folder / SAMPLES, report)
+        wrong += _wrong_database(folder, manifest, limits)
+        report(2 * frozen.selection.num_samples)
+    return wrong
+
+
+def _wrong_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    for name, known in manifest["files"].items():
+        file = folder / name
+        if not file.is_file():
+            yield f"{name} is missing."
+        elif file.stat().st_size != known["num_bytes"]:
+            yield f"{name} has {file.stat().st_size:,} bytes; it should have {known['num_bytes']:,}."
+        else:
+            with file.open("rb") as opened:
+                found = hashlib.file_digest(opened, "sha256").hexdigest()
+            if found != known["sha256"]:
+                yield f"{name} has changed: its SHA-256 is {found}, it was {known['sha256']}."
+
+
+def _wrong_samples(samples: Samples, path: Path, report: Report) -> Iterator[str]:
+    """Compare the file's row groups with what the version gives now, in the same cuts."""
+    with pq.ParquetFile(path) as file:
+        num = file.metadata.num_rows
+        if num != samples.selection.num_samples:
+            yield f"{path.name} has {num:,} samples; the theme keeps {samples.selection.num_samples:,} of the version."
+            return
+        if not file.schema_arrow.equals(samples.schema):
+            yield f"The columns of {path.name} are not those of the version."
+            return
+        done = 0
+        for group, table in enumerate(samples):
+            if not file.read_row_group(group).equals(table):
+                yield f"Of the samples {done:,} to {done + len(table) - 1:,} of {path.name} some are not the version's."
+                return
+            done += len(table)
+            report(done)
+
+
+def _wrong_database(folder: Path, manifest: Mapping[str, Any], limits: DuckLimits | None) -> Iterator[str]:
+    """Compare the DuckDB file with the Parquet file beside it, by the hashes of their rows."""
+    with read_database(folder / DATABASE, [folder], limits=limits) as connection:
+        told = dict(connection.execute("SELECT name, value FROM manifest").fetchall())
+        if told != {name: _told(value) for name, value in manifest.items() if name != "files"}:
+            yield f"The table manifest in {DATABASE} is not the manifest."
+        parquet = "read_parquet($source)"
+        values = {"source": str(folder / SAMPLES)}
+        for table, here, there in (
+            ("samples", "*", "* EXCLUDE (weight)"),
+            ("weights", f"{POSITION}, {WEIGHT}", f"{POSITION}, {WEIGHT}"),
+        ):
+            found = _hashed(connection, f"SELECT {here} FROM {table}", {})
+            if found != _hashed(connection, f"SELECT {there} FROM {parquet}", values):
+                yield f"The table {table} in {DATABASE} is not what {SAMPLES} holds."
+
+
+def _hashed(
+    connection: duckdb.DuckDBPyConnection, select: str, values: Mapping[str, str]
+) -> Sequence[Any] | None:
+    statement = f"SELECT count(*), sum(hash(each)) FROM ({select}) AS each"
+    found: Sequence[Any] | None = connection.execute(statement, dict(values)).fetchone()
+    return found
