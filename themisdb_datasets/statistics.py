@@ -4,6 +4,7 @@ All comes from the columns, a few at a time, so memory does not grow with the te
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -296,7 +297,8 @@ def _field(tables: _Tables, field: VersionField, found: Sequence[Any]) -> FieldS
     repeats = distinct <= TOP_VALUES or (distinct <= MAX_DISTINCT and 2 * distinct <= present)
     if present and repeats and size <= MAX_AVERAGE * present and "object" not in field.types:
         counted, distinct = _values(tables, field.name, present)
-    least, mean, most = numbers
+    # The mean of very large numbers may be beyond what JSON and databases have.
+    least, mean, most = (n if n is not None and math.isfinite(n) else None for n in numbers)
     return FieldStatistics(
         name=field.name,
         types=list(field.types),
@@ -324,5 +326,6 @@ def _values(tables: _Tables, name: str, present: int) -> tuple[Values, int]:
         f" GROUP BY t ORDER BY n DESC, t LIMIT {TOP_VALUES}",
         values,
     ).fetchall()
-    top = [(value, number) for value, number, _ in rows]
+    # U+0000 is shown as what stands for it: databases cannot keep it.
+    top = [(value.replace("\0", "\N{REPLACEMENT CHARACTER}"), number) for value, number, _ in rows]
     return Values(top, present - sum(number for _, number in top)), rows[0][2]

@@ -11,11 +11,16 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from themis_admin.datasets.artifacts import Artifact, ArtifactRef
+from themis_admin.datasets.statistics_models import StatisticsDocument
 from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.version import OpenVersion
 
-__all__ = ["Artifact", "ArtifactRef"]  # models of their own module, which Django looks for in this one
+__all__ = [
+    "Artifact",
+    "ArtifactRef",
+    "StatisticsDocument",
+]  # models of their own modules, which Django looks for in this one
 
 Viewer = AbstractBaseUser | AnonymousUser
 API = "/api/v1"

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Max
 
+from themis_admin.datasets import statistics
 from themis_admin.datasets.models import Dataset, Shard, Version, VersionShard
 from themis_admin.jobs import events
 from themis_admin.jobs.runner import RunningJob
@@ -114,6 +115,7 @@ class Draft:
                 "digest": digest,
             }
             events.record("version.published", owner=dataset.owner, job=job.row, data=data)
+            statistics.after_publication(version)
             afterwards()
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
-from themis_admin.datasets import checks, rows, uploads
+from themis_admin.datasets import checks, rows, statistics, uploads
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
 from themis_admin.datasets.rows import hold, name_taken, saved
@@ -94,12 +94,18 @@ def delete_dataset(dataset: Dataset, *, user: User) -> Job:
 def create_theme(dataset: Dataset, *, user: User, name: Any, where: Any, description: Any = "") -> Theme:
     """Save a filter over the dataset under a name; ConflictError when the name is taken in any case."""
     values = _theme_values(dataset, {"name": name, "where": where, "description": description})
-    return rows.create(Theme, dataset, user=user, values=values)
+    with transaction.atomic():
+        theme = rows.create(Theme, dataset, user=user, values=values)
+        statistics.after_saving(theme)
+    return theme
 
 
 def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
     """Change a theme; streams that are already planned keep the filter they were planned with."""
-    return rows.update(theme, user=user, values=_theme_values(theme.dataset, changes))
+    with transaction.atomic():
+        changed = rows.update(theme, user=user, values=_theme_values(theme.dataset, changes))
+        statistics.after_saving(changed)
+    return changed
 
 
 def delete_theme(theme: Theme, *, user: User) -> None:

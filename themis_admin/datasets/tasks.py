@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from themis_admin.datasets import build
+from themis_admin.datasets import build, statistics_build
 from themis_admin.jobs.runner import RunningJob, job_task
 
 
@@ -16,3 +16,9 @@ def ingest(job: RunningJob, **params: Any) -> None:
 def collect(job: RunningJob) -> None:
     """Free the shards that no version refers to, and the files that nobody keeps."""
     build.collect(job)
+
+
+@job_task(kind="statistics", queue="default")
+def statistics(job: RunningJob, **params: Any) -> None:
+    """Compute the statistics of a version, a theme, or both."""
+    statistics_build.build_statistics(job, **params)
