@@ -26,7 +26,7 @@ def install(corpus: Path) -> str:
     user = User.objects.create_superuser("benchmark", password=None)
     _, token = accounts.create_token(user, name="benchmark", scopes=["read", "export"])
     dataset = services.create_dataset(user=user, name=DATASET)
-    job = services.start_ingest(dataset, user=user, path=corpus)
+    job = services.start_ingest(dataset, user=user, sources=[corpus])
     runner.run(job.pk)
     job.refresh_from_db()
     if job.state != "succeeded":

@@ -94,7 +94,7 @@ def ingest(dataset: Dataset, alice: User, tmp_path: Path) -> Ingest:
 
     def run(samples: Iterable[Any], *, name: str = "corpus.jsonl", **options: Any) -> Job:
         path = write(tmp_path / name, samples)
-        job = services.start_ingest(dataset, user=alice, path=path, **options)
+        job = services.start_ingest(dataset, user=alice, sources=[path], **options)
         runner.run(job.pk)
         job.refresh_from_db()
         dataset.refresh_from_db()

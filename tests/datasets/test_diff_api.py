@@ -108,7 +108,7 @@ def test_versions_of_two_datasets_are_not_compared(
 ) -> None:
     other = services.create_dataset(user=alice, name="Andere", key_field="id")
     (tmp_path / "other.jsonl").write_bytes(NEW + b"\n")
-    runner.run(services.start_ingest(other, user=alice, path=tmp_path / "other.jsonl").pk)
+    runner.run(services.start_ingest(other, user=alice, sources=[tmp_path / "other.jsonl"]).pk)
     other.refresh_from_db()
     answer = as_alice.get(f"{version.url}diff/?against={other.latest_id}")
     assert answer.status_code == 422

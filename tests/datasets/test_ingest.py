@@ -20,7 +20,7 @@ from themis_admin.datasets.models import Dataset, Shard, Upload, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Event, Job
-from themisdb_datasets.errors import ImpossibleError, TooLargeError
+from themisdb_datasets.errors import TooLargeError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -139,7 +139,7 @@ def test_a_cut_off_archive_fails_with_what_to_do(
     path = tmp_path / "cut.jsonl.gz"
     content = gzip.compress(b"".join(b'{"n": %d, "text": "%1000d"}\n' % (n, n) for n in range(20_000)), 1)
     path.write_bytes(content[:-100])
-    job = services.start_ingest(dataset, user=alice, path=path)
+    job = services.start_ingest(dataset, user=alice, sources=[path])
     runner.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.error_code) == ("failed", "truncated_archive")
@@ -159,7 +159,7 @@ def test_a_cancelled_ingest_leaves_nothing_visible(
     ingest: Ingest, dataset: Dataset, alice: User, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "many.jsonl", ({"n": n, "text": "x" * 500} for n in range(40_000)))
-    job = services.start_ingest(dataset, user=alice, path=path)
+    job = services.start_ingest(dataset, user=alice, sources=[path])
     jobs.cancel(job)
     runner.run(job.pk)
     job.refresh_from_db()
@@ -199,7 +199,7 @@ def test_a_dataset_deleted_meanwhile_fails_the_job(
     ingest: Ingest, dataset: Dataset, alice: User, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "a.jsonl", SAMPLES)
-    job = services.start_ingest(dataset, user=alice, path=path)
+    job = services.start_ingest(dataset, user=alice, sources=[path])
     Dataset.objects.all().delete()
     runner.run(job.pk)
     job.refresh_from_db()
@@ -211,7 +211,7 @@ def test_a_full_disk_is_refused_before_anything_is_queued(
 ) -> None:
     settings.THEMIS = dataclasses.replace(settings.THEMIS, min_free_bytes=1 << 60)
     with pytest.raises(TooLargeError) as refused:
-        services.start_ingest(dataset, user=alice, path=write(tmp_path / "a.jsonl", SAMPLES))
+        services.start_ingest(dataset, user=alice, sources=[write(tmp_path / "a.jsonl", SAMPLES)])
     assert refused.value.fields["reserved_bytes"] == 1 << 60
     assert not Job.objects.exists()
 
@@ -226,14 +226,6 @@ def test_an_unknown_suffix_is_refused_before_anything_is_queued(
     assert not Upload.objects.exists()
 
 
-@pytest.mark.parametrize("mode", ["upsert", "delete"])
-def test_modes_to_come_are_impossible_for_now(
-    dataset: Dataset, alice: User, tmp_path: Path, mode: str
-) -> None:
-    with pytest.raises(ImpossibleError):
-        services.start_ingest(dataset, user=alice, path=write(tmp_path / "a.jsonl", SAMPLES), mode=mode)
-
-
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
@@ -243,7 +235,7 @@ def test_modes_to_come_are_impossible_for_now(
         ({"path": "/etc/passwd"}, 422, "path"),
         ({"path": "incoming/../../../etc/passwd"}, 422, "path"),
         ({"uri": "s3://bucket/key.jsonl"}, 422, "uri"),
-        ({"path": "/x.jsonl", "mode": "apend"}, 422, "path"),
+        ({"path": "/x.jsonl", "mode": "apend"}, 400, "mode"),
         ({"path": "/x.jsonl", "uri": "s3://x"}, 400, "file"),
         ({"path": "/x.jsonl", "moed": "append"}, 400, "moed"),
     ],
@@ -303,7 +295,7 @@ def test_arrays_tables_and_columns_become_the_same_samples(
     codec = {"gz": "gzip", "zst": "zstd"}.get(name.rsplit(".", 1)[1])
     path = tmp_path / name
     path.write_bytes(pa.compress(plain, codec=codec, asbytes=True) if codec else plain)
-    job = services.start_ingest(dataset, user=alice, path=path)
+    job = services.start_ingest(dataset, user=alice, sources=[path])
     runner.run(job.pk)
     dataset.refresh_from_db()
     assert dataset.latest is not None

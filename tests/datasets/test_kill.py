@@ -55,7 +55,7 @@ def test_an_ingest_whose_worker_is_killed_is_done_once_and_whole(
     samples = ({"id": n, "law": "BImSchG", "text": f"Absatz {n} " * 200} for n in range(NUM_SAMPLES))
     path = write(tmp_path / "gesetze.jsonl", samples)
     store = ArtifactStore(settings.THEMIS.storage)
-    job = services.start_ingest(dataset, user=alice, upload=upload_of(alice, path))
+    job = services.start_ingest(dataset, user=alice, sources=[upload_of(alice, path)])
 
     worker = start("worker", THEMIS_SHARD_BYTES=str(SHARD_BYTES))
     until(lambda: in_the_middle(job, store), seconds=90, what="the ingest is in the middle")

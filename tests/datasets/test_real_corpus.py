@@ -40,7 +40,7 @@ def lines() -> Iterator[bytes]:
 def test_the_federal_laws_are_ingested_and_counted_as_plain_python_counts_them(
     as_alice: APIClient, alice: User, dataset: Dataset
 ) -> None:
-    job = services.start_ingest(dataset, user=alice, path=CORPUS)
+    job = services.start_ingest(dataset, user=alice, sources=[CORPUS])
     runner.run(job.pk)
     version = Version.objects.get()
     assert (version.num_samples, version.num_bytes, version.num_rejects) == (105_198, 207_940_509, 0)

@@ -136,7 +136,7 @@ def _ingest(dataset: Dataset, user: User) -> None:
     """Upload the corpus in parts and ingest it, or wait for the job that an interrupted run has left."""
     job = Job.objects.filter(lane=dataset.lane, state__in=("queued", "running")).first()
     if job is None:
-        job = services.start_ingest(dataset, user=user, upload=_upload(user), note="The demo corpus")
+        job = services.start_ingest(dataset, user=user, sources=[_upload(user)], note="The demo corpus")
     deadline = time.monotonic() + PATIENCE
     while job.state not in FINISHED:
         if time.monotonic() > deadline:

@@ -1,6 +1,7 @@
 """REST: datasets, their versions with samples and rejected lines, and themes."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
@@ -88,25 +89,31 @@ class DatasetVersionsView(DatasetsApi):
     def post(self, request: Request, pk: int) -> Response:
         dataset = self.dataset(pk)
         body = self.body(IngestBody)
-        file = body.get("file")
-        what = {**body, "file": [file.name, file.size] if file is not None else None}
-        job = self.once(what, lambda: self._ingest(dataset, body))
+        files = [[file.name, file.size] for file in body.get("file", ())]
+        job = self.once({**body, "file": files}, lambda: self._start(dataset, body))
         return Response({"job": job.to_dict()}, status=202, headers={"Location": f"/api/v1/jobs/{job.pk}/"})
 
-    def _ingest(self, dataset: Dataset, body: dict[str, Any]) -> Job:
+    def _start(self, dataset: Dataset, body: dict[str, Any]) -> Job:
         mode, note = body["mode"], body["note"]
+        if mode == "delete":
+            return services.start_delete(dataset, user=self.user, where=body["where"], note=note)
+        services.check_mode(mode, (*services.MODES, "delete"))
         if "uri" in body:
             message = "Objects in a bucket cannot be ingested yet; upload the file instead."
             raise ImpossibleError(message, code="uri_unavailable", fields={"uri": message})
-        if "path" in body:
-            path = services.allowed_path(body["path"])
-            return services.start_ingest(dataset, user=self.user, path=path, mode=mode, note=note)
-        if "file" in body:
-            return services.start_ingest(dataset, user=self.user, file=body["file"], mode=mode, note=note)
-        upload = Upload.objects.visible_to(self.user).filter(pk=body["upload"]).first()
+        paths = body.get("paths", [body["path"]] if "path" in body else [])
+        sources = [
+            *body.get("file", ()),
+            *(services.allowed_path(path) for path in paths),
+            *map(self._upload, body.get("uploads", [body["upload"]] if "upload" in body else [])),
+        ]
+        return services.start_ingest(dataset, user=self.user, sources=sources, mode=mode, note=note)
+
+    def _upload(self, pk: UUID) -> Upload:
+        upload = Upload.objects.visible_to(self.user).filter(pk=pk).first()
         if upload is None:
             raise NotFoundError("There is no such upload.", fields={"upload": "There is no such upload."})
-        return services.start_ingest(dataset, user=self.user, upload=upload, mode=mode, note=note)
+        return upload
 
 
 class VersionView(DatasetsApi):

@@ -152,7 +152,7 @@ def dataset_upload(request: HttpRequest, pk: int) -> HttpResponse:
             upload = uploads.receive_file(form.cleaned_data["file"], owner=user)
             mode = form.cleaned_data["mode"] or "append"
             job = services.start_ingest(
-                row, user=user, upload=upload, mode=mode, note=form.cleaned_data["note"]
+                row, user=user, sources=[upload], mode=mode, note=form.cleaned_data["note"]
             )
         except ThemisError as error:
             form.add_service_error(error)

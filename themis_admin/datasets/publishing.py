@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from themis_admin.datasets import statistics
 from themis_admin.datasets.models import Dataset, Shard, Version, VersionShard
 from themis_admin.jobs import events
+from themis_admin.jobs.models import Job, JobState
 from themis_admin.jobs.runner import RunningJob
 from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.errors import ConflictError, GoneError, NotFoundError
 from themisdb_datasets.version import OpenVersion, version_digest
 
-# Jobs that publish shards and deletions before a row names them; while one runs, nothing is collected.
-WRITING_KINDS = ("ingest", "compact")
+# Jobs that publish shards and deletions before a row names them; while one is at it, nothing is collected.
+WRITING_KINDS = ("ingest", "delete", "compact")
 CONFLICT = "Another version was published meanwhile; start again."
 
 
@@ -151,3 +152,9 @@ def find_dataset(pk: int, *, lock: bool = False) -> Dataset:
     if dataset is None:
         raise NotFoundError("The dataset was deleted.")
     return dataset
+
+
+def is_writing() -> bool:
+    """Whether shards may be on disk that no row names yet; a job whose worker died has some until it is done again."""
+    begun = Q(state=JobState.RUNNING) | Q(state=JobState.QUEUED, started_at__isnull=False)
+    return Job.objects.filter(begun, kind__in=WRITING_KINDS).exists()

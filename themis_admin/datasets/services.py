@@ -1,6 +1,6 @@
 """What people do with datasets and themes: database, disk and queue together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,9 @@ from themisdb_datasets.errors import (
 from themisdb_datasets.names import nearest
 from themisdb_datasets.sources import open_source
 
-MODES = ("append", "replace")
+MODES = ("append", "upsert", "replace")  # of an ingest
+MAX_FILES = 1_000  # of one ingest
 MAX_NOTE = 2_000
-LATER_MODES = ("upsert", "delete")
 # Unpacked text, its shards, and the columns with what is being built of them.
 ROOM_FACTOR = 3
 
@@ -117,70 +117,94 @@ def start_ingest(
     dataset: Dataset,
     *,
     user: User,
-    upload: Upload | None = None,
-    file: "UploadedFile[Any] | None" = None,
-    path: Path | None = None,
+    sources: "Sequence[Upload | UploadedFile[Any] | Path]",
     mode: str = "append",
     note: str = "",
 ) -> Job:
-    """Queue the job that makes a new version of an upload, a file of this request, or a file on the server.
+    """Queue the job that makes a new version of uploads, files of this request, and files on the server.
 
-    What can be refused at once is refused here: an unknown mode or kind of file, a damaged archive, a disk
-    without room for about three times the unpacked size.
+    What can be refused at once is refused here: an unknown mode or kind of file, a damaged archive, an upsert without a
+    key field, a disk without room for about three times the unpacked size.
     """
-    check_mode(mode)
+    check_mode(mode, MODES)
     note = checks.clean_text(note, field="note", max_length=MAX_NOTE)
-    if file is not None:
-        upload = uploads.receive_file(file, owner=user)
-        try:
-            return _start(dataset, user=user, upload=upload, path=None, mode=mode, note=note)
-        except ThemisError:
+    if mode == "upsert" and not dataset.key_field:
+        message = "An upsert goes by the key: give the dataset a key field first."
+        raise ImpossibleError(message, code="no_key_field", fields={"mode": message})
+    if not 1 <= len(sources) <= MAX_FILES:
+        message = f"Give at least one file, and at most {MAX_FILES:,} at once."
+        raise MalformedError(message, fields={"file": message})
+    received: list[Upload] = []
+    taken: list[Upload | Path] = []
+    try:
+        for source in sources:
+            if not isinstance(source, UploadedFile):
+                taken.append(source)
+                continue
+            received.append(uploads.receive_file(source, owner=user))
+            taken.append(received[-1])
+        return _start(dataset, user=user, sources=taken, mode=mode, note=note)
+    except ThemisError:
+        for upload in received:
             uploads.discard(upload)  # nobody knows of it
-            raise
-    if upload is not None and upload.state == Upload.State.OPEN:
-        message = f"The upload has {upload.received:,} of {upload.num_bytes:,} bytes; send the rest first."
-        raise ConflictError(message, code="upload_incomplete", fields={"upload": message})
-    return _start(dataset, user=user, upload=upload, path=path, mode=mode, note=note)
+        raise
 
 
-def _start(
-    dataset: Dataset, *, user: User, upload: Upload | None, path: Path | None, mode: str, note: str
-) -> Job:
-    source = upload.path if upload is not None else path
-    if source is None:
-        raise MalformedError("Name an upload or a path.", fields={"upload": "Name an upload or a path."})
-    name = checks.clean_filename(upload.filename if upload is not None else source.name)
-    if not source.is_file():
-        raise NotFoundError(f"{name} is not there.", fields={"path": "There is no such file."})
-    needed = ROOM_FACTOR * estimate_unpacked(open_source(source, name))
-    check_room(needed, folder=Path(settings.THEMIS.storage), what=f"Ingesting {name}")
-    params = {
-        "dataset": dataset.pk,
-        "upload": str(upload.pk) if upload is not None else None,
-        "path": str(path.resolve()) if path is not None else None,
-        "name": name,
-        "mode": mode,
-        "note": note,
-    }
-    title = f"Ingest {name} into {dataset.name}"
+def _start(dataset: Dataset, *, user: User, sources: "Sequence[Upload | Path]", mode: str, note: str) -> Job:
+    files = [_described(source) for source in sources]
+    names = [file["name"] for file in files]
+    what = names[0] if len(names) == 1 else f"{len(names)} files"
+    opened = zip(sources, names, strict=True)
+    needed = sum(estimate_unpacked(open_source(_path_of(source), name)) for source, name in opened)
+    check_room(ROOM_FACTOR * needed, folder=Path(settings.THEMIS.storage), what=f"Ingesting {what}")
+    params = {"dataset": dataset.pk, "sources": files, "mode": mode, "note": note}
     with transaction.atomic():
-        if upload is not None:
-            _take(upload)
+        for source in sources:
+            if isinstance(source, Upload):
+                _take(source)
+        title = f"Ingest {what} into {dataset.name}"
         job = jobs.submit("ingest", owner=user, title=title, params=params, lane=dataset.lane)
-        detail = {"job": job.pk, "name": name}
+        detail = {"job": job.pk, "name": what, "mode": mode}
         audit.record(user=user, action="dataset.ingest", object=dataset.url, detail=detail)
     return job
 
 
-def check_mode(mode: str) -> None:
-    """Refuse modes that do not exist, and those that do not exist yet."""
-    if mode in MODES:
-        return
-    if mode in LATER_MODES:
-        message = f'The mode "{mode}" is not available yet; use append or replace.'
-        raise ImpossibleError(message, code="mode_unavailable", fields={"mode": message})
-    message = f"There is no mode {mode!r}{nearest(mode, (*MODES, *LATER_MODES))}."
-    raise MalformedError(message, fields={"mode": message})
+def _path_of(source: Upload | Path) -> Path:
+    return source.path if isinstance(source, Upload) else source
+
+
+def _described(source: Upload | Path) -> dict[str, Any]:
+    """A file as the job is told of it; ConflictError, NotFoundError, ImpossibleError for one it could not read."""
+    if isinstance(source, Upload) and source.state == Upload.State.OPEN:
+        message = f"The upload has {source.received:,} of {source.num_bytes:,} bytes; send the rest first."
+        raise ConflictError(message, code="upload_incomplete", fields={"upload": message})
+    name = checks.clean_filename(source.filename if isinstance(source, Upload) else source.name)
+    if not _path_of(source).is_file():
+        raise NotFoundError(f"{name} is not there.", fields={"path": "There is no such file."})
+    if isinstance(source, Upload):
+        return {"name": name, "upload": str(source.pk), "path": None}
+    return {"name": name, "upload": None, "path": str(source.resolve())}
+
+
+def start_delete(dataset: Dataset, *, user: User, where: Any, note: str = "") -> Job:
+    """Queue the job that makes a new version without the samples that a filter keeps; older versions keep them."""
+    note = checks.clean_text(note, field="note", max_length=MAX_NOTE)
+    if dataset.latest is None:
+        raise ImpossibleError("The dataset has no version, and so no samples.", code="no_version")
+    params = {"dataset": dataset.pk, "where": checks.clean_where(where, dataset), "note": note}
+    with transaction.atomic():
+        title = f"Delete samples from {dataset.name}"
+        job = jobs.submit("delete", owner=user, title=title, params=params, lane=dataset.lane)
+        detail = {"job": job.pk, "where": params["where"]}
+        audit.record(user=user, action="dataset.samples_deleted", object=dataset.url, detail=detail)
+    return job
+
+
+def check_mode(mode: str, known: Sequence[str]) -> None:
+    """Refuse modes that do not exist."""
+    if mode not in known:
+        message = f"There is no mode {mode!r}{nearest(mode, known)}."
+        raise MalformedError(message, fields={"mode": message})
 
 
 def allowed_path(text: Any) -> Path:

@@ -2,14 +2,26 @@
 
 from typing import Any
 
-from themis_admin.datasets import build, statistics_build
+from themis_admin.datasets import build, ingesting, statistics_build
 from themis_admin.jobs.runner import RunningJob, job_task
 
 
 @job_task(kind="ingest", queue="default")
 def ingest(job: RunningJob, **params: Any) -> None:
-    """Make a new version of a dataset from a file."""
-    build.ingest_file(job, **params)
+    """Make a new version of a dataset from files."""
+    ingesting.ingest_files(job, **params)
+
+
+@job_task(kind="ingest-part", queue="default")
+def ingest_part(job: RunningJob, **params: Any) -> None:
+    """Make shards from one of several files."""
+    ingesting.ingest_part(job, **params)
+
+
+@job_task(kind="delete", queue="default")
+def delete_samples(job: RunningJob, **params: Any) -> None:
+    """Make a new version of a dataset without some samples."""
+    ingesting.delete_samples(job, **params)
 
 
 @job_task(kind="collect", queue="default")

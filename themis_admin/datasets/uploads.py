@@ -110,7 +110,7 @@ def expire_uploads() -> int:
     active = Job.objects.filter(kind="ingest", state__in=("queued", "running")).values_list(
         "params", flat=True
     )
-    taken = {params.get("upload") for params in active}
+    taken = {source.get("upload") for params in active for source in params.get("sources", ())}
     stale = Upload.objects.filter(updated_at__lt=timezone.now() - STALE_AFTER)
     removed = 0
     for upload in stale.iterator():

@@ -22,8 +22,16 @@ def cancel(job: Job) -> Job:
     if job.state not in UNENDED:
         raise ConflictError(f"The job has {job.state} already.", code="job_ended")
     runner.request_cancel(job.pk)
+    cancel_parts(job.pk)
     job.refresh_from_db()
     return job
+
+
+def cancel_parts(job_id: int) -> None:
+    """Cancel what a job has had done for it: the jobs in the lanes `job:<id>:…`."""
+    parts = Job.objects.filter(lane__startswith=f"job:{job_id}:", state__in=UNENDED)
+    for pk in parts.values_list("pk", flat=True):
+        runner.request_cancel(pk)
 
 
 def retry(job: Job) -> Job:
