@@ -1,15 +1,9 @@
 // The form of a weighting rule, kept as JSON in its text area, and the charts of what the rule gives.
+import { axis, css, HEIGHT, keepDrawn, short } from "./chart.js";
 import { number } from "./format.js";
 import { callJson } from "./http.js";
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const FONT = '11px "Plex Sans", sans-serif';
 const AXES = { freshness: "factor over the age in days", length: "factor over characters", linear: "factor over the field's value", step: "factor over the field's value" };
-const HEIGHT = 176;
-
-const short = (value) => (value === 0 ? "0" : Math.abs(value) >= 1000 ? number(Math.round(value)) : String(Number(value.toPrecision(3))));
-
-const axis = (extra) => ({ font: FONT, gap: 4, stroke: () => css("--t-ink-3"), grid: { stroke: () => css("--t-line"), width: 1 }, ticks: { show: false }, ...extra });
 
 function chart(box, series, { bars, ends }) {
   box.replaceChildren();
@@ -26,8 +20,7 @@ class Charts {
   constructor(root) {
     this.root = root;
     this.plots = [];
-    document.addEventListener("themis:theme", () => this.plots.forEach((plot) => plot.redraw(false, true)));
-    new ResizeObserver(() => this.plots.forEach((plot) => plot.setSize({ width: plot.root.parentElement.clientWidth, height: HEIGHT }))).observe(root);
+    keepDrawn(root, () => this.plots);
   }
 
   part(name, text) { const place = this.root.querySelector(`[data-part="${name}"]`); if (place) place.textContent = text; }

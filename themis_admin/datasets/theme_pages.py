@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from themis_admin.accounts.models import User
-from themis_admin.datasets import browsing, cards, checks, services
+from themis_admin.datasets import browsing, cards, checks, services, statistics_section
 from themis_admin.datasets.forms import ThemeForm
 from themis_admin.datasets.models import Dataset, Theme
 from themis_admin.datasets.pages import get_dataset
@@ -119,6 +119,7 @@ def theme(request: HttpRequest, pk: int) -> HttpResponse:
                 page=page,
                 cards=cards.cards(latest.open(), layout, page.object_list),
                 num_samples=len(window),
+                **statistics_section.section(latest, row),
             )
         except ThemisError as error:
             context["error"] = str(error)

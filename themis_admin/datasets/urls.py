@@ -10,6 +10,7 @@ from themis_admin.datasets import (
     rule_api,
     rule_pages,
     statistics_api,
+    statistics_pages,
     theme_pages,
     uploads_api,
     version_pages,
@@ -57,6 +58,7 @@ page_urlpatterns: list[URLPattern] = [
     path("versions/<int:pk>/", version_pages.version, name="version"),
     path("versions/<int:pk>/diff/", diff_pages.version_diff, name="version-diff"),
     path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),
+    path("versions/<int:pk>/statistics/", statistics_pages.version_statistics, name="version-statistics"),
     path("versions/<int:pk>/rejects/", version_pages.version_rejects, name="version-rejects"),
     path(
         "versions/<int:pk>/rejects.jsonl",

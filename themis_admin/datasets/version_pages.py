@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from themis_admin.datasets import browsing, cards
+from themis_admin.datasets import browsing, cards, statistics_section
 from themis_admin.datasets.models import Version
 from themis_admin.templatetags.corpus import OPS
 from themisdb_datasets.errors import ThemisError
@@ -50,6 +50,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
         "search": search,
         "order": order,
         "filtered": bool(where or search),
+        **statistics_section.section(row),
     }
     window = browsing.Window(row, where, search, order)
     try:

@@ -1,0 +1,62 @@
+// Histograms of a version or theme: bars by bin, with a line above that reads out the one under the pointer.
+import { axis, css, HEIGHT, keepDrawn, short } from "./chart.js";
+import { number } from "./format.js";
+
+const two = (value) => String(value).padStart(2, "0");
+const NAMES = {
+  hour: (date) => `${NAMES.day(date)} ${two(date.getUTCHours())}:00`,
+  day: (date) => `${NAMES.month(date)}-${two(date.getUTCDate())}`,
+  month: (date) => `${date.getUTCFullYear()}-${two(date.getUTCMonth() + 1)}`,
+  quarter: (date) => `${date.getUTCFullYear()} Q${Math.floor(date.getUTCMonth() / 3) + 1}`,
+  year: (date) => String(date.getUTCFullYear()),
+  decade: (date) => `${date.getUTCFullYear()}s`,
+  century: (date) => `${date.getUTCFullYear()}s`,
+};
+
+// A histogram as the chart takes it: how many in each bin, its label at the axis, and its name when it is read out.
+function read(name, told) {
+  if (name === "times") {
+    const names = told.bins.map(([start]) => NAMES[told.unit](new Date(start * 1000)));
+    return { counts: told.bins.map(([, count]) => count), labels: names, names };
+  }
+  const unit = name === "line_bytes" ? "bytes" : "characters";
+  return {
+    counts: told.bins.map(([, , count]) => count),
+    labels: told.bins.map(([from]) => short(from)),
+    names: told.bins.map(([from, below]) => `${number(from)}${below - from > 1 ? ` to ${number(below - 1)}` : ""} ${unit}`),
+  };
+}
+
+function draw(box, { counts, labels, names }) {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const readout = box.querySelector("[data-readout]");
+  const told = readout.textContent;
+  const tell = (plot) => {
+    const i = plot.cursor.idx;
+    readout.textContent = i == null ? told : `${names[i]}: ${number(counts[i])} sample${counts[i] === 1 ? "" : "s"}, ${((100 * counts[i]) / total).toFixed(1)} %`;
+  };
+  const place = box.querySelector(".th-chart");
+  place.replaceChildren();
+  return new window.uPlot({
+    width: place.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false }, cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+    hooks: { setCursor: [tell] },
+    scales: { x: { time: false, range: () => [-0.6, counts.length - 0.4] }, y: { range: (_, low, high) => [0, (high || 1) * 1.1] } },
+    axes: [axis({ size: 26, space: 64, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50], values: (_, at) => at.map((i) => labels[i] ?? "") }), axis({ size: 56, space: 34, values: (_, values) => values.map(short) })],
+    series: [{}, { stroke: () => css("--t-s1"), fill: () => css("--t-s1"), width: 0, points: { show: false }, paths: window.uPlot.paths.bars({ size: [0.9, 40], align: 0 }) }],
+  }, [counts.map((_, i) => i), counts], place);
+}
+
+let plots = [];
+function show() {
+  const root = document.querySelector("[data-statistics]");
+  const data = root?.querySelector("#statistics-data");
+  if (!data || root.dataset.drawn) return;
+  root.dataset.drawn = "yes";
+  plots.forEach((plot) => plot.destroy());
+  const told = JSON.parse(data.textContent);
+  plots = [...root.querySelectorAll("[data-chart]")].map((box) => draw(box, read(box.dataset.chart, told[box.dataset.chart])));
+  keepDrawn(root, () => plots);
+}
+
+show();
+document.addEventListener("htmx:afterSettle", show);
