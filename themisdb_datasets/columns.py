@@ -134,19 +134,35 @@ class ColumnsWriter:
 
 def column(samples: Samples, field: Field) -> pa.Array:
     """The values of one field as its kind has them; NULL where a sample lacks it or says null."""
-    lengths = samples.spans[:, field.span, 1].astype(np.int64)
-    offsets = samples.starts + samples.spans[:, field.span, 0]
-    data = np.frombuffer(samples.buffer, np.uint8)
+    places = _places(samples.buffer, samples.starts, samples.spans[:, field.span])
+    offsets, lengths, valid, first = places
+    if field.kind == "bool":
+        return pa.array(first == ord("t"), pa.bool_(), mask=~valid)
+    if field.kind in ("int64", "double"):
+        return _strings(samples.buffer, offsets, lengths, valid).cast(TYPES[field.kind])
+    return _text(samples.buffer, *places)
+
+
+def spelled(buffer: pa.Buffer, starts: Ints, spans: npt.NDArray[np.uint32]) -> pa.Array:
+    """The values at `spans` [n, 2] of the samples at `starts` [n] as texts: strings without their quotes and escapes,
+    others as the sample spells them; NULL for what is absent or null.
+    """
+    return _text(buffer, *_places(buffer, starts, spans))
+
+
+def _places(
+    buffer: pa.Buffer, starts: Ints, spans: npt.NDArray[np.uint32]
+) -> tuple[Ints, Ints, npt.NDArray[np.bool_], Bytes]:
+    """Offset, length, whether there is a value, and the first byte of it; length 0 for what is absent or null."""
+    lengths = spans[:, 1].astype(np.int64)
+    offsets = starts + spans[:, 0]
+    data = np.frombuffer(buffer, np.uint8)
     valid = lengths > 0
     first = np.zeros(len(lengths), np.uint8)
     first[valid] = data[offsets[valid]]
     valid &= first != ord("n")
     lengths[~valid] = 0
-    if field.kind == "bool":
-        return pa.array(first == ord("t"), pa.bool_(), mask=~valid)
-    if field.kind in ("int64", "double"):
-        return _strings(samples.buffer, offsets, lengths, valid).cast(TYPES[field.kind])
-    return _text(samples.buffer, offsets, lengths, valid, first)
+    return offsets, lengths, valid, first
 
 
 def _text(

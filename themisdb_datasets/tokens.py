@@ -1,0 +1,147 @@
+"""Reading a token index: samples of tokens by number, in data-forager's layout.
+
+`tokenized-samples/<stem>-tokenized-samples.bin` holds the samples' tokens one after the other, little-endian, `index/`
+beside it says where each lies, and `manifest.json` what they are.
+"""
+
+import mmap
+import operator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, SupportsIndex, overload
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from themisdb_datasets.errors import CorruptError, MalformedError, NotFoundError
+
+FORMAT_VERSION = 1
+FOLDER = "tokenized-samples"
+SUFFIX = "-tokenized-samples.bin"
+FILES = "index/file_location.txt"
+LOCATIONS = "index/sample_locations.bin"
+MANIFEST = "manifest.json"
+DTYPES: dict[str, np.dtype[Any]] = {"uint16": np.dtype("<u2"), "uint32": np.dtype("<u4")}
+
+Tokens = npt.NDArray[np.unsignedinteger[Any]]
+Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
+
+
+class TokenIndex(Sequence[Tokens]):
+    """The samples of the token index in folder `path`, each as an array of its tokens that is not to be written to.
+
+    `index[i]` takes negative and numpy integers; a slice gives a list. Where all samples have one length, `samples`
+    [num_samples, sample_size] is all of them, and `batch` copies some of it. All is memory-mapped and nothing has a
+    position, so threads and forked processes may share one; a pickled one opens its files anew.
+    """
+
+    def __init__(self, path: Path, *, dtype: str | None = None) -> None:
+        """`dtype` is for an index without a manifest, as data-forager writes them.
+
+        NotFoundError: there is no index. CorruptError: its files do not fit together.
+        """
+        self.path = Path(path)
+        self.manifest = _manifest(self.path)
+        name = str(dtype or self.manifest.get("dtype"))
+        if name not in DTYPES:
+            raise MalformedError("Say of which type the tokens are: dtype uint16 or uint32.")
+        self.dtype = DTYPES[name]
+        try:
+            names = (self.path / FILES).read_text().splitlines()
+            self._locations = np.frombuffer(_mapped(self.path / LOCATIONS), "<u8").reshape(-1, 3)
+            self._files = [np.frombuffer(_mapped(self.path / each), self.dtype) for each in names]
+        except FileNotFoundError as error:
+            raise NotFoundError(f"There is no whole token index in {self.path}.") from error
+        except ValueError as error:  # not a whole number of locations or tokens
+            raise CorruptError(f"A file of the token index in {self.path} was cut off.") from error
+        self.samples = self._packed()
+
+    def _packed(self) -> Tokens | None:
+        """All samples as one array, where they have one length and lie one after the other in one file."""
+        if len(self) and (len(self._files) > 1 or not self._locations[0, 2]):
+            return None
+        if "sample_size" in self.manifest:
+            size = self.manifest["sample_size"]
+            if size is None:
+                return None
+            if sum(map(len, self._files)) != len(self) * size:
+                raise CorruptError(f"The token index in {self.path} has lost some of its tokens.")
+        elif not len(self):
+            return None
+        else:
+            sizes = self._locations[:, 2]
+            places = np.arange(len(self), dtype=np.uint64) * sizes[0]
+            if (sizes != sizes[0]).any() or (self._locations[:, 1] != places).any():
+                return None
+            size = int(sizes[0]) // self.dtype.itemsize
+        file: Tokens = self._files[0] if self._files else np.empty(0, self.dtype)
+        samples: Tokens = file[: len(self) * size].reshape(len(self), size)
+        return samples
+
+    def __len__(self) -> int:
+        return len(self._locations)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Tokens: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Tokens]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Tokens | list[Tokens]:
+        if isinstance(index, slice):
+            return [self._sample(i) for i in range(*index.indices(len(self)))]
+        i = operator.index(index)
+        if i < 0:
+            i += len(self)
+        if not 0 <= i < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        return self._sample(i)
+
+    def __getitems__(self, numbers: Numbers) -> list[Tokens]:
+        """The samples of a batch at once, which is what torch's DataLoader asks for."""
+        if self.samples is not None:
+            return list(self.batch(numbers))
+        return [self[number] for number in numbers]
+
+    def batch(self, numbers: Numbers) -> Tokens:
+        """Samples [len(numbers), sample_size] as one new array. IndexError: one is outside."""
+        if self.samples is None:
+            raise MalformedError("The samples of this index differ in length; take them one by one.")
+        return self.samples.take(numbers, axis=0)
+
+    def _sample(self, i: int) -> Tokens:
+        if self.samples is not None:
+            sample: Tokens = self.samples[i]
+            return sample
+        number, place, size = self._locations[i].tolist()
+        first, last = place // self.dtype.itemsize, (place + size) // self.dtype.itemsize
+        if size and (number >= len(self._files) or last > len(self._files[number])):
+            raise CorruptError(
+                f"Sample {i} lies outside its file: the index in {self.path} does not belong to it."
+            )
+        return self._files[number][first:last] if size else np.empty(0, self.dtype)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopened, (self.path, self.dtype.name)
+
+
+def _reopened(path: Path, dtype: str) -> TokenIndex:
+    return TokenIndex(path, dtype=dtype)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = msgspec.json.decode((path / MANIFEST).read_bytes(), type=dict[str, Any])
+    except FileNotFoundError:
+        return {}
+    except msgspec.DecodeError as error:
+        raise CorruptError(f"The manifest of the token index in {path} is not readable.") from error
+    if (known := manifest.get("format_version")) != FORMAT_VERSION or manifest.get("kind") != "tokens":
+        raise CorruptError(f"{path} holds no token index of format version {FORMAT_VERSION}, but {known}.")
+    return manifest
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:  # which the system does not map
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
