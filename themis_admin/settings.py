@@ -40,6 +40,7 @@ class Themis:
     max_streams: int
     stall_seconds: int
     keep_alive_seconds: int
+    snapshot_grace_seconds: int
 
 
 DATA_DIR = env.folder("THEMIS_DATA", env.folder("DATA", BASE_DIR / "data"))
@@ -65,6 +66,7 @@ THEMIS = Themis(
     max_streams=env.integer("THEMIS_MAX_STREAMS", 64, least=1),
     stall_seconds=env.integer("THEMIS_STALL_SECONDS", 300, least=1),
     keep_alive_seconds=env.integer("THEMIS_KEEP_ALIVE_SECONDS", 15, least=1),
+    snapshot_grace_seconds=env.integer("THEMIS_SNAPSHOT_GRACE_SECONDS", 3_600, least=1),
 )
 
 

@@ -47,6 +47,11 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
         "/api/v1/datasets/{dataset}/themes/preview/",
         {"where": {"all": [{"field": "law", "op": "eq", "value": "B"}, {"not": {"field": "year", "op": "gt", "value": 1}}]}},
     ),
+    (
+        "post",
+        "/api/v1/snapshots/",
+        {"version": 1, "theme": 1, "weighting_rules": [1], "series": "nightly", "keep_last": 3},
+    ),
     ("post", "/api/v1/uploads/", {"filename": "a.jsonl", "num_bytes": 5}),
     ("post", "/api/v1/datasets/{dataset}/versions/", {"path": "a.jsonl", "mode": "append", "note": "n"}),
     ("post", "/api/v1/datasets/{dataset}/versions/", {"upload": UNKNOWN, "mode": "replace"}),
@@ -153,6 +158,7 @@ PLACES = (
     ("int:position", str(BIG)),
     ("uuid:pk", UNKNOWN),
     ("str:export_id", "exp_0123456789abcdef"),
+    ("slug:series", "nightly"),
 )
 
 

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from themis_admin.datasets.artifacts import Artifact, ArtifactRef
+from themis_admin.datasets.snapshot_models import Snapshot
 from themis_admin.datasets.statistics_models import StatisticsDocument
 from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore
@@ -19,6 +20,7 @@ from themisdb_datasets.version import OpenVersion
 __all__ = [
     "Artifact",
     "ArtifactRef",
+    "Snapshot",
     "StatisticsDocument",
 ]  # models of their own modules, which Django looks for in this one
 

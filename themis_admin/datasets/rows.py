@@ -1,9 +1,11 @@
 """Rows with names: held while they change, saved under a name that nobody else has, and told of."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
@@ -23,6 +25,19 @@ def name_taken(name: str, noun: str) -> ConflictError:
     """Somebody else has the name."""
     message = f"There is already a {noun} named “{name}”."
     return ConflictError(message, code="name_taken", fields={"name": message})
+
+
+def still_used(error: ProtectedError) -> ConflictError:
+    """Something else would lose what it was made of."""
+    kinds = Counter(type(each)._meta for each in error.protected_objects)
+    told = [
+        f"{count:,} {kind.verbose_name if count == 1 else kind.verbose_name_plural}"
+        for kind, count in kinds.items()
+    ]
+    message = (
+        f"It is what {' and '.join(told)} {'is' if kinds.total() == 1 else 'are'} made of; remove that first."
+    )
+    return ConflictError(message, code="still_used")
 
 
 def hold(row: Row, noun: str) -> None:

@@ -109,3 +109,19 @@ class SamplesQuery(PageQuery):
     where = serializers.CharField(required=False, max_length=1_000_000)
     search = serializers.CharField(required=False, allow_blank=True, max_length=1000, trim_whitespace=False)
     order_by = serializers.CharField(required=False, allow_blank=True, max_length=500)
+
+
+class SnapshotBody(Body):
+    version = serializers.IntegerField(min_value=1, max_value=2**62, help_text="its id")
+    theme = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**62, help_text="its id; none: all samples"
+    )
+    weighting_rules = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**62), required=False, max_length=MAX_RULES
+    )
+    series = serializers.CharField(
+        required=False, max_length=63, help_text="those that follow each other; else by theme and rules"
+    )
+    keep_last = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=10_000, help_text="of the series; null: all"
+    )

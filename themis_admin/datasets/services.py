@@ -8,13 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import ProtectedError
 
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import checks, rows, statistics, uploads
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
-from themis_admin.datasets.rows import hold, name_taken, saved
+from themis_admin.datasets.rows import hold, name_taken, saved, still_used
 from themis_admin.datasets.space import check_room, estimate_unpacked, remove_file
 from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
@@ -84,7 +85,10 @@ def delete_dataset(dataset: Dataset, *, user: User) -> Job:
         data = {"dataset": locked.pk, "name": locked.name}
         for pk in Job.objects.filter(lane=locked.lane).values_list("pk", flat=True):
             transaction.on_commit(partial(remove_file, rejects_path(pk)))
-        locked.delete()
+        try:
+            locked.delete()
+        except ProtectedError as error:
+            raise still_used(error) from None
         events.record("dataset.deleted", owner=locked.owner, data=data)
         return jobs.submit(
             "collect", owner=user, title="Free the space of deleted data", params={}, lane="collect"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from themis_admin.datasets import build, ingesting, statistics_build
+from themis_admin.datasets import build, ingesting, snapshot_build, statistics_build
 from themis_admin.jobs.runner import RunningJob, job_task
 
 
@@ -34,3 +34,15 @@ def collect(job: RunningJob) -> None:
 def statistics(job: RunningJob, **params: Any) -> None:
     """Compute the statistics of a version, a theme, or both."""
     statistics_build.build_statistics(job, **params)
+
+
+@job_task(kind="snapshot", queue="default")
+def snapshot(job: RunningJob, *, snapshot: int) -> None:
+    """Freeze a version, or what a theme keeps of it, into files."""
+    snapshot_build.build_snapshot(job, snapshot)
+
+
+@job_task(kind="snapshot-verification", queue="default")
+def snapshot_verification(job: RunningJob, *, snapshot: int) -> None:
+    """Compare a snapshot with its digests and its version."""
+    snapshot_build.verify_snapshot(job, snapshot)

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from exports import limits, retention
+from themis_admin.datasets import snapshot_archive
 from themis_admin.jobs import sweeper
 
 
@@ -19,4 +20,4 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        sweeper.loop(stop, [retention.tidy, limits.tidy])
+        sweeper.loop(stop, [retention.tidy, limits.tidy, snapshot_archive.tidy])

@@ -1,0 +1,106 @@
+"""One version forward: stock DuckDB in another process reads on and on while snapshots are published and removed."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from rest_framework.test import APIClient
+
+from tests.datasets.conftest import Ingest
+from tests.datasets.test_snapshots_api import made
+from tests.processes import until
+from themis_admin.accounts.models import User
+from themis_admin.datasets import services, snapshot_archive
+from themis_admin.datasets.models import Dataset
+from themis_admin.processes import die_with_parent
+
+PUBLICATIONS = 20
+SAMPLES_EACH = 300
+# Nothing of ours: only DuckDB and the path. Each line says which snapshot was read, or what was wrong with it.
+READER = """
+import json, pathlib, sys, duckdb
+
+link, stop = sys.argv[1], pathlib.Path(sys.argv[2])
+STATEMENT = (
+    "SELECT (SELECT value FROM manifest WHERE name = 'snapshot'), (SELECT value FROM manifest WHERE name = 'theme'),"
+    " min(k), max(k), count(*), count(DISTINCT position), sum(length(text)), min(weight), max(weight)"
+    " FROM samples JOIN weights USING (position)"
+)
+held, first = None, None
+while not stop.exists():
+    try:
+        with duckdb.connect(f"{link}/snapshot.duckdb", read_only=True) as connection:
+            found = connection.execute(STATEMENT).fetchone()
+        folder = pathlib.Path(link).resolve()
+        parquet = duckdb.sql(f"SELECT min(k), max(k), count(*) FROM read_parquet('{folder}/samples.parquet')").fetchone()
+        if held is None:
+            # A reader that never closes what it opened first.
+            held = duckdb.connect(f"{folder}/snapshot.duckdb", read_only=True)
+            first = held.execute(STATEMENT).fetchone()
+        again = held.execute(STATEMENT).fetchone()
+        print(json.dumps({"read": found, "parquet": parquet, "held": again == first}), flush=True)
+    except Exception as error:
+        print(json.dumps({"error": repr(error)}), flush=True)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readers_see_one_whole_snapshot_after_the_other_through_20_publications(
+    as_alice: APIClient, alice: User, dataset: Dataset, ingest: Ingest, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.THEMIS = dataclasses.replace(settings.THEMIS, snapshot_grace_seconds=3)
+    lines = [
+        {"k": n % PUBLICATIONS, "text": f"{n % PUBLICATIONS}" * 50}
+        for n in range(PUBLICATIONS * SAMPLES_EACH)
+    ]
+    assert ingest(lines).state == "succeeded"
+    assert dataset.latest is not None
+    version = dataset.latest.pk
+    theme = services.create_theme(dataset, user=alice, name="K", where={"all": []})
+
+    def publish(k: int) -> int:
+        services.update_theme(theme, user=alice, where={"field": "k", "op": "eq", "value": k})
+        snapshot = made(as_alice, version=version, theme=theme.pk, series="nightly", keep_last=1)
+        snapshot_archive.tidy()
+        return snapshot.pk
+
+    ks = {publish(0): 0}
+    link, stop, told = (
+        snapshot_archive.archive().link(dataset.pk, "nightly"),
+        tmp_path / "stop",
+        tmp_path / "told",
+    )
+    parent = os.getpid()
+    with told.open("wb") as output:
+        reader = subprocess.Popen(
+            [sys.executable, "-c", READER, str(link), str(stop)],
+            stdout=output,
+            preexec_fn=lambda: die_with_parent(parent),
+        )
+    until(lambda: told.read_bytes().count(b"\n") > 1, what="the reader reads")
+    for k in range(1, PUBLICATIONS):
+        ks[publish(k)] = k
+    until(lambda: f'"read": ["{max(ks)}"'.encode() in told.read_bytes(), what="the reader sees the last one")
+    stop.touch()
+    assert reader.wait(30) == 0
+
+    seen = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [each for each in seen if "error" in each] == []
+    for each in seen:
+        snapshot, theme_told, least, most, num, different, length, low, high = each["read"]
+        k = ks[int(snapshot)]
+        assert json.loads(theme_told)["where"]["value"] == least == most == k
+        assert (num, different, length) == (SAMPLES_EACH, SAMPLES_EACH, SAMPLES_EACH * 50 * len(str(k)))
+        assert (low, high) == (1.0, 1.0)
+        least, most, num = each["parquet"]
+        assert (least, num) == (most, SAMPLES_EACH)
+        assert each["held"] is True
+    order = [int(each["read"][0]) for each in seen]
+    assert order == sorted(order)
+    assert len(set(order)) >= 5  # it was not asleep meanwhile
+    assert len(ks) == PUBLICATIONS
