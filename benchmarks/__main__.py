@@ -5,10 +5,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import http, ingest, order, stream
+from benchmarks import access, http, ingest, order, stream
 from benchmarks.corpus import Run, unpacked
 
-PARTS = {"ingest": ingest.run, "order": order.run, "stream": stream.run, "http": http.run}
+PARTS = {
+    "ingest": ingest.run,
+    "index": access.run_index,
+    "access": access.run_access,
+    "order": order.run,
+    "stream": stream.run,
+    "http": http.run,
+}
 
 
 def main() -> None:

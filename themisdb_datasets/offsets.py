@@ -2,44 +2,50 @@
 
 import mmap
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import SupportsIndex, overload
 
 from themisdb_datasets.errors import CorruptError, NotFoundError
 
+FOLDER = "index"
 FILES = "file_location.txt"
 LOCATIONS = "sample_locations.bin"
 LOCATION_BYTES = 24  # three native uint64: number of the file, byte offset, number of bytes
 
 
 class OffsetIndex(Sequence[bytes]):
-    """The samples that the index in `path`/index points to, each as its bytes (a line of JSONL with its LF).
+    """Samples by number, each as its bytes (a line of JSONL with its LF).
 
-    All files are memory-mapped and nothing has a position, so any number of threads may read at the same time; a
-    pickled index opens its files anew. `index[i]` takes negative and numpy integers; a slice gives a list.
-    The layout is that of data-forager 0.1 (github.com/visionscaper/data-forager).
+    `files` are those that the index in `locations` points into. All are memory-mapped and nothing has a position, so
+    any number of threads may read at the same time; a pickled index opens its files anew. `index[i]` takes negative
+    and numpy integers; a slice gives a list, and so does `index.__getitems__`, which is the quickest for a batch.
+    The layout is that of data-forager 0.2 (github.com/visionscaper/data-forager).
     """
 
-    def __init__(self, path: Path, *, index_folder: str = "index") -> None:
-        self.path = Path(path)
-        self.index_folder = index_folder
-        folder = self.path / index_folder
+    def __init__(self, locations: Path, files: Sequence[Path]) -> None:
+        self.locations = Path(locations)
+        self.files = tuple(map(Path, files))
         try:
-            names = (folder / FILES).read_text().splitlines()
-            self._locations = memoryview(_mapped(folder / LOCATIONS)).cast("Q")
+            self._locations = memoryview(_mapped(self.locations)).cast("Q")
+            self._maps = [_mapped(path) for path in self.files]
         except FileNotFoundError as error:
-            raise NotFoundError(f"There is no index in {folder}.") from error
+            raise NotFoundError(f"There is no file {error.filename} any more.") from error
         except TypeError as error:  # not a whole number of uint64
-            raise CorruptError(f"{LOCATIONS} in {folder} was cut off.") from error
+            raise CorruptError(f"{self.locations.name} was cut off.") from error
         if self._locations.nbytes % LOCATION_BYTES:
-            raise CorruptError(f"{LOCATIONS} in {folder} was cut off.")
-        self._files = [memoryview(_mapped(self.path / name)) for name in names]
+            raise CorruptError(f"{self.locations.name} was cut off.")
+        self._sizes = [len(known) for known in self._maps]
 
     @classmethod
-    def open(cls, path: Path) -> "OffsetIndex":
+    def open(cls, path: Path, *, index_folder: str = FOLDER) -> "OffsetIndex":
         """Open the index in folder `path`. NotFoundError: there is none. CorruptError: it is not whole."""
-        return cls(path)
+        folder = Path(path) / index_folder
+        try:
+            names = (folder / FILES).read_text().splitlines()
+        except FileNotFoundError as error:
+            raise NotFoundError(f"There is no index in {folder}.") from error
+        return cls(folder / LOCATIONS, [Path(path) / name for name in names])
 
     def __len__(self) -> int:
         return self._locations.nbytes // LOCATION_BYTES
@@ -50,28 +56,30 @@ class OffsetIndex(Sequence[bytes]):
     def __getitem__(self, index: slice) -> list[bytes]: ...
     def __getitem__(self, index: SupportsIndex | slice) -> bytes | list[bytes]:
         if isinstance(index, slice):
-            return [self._sample(i) for i in range(*index.indices(len(self)))]
-        i = operator.index(index)
-        if i < 0:
-            i += len(self)
-        if not 0 <= i < len(self):
-            raise IndexError(f"sample {index} of {len(self)}")
-        return self._sample(i)
+            return self.__getitems__(range(*index.indices(len(self))))
+        return self.__getitems__((index,))[0]
 
-    def _sample(self, i: int) -> bytes:
-        number, offset, size = self._locations[3 * i : 3 * i + 3]
-        if number >= len(self._files) or offset + size > len(self._files[number]):
-            raise CorruptError(
-                f"Sample {i} lies outside its file: the index in {self.path} does not belong to it."
-            )
-        return self._files[number][offset : offset + size].tobytes()
+    def __getitems__(self, indices: Iterable[SupportsIndex]) -> list[bytes]:
+        """The samples of these numbers, in their order. IndexError for one outside, CorruptError for a stale index."""
+        locations, maps, sizes = self._locations, self._maps, self._sizes
+        count = len(self)
+        found = []
+        for index in indices:
+            i = operator.index(index)
+            if not -count <= i < count:
+                raise IndexError(f"sample {i} of {count}")
+            at = 3 * i if i >= 0 else 3 * (i + count)
+            number, start = locations[at], locations[at + 1]
+            stop = start + locations[at + 2]
+            if number >= len(maps) or stop > sizes[number]:
+                raise CorruptError(
+                    f"Sample {i} lies outside its file: the index {self.locations} does not belong to it."
+                )
+            found.append(maps[number][start:stop])
+        return found
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _reopened, (type(self), self.path, self.index_folder)
-
-
-def _reopened(kind: type[OffsetIndex], path: Path, index_folder: str) -> OffsetIndex:
-    return kind(path, index_folder=index_folder)
+        return type(self), (self.locations, self.files)
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:

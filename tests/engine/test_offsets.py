@@ -51,16 +51,17 @@ def test_it_reads_an_index_over_several_files_that_data_forager_wrote(tmp_path: 
 
 
 def test_a_stale_or_broken_index_is_refused(index: OffsetIndex) -> None:
-    (index.path / "samples.jsonl").write_bytes(b"".join(LINES)[:-1])
-    shorter = OffsetIndex.open(index.path)
+    folder = index.locations.parents[1]
+    (folder / "samples.jsonl").write_bytes(b"".join(LINES)[:-1])
+    shorter = OffsetIndex.open(folder)
     assert shorter[0] == LINES[0]
     with pytest.raises(CorruptError, match="Sample 19"):
         shorter[19]
-    locations = index.path / "index" / "sample_locations.bin"
+    locations = index.locations
     whole = locations.read_bytes()
     for cut in (1, 8):
         locations.write_bytes(whole[:-cut])
         with pytest.raises(CorruptError, match="cut off"):
-            OffsetIndex.open(index.path)
+            OffsetIndex.open(folder)
     with pytest.raises(NotFoundError):
-        OffsetIndex.open(index.path / "index")
+        OffsetIndex.open(folder / "index")
