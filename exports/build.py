@@ -8,8 +8,9 @@ from msgspec import UNSET
 from exports.body import StreamBody, bad, day_after, parse_instant
 from exports.fields import refuse_absent
 from exports.mapping import build_format
-from exports.subject import find_subject, find_version
+from exports.subject import find_subject
 from exports.weighting import build_weighting, explained
+from themis_admin.datasets.labels import find_version
 from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
 from themisdb_datasets.checks import Check, Conversation, parse_schema
 from themisdb_datasets.criteria import Condition as Kept
@@ -43,7 +44,7 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
     `mean_bytes` tells how long a plan's lines are, for a mix whose proportions are of tokens.
     """
     dataset, themes = find_subject(body, user)
-    version = find_version(body, dataset)
+    version = find_version(dataset, body.version)
     fields = {field.name: field for field in version.open().fields}
     form, missing = build_format(body, dataset, fields)
     weighting = build_weighting(body, version, form, fields)

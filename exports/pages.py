@@ -88,6 +88,7 @@ def stream(request: HttpRequest) -> HttpResponse:
         context.update(
             themes=list(dataset.themes.all()),
             versions=list(dataset.versions.values_list("number", flat=True)[:VERSIONS_OFFERED]),
+            labels=list(dataset.labels.select_related("version")[:VERSIONS_OFFERED]),
             version=request.GET.get("version", ""),
             field_names=[field["name"] for field in dataset.latest.fields],
             rules=list(dataset.weighting_rules.all()),

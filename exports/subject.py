@@ -1,12 +1,12 @@
-"""What a request is about: the dataset, the version and the themes that it names, as far as its user may see them."""
+"""What a request is about: the dataset and the themes that it names, as far as its user may see them."""
 
 from collections.abc import Iterable
 
 from msgspec import UNSET
 
 from exports.body import StreamBody, bad
-from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
-from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
+from themis_admin.datasets.models import Dataset, Theme, Viewer
+from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
 
 
@@ -61,21 +61,3 @@ def _dataset(name: str | int, datasets: Iterable[Dataset]) -> Dataset:
     names = sorted(dataset.name for dataset in known)
     message = f"There is no dataset {name!r}{nearest(str(name), names)}."
     raise NotFoundError(message, code="unknown_dataset", fields={"dataset": message})
-
-
-def find_version(body: StreamBody, dataset: Dataset) -> Version:
-    """The version that is asked for: by number or digest, or the latest."""
-    if body.version == "latest":
-        if dataset.latest is None:
-            message = f"The dataset {dataset.name!r} has no version yet; upload samples first."
-            raise ImpossibleError(message, code="no_version", fields={"version": message})
-        return dataset.latest
-    text = str(body.version)
-    versions = dataset.versions.all()
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-    found = versions.filter(digest=text).first() if number is None else versions.filter(number=number).first()
-    if found is None:
-        newest = f"; the newest is {dataset.latest.number}" if dataset.latest else ""
-        message = f"The dataset {dataset.name!r} has no version {text!r}{newest}."
-        raise NotFoundError(message, code="unknown_version", fields={"version": message})
-    return found

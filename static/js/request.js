@@ -54,7 +54,8 @@ function subjectOf(form) {
     if (form.stop.value !== "first_exhausted") body.stop = form.stop.value;
   } else if (name(rows[0])) body.theme = name(rows[0]);
   body.dataset = form.dataset.value;
-  if (form.version.value !== "latest") body.version = Number(form.version.value);
+  const version = form.version.value; // a number, or a label
+  if (version !== "latest") body.version = /^\d+$/.test(version) ? Number(version) : version;
   return body;
 }
 

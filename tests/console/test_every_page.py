@@ -21,6 +21,7 @@ OWN = (
     "/versions/{version}/",
     "/versions/{version}/samples/0/",
     "/versions/{version}/rejects/",
+    "/versions/{version}/labels/",
     "/versions/{version}/diff/?against={version}",
     "/themes/{theme}/",
     "/themes/{theme}/edit/",

@@ -82,7 +82,7 @@ class DatasetVersionsView(DatasetsApi):
 
     @extend_schema(operation_id="datasets_versions_list", responses=OBJECT, parameters=[ORDERING])
     def get(self, request: Request, pk: int) -> Response:
-        versions = self.dataset(pk).versions.select_related("created_by")
+        versions = self.dataset(pk).versions.for_lists()
         return self.paginated(versions, ordering=("-number", "number", "created_at", "num_samples"))
 
     @extend_schema(request=IngestBody, responses={202: OBJECT})

@@ -1,6 +1,5 @@
-"""Datasets, the shards and versions they are made of, themes, and uploads on their way in."""
+"""Datasets, the shards and versions they are made of, themes and weighting rules."""
 
-import uuid
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -11,8 +10,10 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from themis_admin.datasets.artifacts import Artifact, ArtifactRef
+from themis_admin.datasets.label_models import VersionLabel
 from themis_admin.datasets.snapshot_models import Snapshot
 from themis_admin.datasets.statistics_models import StatisticsDocument
+from themis_admin.datasets.upload_models import IdempotencyKey, Upload
 from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.version import OpenVersion
@@ -20,8 +21,11 @@ from themisdb_datasets.version import OpenVersion
 __all__ = [
     "Artifact",
     "ArtifactRef",
+    "IdempotencyKey",
     "Snapshot",
     "StatisticsDocument",
+    "Upload",
+    "VersionLabel",
 ]  # models of their own modules, which Django looks for in this one
 
 Viewer = AbstractBaseUser | AnonymousUser
@@ -48,7 +52,7 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 
     def with_latest(self) -> Self:
         """With all that `to_dict` reads."""
-        return self.select_related("owner", "latest__created_by")
+        return self.select_related("owner", "latest__created_by").prefetch_related("latest__labels")
 
 
 class Dataset(models.Model):
@@ -120,6 +124,10 @@ class VersionQuerySet(models.QuerySet["Version"]):
             return self
         return self.filter(dataset__owner_id=user.pk) if user.is_authenticated else self.none()
 
+    def for_lists(self) -> Self:
+        """With all that `to_dict` reads."""
+        return self.select_related("created_by").prefetch_related("labels")
+
 
 class Version(models.Model):
     """An immutable, ordered list of shards; its digest is that of its samples in order."""
@@ -187,6 +195,7 @@ class Version(models.Model):
             "number": self.number,
             "digest": self.digest,
             "parent": self.parent_id,
+            "labels": [label.name for label in self.labels.all()],
             "num_samples": self.num_samples,
             "num_bytes": self.num_bytes,
             "num_rejects": self.num_rejects,
@@ -317,74 +326,6 @@ class WeightingRule(OfDataset):
 
     def to_dict(self) -> dict[str, Any]:
         return self.described(self.url, self.dataset_id, self.definition)
-
-
-class UploadQuerySet(models.QuerySet["Upload"]):
-    def visible_to(self, user: Viewer) -> Self:
-        """The uploader's alone: nobody else, administrators included, has business with a half-sent file."""
-        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
-
-
-class Upload(models.Model):
-    """A file on its way in, sent in parts that may be broken off and resumed."""
-
-    class State(models.TextChoices):
-        OPEN = "open"
-        COMPLETE = "complete"
-        USED = "used"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
-    filename = models.CharField(max_length=500)
-    num_bytes = models.PositiveBigIntegerField()
-    received = models.PositiveBigIntegerField(default=0)
-    state = models.CharField(max_length=20, choices=State.choices, default=State.OPEN)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    objects = UploadQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return self.filename
-
-    @property
-    def url(self) -> str:
-        return f"{API}/uploads/{self.pk}/"
-
-    @property
-    def path(self) -> Path:
-        return Path(settings.THEMIS.uploads_dir) / f"{self.pk}.part"
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "id": str(self.pk),
-            "url": self.url,
-            "filename": self.filename,
-            "num_bytes": self.num_bytes,
-            "received": self.received,
-            "state": self.state,
-            "created_at": self.created_at.isoformat(),
-            "created_by": _username(self.owner),
-        }
-
-
-class IdempotencyKey(models.Model):
-    """A request that started a job under a key of the client's: sent again, it answers the same job."""
-
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)
-    job = models.ForeignKey("jobs.Job", on_delete=models.CASCADE, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint("owner", "key", name="idempotency_key_once_an_owner")]
-
-    def __str__(self) -> str:
-        return self.key
 
 
 def _named(objects: models.QuerySet[Any], name: str) -> list[int]:

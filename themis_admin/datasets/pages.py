@@ -126,7 +126,7 @@ def dataset_delete(request: HttpRequest, pk: int) -> HttpResponse:
 def dataset(request: HttpRequest, pk: int) -> HttpResponse:
     """One dataset: its versions on a line, its fields, its themes and the work under way."""
     row = get_dataset(request, pk)
-    versions = row.versions.select_related("created_by").order_by("-number")
+    versions = row.versions.for_lists().order_by("-number")
     latest = row.latest
     context = {
         "dataset": row,
