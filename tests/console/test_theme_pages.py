@@ -67,3 +67,13 @@ def test_before_the_first_version_a_rule_can_be_written_and_is_not_counted(
     theme = Theme.objects.get(name="Früh")
     assert page(alices, f"/themes/{theme.pk}/count/") == "–"
     assert "has no version yet" in page(alices, f"/themes/{theme.pk}/")
+
+
+def test_what_a_theme_keeps_is_searched_and_ordered(alices: Client, theme: Theme) -> None:
+    html = page(alices, f"/themes/{theme.pk}/?order=-section")
+    assert html.index("bimschg/5") < html.index("bimschg/4")
+    html = page(alices, f"/themes/{theme.pk}/?q=betrieb")
+    assert "bimschg/4" in html
+    assert "bimschg/5" not in html
+    assert "No sample is like this" in page(alices, f"/themes/{theme.pk}/?q=personenbezogen")
+    assert "regular expression" in page(alices, f"/themes/{theme.pk}/?field=law&op=matches&value=(")

@@ -6,7 +6,7 @@ from django.test import Client
 
 from tests.console.conftest import page
 from tests.datasets.conftest import Ingest
-from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.models import Dataset, Theme, Version
 
 
 def test_it_shows_figures_fields_and_samples(alices: Client, version: Version) -> None:
@@ -74,3 +74,21 @@ def test_a_version_without_rejected_lines_says_so(alices: Client, ingest: Ingest
     ingest([{"id": 1}])
     assert "every line is a sample" in page(alices, f"/versions/{dataset.latest_id}/rejects/")
     assert alices.get(f"/versions/{dataset.latest_id}/rejects.jsonl").status_code == 404
+
+
+def test_a_theme_is_browsed_in_any_version(
+    alices: Client, theme: Theme, version: Version, ingest: Ingest
+) -> None:
+    ingest([{"id": "new", "law": "BImSchV", "text": "Neu"}])
+    html = page(alices, f"/versions/{version.pk}/?theme={theme.pk}&order=-id")
+    assert html.index("bimschg/5") < html.index("bimschg/4")
+    assert "bdsg/1" not in html
+    assert "2 of 4" in " ".join(html.split())
+    assert "bdsg/1" in page(alices, f"/versions/{version.pk}/?theme=99999")
+
+
+def test_as_many_samples_a_page_as_are_asked_for(alices: Client, ingest: Ingest, dataset: Dataset) -> None:
+    ingest([{"id": f"s/{n}"} for n in range(120)])
+    address = f"/versions/{dataset.latest_id}/"
+    for query, number in (("", 25), ("?size=100", 100), ("?size=100&page=2", 20), ("?size=7", 25)):
+        assert page(alices, address + query).count("<li data-row>") == number, query

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from themis_admin.accounts.models import User
 from themis_admin.datasets import browsing, cards, checks, services, statistics_section
+from themis_admin.datasets.browser import Browser
 from themis_admin.datasets.forms import ThemeForm
 from themis_admin.datasets.models import Dataset, Theme
 from themis_admin.datasets.pages import get_dataset
@@ -111,16 +112,11 @@ def theme(request: HttpRequest, pk: int) -> HttpResponse:
     latest = row.dataset.latest
     context: dict[str, Any] = {"theme": row, "dataset": row.dataset, "version": latest}
     if latest is not None:
+        latest.dataset = row.dataset
+        context.update(Browser.of(request, latest, row).context())
         try:
-            window = browsing.Window(latest, row.where)
-            page = Paginator(window, window.page_size).get_page(request.GET.get("page"))
-            layout = cards.Layout.of(row.dataset, latest)
-            context.update(
-                page=page,
-                cards=cards.cards(latest.open(), layout, page.object_list),
-                num_samples=len(window),
-                **statistics_section.section(latest, row),
-            )
+            context["num_samples"] = browsing.count_matches(latest, row.where)
+            context.update(statistics_section.section(latest, row))
         except ThemisError as error:
             context["error"] = str(error)
     return render(request, "themes/theme.html", context)

@@ -12,18 +12,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from themis_admin.datasets import browsing, cards, statistics_section
+from themis_admin.datasets.browser import Browser
 from themis_admin.datasets.models import Version
-from themis_admin.templatetags.corpus import OPS
-from themisdb_datasets.errors import ThemisError
 
 REJECTS_A_PAGE = 50
 MAX_SHOWN = 200_000
-BROWSED_OPS = [
-    ("contains", OPS["contains"]),
-    *(each for each in OPS.items() if each[0] != "contains"),
-    ("exists", "exists"),
-]
-NUMBERS = {"integer", "number"}
+MAX_THEMES = 200
 
 
 @login_required
@@ -34,10 +28,8 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
     number = request.GET.get("go", "").replace(",", "").strip()
     if number.isascii() and number.isdigit() and int(number) < row.num_samples:
         return redirect("version-sample", pk, int(number))
-    chosen = {name: request.GET.get(name, "") for name in ("field", "op", "value")}
-    search = request.GET.get("q", "").strip()
-    order = request.GET.get("order", "")
-    where = chosen_filter(row, chosen)
+    themes = list(row.dataset.themes.order_by("name")[:MAX_THEMES])
+    theme = next((each for each in themes if str(each.pk) == request.GET.get("theme")), None)
     context: dict[str, Any] = {
         "version": row,
         "dataset": row.dataset,
@@ -45,45 +37,12 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
         "previous": row.parent,
         "gained": row.num_samples - row.parent.num_samples if row.parent else None,
         "num_shards": row.version_shards.count(),
-        "ops": BROWSED_OPS,
-        "chosen": chosen,
-        "search": search,
-        "order": order,
-        "filtered": bool(where or search),
+        "themes": themes,
         **statistics_section.section(row),
+        **Browser.of(request, row, theme).context(),
     }
-    window = browsing.Window(row, where, search, order)
-    try:
-        page = Paginator(window, window.page_size).get_page(request.GET.get("page"))
-        layout = cards.Layout.of(row.dataset, row)
-        context.update(page=page, cards=cards.cards(row.open(), layout, page.object_list, search=search))
-    except ThemisError as error:
-        context.update(cards=[], error=str(error))
+    context["filtered"] = context["filtered"] or theme is not None
     return render(request, "datasets/version.html", context)
-
-
-def chosen_filter(row: Version, chosen: dict[str, str]) -> dict[str, Any] | None:
-    """The one condition of the sample browser as a filter; None while it is incomplete."""
-    name, op, value = chosen["field"], chosen["op"] or "contains", chosen["value"]
-    types = next((set(field["types"]) for field in row.fields if field["name"] == name), None)
-    if types is None:
-        return None
-    if op == "exists":
-        return {"field": name, "op": "exists", "value": value.strip().lower() not in ("false", "no", "0")}
-    return {"field": name, "op": op, "value": typed_value(value, types)} if value else None
-
-
-def typed_value(text: str, types: set[str]) -> str | int | float | bool:
-    """A typed-in value as the field's own type, where it reads as one."""
-    if "boolean" in types and text in ("true", "false"):
-        return text == "true"
-    if types & NUMBERS and not types - NUMBERS - {"null"}:
-        for kind in (int, float):
-            try:
-                return kind(text)
-            except ValueError:
-                continue
-    return text
 
 
 @login_required
