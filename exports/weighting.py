@@ -23,7 +23,7 @@ def build_weighting(
     options = body.weighting
     if options.enable_weights is False or not (form.weight or body.explain or body.order == "weighted"):
         return Weighting()
-    freshness, as_of = None, version.created_at.timestamp()
+    freshness, as_of = None, version.as_of.timestamp()
     if options.as_of is not None:
         as_of = parse_instant(options.as_of, "weighting.as_of")[0]
     if options.auto_weight_by_freshness:

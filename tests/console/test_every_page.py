@@ -22,6 +22,7 @@ OWN = (
     "/versions/{version}/samples/0/",
     "/versions/{version}/rejects/",
     "/versions/{version}/labels/",
+    "/versions/{version}/restore/",
     "/versions/{version}/diff/?against={version}",
     "/themes/{theme}/",
     "/themes/{theme}/edit/",

@@ -52,6 +52,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
         "/api/v1/snapshots/",
         {"version": 1, "theme": 1, "weighting_rules": [1], "series": "nightly", "keep_last": 3},
     ),
+    ("put", "/api/v1/datasets/{dataset}/labels/stable/", {"version": "1"}),
     ("post", "/api/v1/uploads/", {"filename": "a.jsonl", "num_bytes": 5}),
     ("post", "/api/v1/datasets/{dataset}/versions/", {"path": "a.jsonl", "mode": "append", "note": "n"}),
     ("post", "/api/v1/datasets/{dataset}/versions/", {"upload": UNKNOWN, "mode": "replace"}),
@@ -159,6 +160,7 @@ PLACES = (
     ("uuid:pk", UNKNOWN),
     ("str:export_id", "exp_0123456789abcdef"),
     ("slug:series", "nightly"),
+    ("str:name", "stable"),
 )
 
 

@@ -1,5 +1,6 @@
 """Datasets, the shards and versions they are made of, themes and weighting rules."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -154,6 +155,8 @@ class Version(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # Of the first version with these samples, where this one has them again.
+    first_created_at = models.DateTimeField(null=True)
 
     objects = VersionQuerySet.as_manager()
 
@@ -169,6 +172,11 @@ class Version(models.Model):
     @property
     def url(self) -> str:
         return f"{API}/versions/{self.pk}/"
+
+    @property
+    def as_of(self) -> datetime:
+        """The time by which its samples are weighed: equal samples are weighed alike, also where they are restored."""
+        return self.first_created_at or self.created_at
 
     @property
     def is_latest(self) -> bool:

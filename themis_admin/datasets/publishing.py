@@ -88,6 +88,7 @@ class Draft:
             dataset = find_dataset(self.dataset, lock=True)
             if dataset.latest_id != (self.parent.pk if self.parent else None):
                 raise ConflictError(CONFLICT)
+            equal = dataset.versions.filter(digest=digest).order_by("number").first()
             version = Version.objects.create(
                 dataset=dataset,
                 number=1 + (dataset.versions.aggregate(last=Max("number"))["last"] or 0),
@@ -103,6 +104,7 @@ class Draft:
                 source_name=self.source_name,
                 job_id=job.id,
                 created_by_id=job.owner.pk,
+                first_created_at=equal.as_of if equal is not None else None,
             )
             attach(version, self.pieces)
             dataset.latest = version

@@ -43,14 +43,14 @@ def preview(dataset: Dataset, definition: Any, where: Any = None) -> Spread:
     """How a rule's factors are spread over the dataset's latest version, or over what a filter keeps of it."""
     version = _latest(dataset)
     names = checks.known_fields(version)
-    rule = parse_rule(definition, fields=names).pinned(version.created_at.timestamp())
+    rule = parse_rule(definition, fields=names).pinned(version.as_of.timestamp())
     kept = parse_filter(where, fields=names) if where is not None else None
     return spread(version.open(), rule, kept, limits=samples.limits())
 
 
 def explain_sample(version: Version, position: int, rules: Mapping[str, Rule]) -> Explanation:
     """The weight that these rules give to one sample, factor by factor; NotFoundError outside the version."""
-    as_of = version.created_at.timestamp()
+    as_of = version.as_of.timestamp()
     weighting = Weighting(rules=tuple((name, rule.pinned(as_of)) for name, rule in rules.items()))
     try:
         return explain(version.open(), weighting, position, limits=samples.limits())

@@ -52,7 +52,7 @@ def start_snapshot(
             theme_name=theme.name if theme is not None else "",
             where=theme.where if theme is not None else None,
             rules=frozen,
-            as_of=version.created_at,
+            as_of=version.as_of,
             series=clean_series(series) if series else _usual_series(version.dataset, theme, rules),
             keep_last=keep_last,
             created_by=user,
@@ -87,7 +87,7 @@ def _pinned(version: Version, rules: Sequence[WeightingRule]) -> list[list[Any]]
     if sum(rule.made for _, rule in parsed) > MAX_MADE:
         message = f"The expressions of all rules together may make {MAX_MADE} texts of fields at most."
         raise _bad("weighting_rules", message)
-    as_of = version.created_at.timestamp()
+    as_of = version.as_of.timestamp()
     return [[name, rule.pinned(as_of).to_document()] for name, rule in parsed]
 
 

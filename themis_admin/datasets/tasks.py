@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from themis_admin.datasets import build, ingesting, snapshot_build, statistics_build
+from themis_admin.datasets import build, ingesting, snapshot_build, statistics_build, version_build
 from themis_admin.jobs.runner import RunningJob, job_task
 
 
@@ -46,3 +46,9 @@ def snapshot(job: RunningJob, *, snapshot: int) -> None:
 def snapshot_verification(job: RunningJob, *, snapshot: int) -> None:
     """Compare a snapshot with its digests and its version."""
     snapshot_build.verify_snapshot(job, snapshot)
+
+
+@job_task(kind="restore", queue="default")
+def restore(job: RunningJob, **params: Any) -> None:
+    """Make an old version's samples the newest version."""
+    version_build.restore(job, **params)

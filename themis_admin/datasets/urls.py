@@ -16,6 +16,8 @@ from themis_admin.datasets import (
     statistics_pages,
     theme_pages,
     uploads_api,
+    version_api,
+    version_changes,
     version_pages,
 )
 
@@ -40,6 +42,7 @@ api_urlpatterns: list[URLPattern] = [
     path("versions/<int:pk>/diff/", diff_api.DiffView.as_view()),
     path("versions/<int:pk>/diff/samples/", diff_api.DiffSamplesView.as_view()),
     path("versions/<int:pk>/statistics/", statistics_api.StatisticsView.as_view()),
+    path("versions/<int:pk>/restore/", version_api.RestoreView.as_view()),
     path("versions/<int:pk>/rejects/", api.RejectsView.as_view()),
     path("jobs/<int:pk>/rejects/", api.JobRejectsView.as_view()),
     path("themes/", api.ThemesView.as_view()),
@@ -68,6 +71,7 @@ page_urlpatterns: list[URLPattern] = [
     path("rules/<int:pk>/edit/", rule_pages.rule_edit, name="rule-edit"),
     path("rules/<int:pk>/delete/", rule_pages.rule_delete, name="rule-delete"),
     path("versions/<int:pk>/", version_pages.version, name="version"),
+    path("versions/<int:pk>/restore/", version_changes.version_restore, name="version-restore"),
     path("versions/<int:pk>/labels/", label_pages.version_labels, name="version-labels"),
     path("versions/<int:pk>/diff/", diff_pages.version_diff, name="version-diff"),
     path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),

@@ -1,0 +1,27 @@
+"""REST: what is done with whole versions."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from themis_admin.datasets import versions
+from themis_admin.datasets.base import DatasetsApi
+from themis_admin.datasets.serializers import Body
+
+OBJECT = OpenApiTypes.OBJECT
+
+
+class NoteBody(Body):
+    note = serializers.CharField(default="", allow_blank=True)
+
+
+class RestoreView(DatasetsApi):
+    """An old version's samples as the newest version."""
+
+    @extend_schema(request=NoteBody, responses={202: OBJECT})
+    def post(self, request: Request, pk: int) -> Response:
+        version, body = self.version(pk), self.body(NoteBody)
+        job = self.once(body, lambda: versions.start_restore(version, user=self.user, **body))
+        return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
