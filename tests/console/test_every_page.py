@@ -45,6 +45,7 @@ COMMON = (
     "/stream/",
     "/jobs/",
     "/tokens/",
+    "/tokenizers/",
     "/password/",
     "/palette/?q=ge",
 )

@@ -23,6 +23,7 @@ PLACES = [
     ("Datasets", "dataset-list", "database", "g d"),
     ("Themes", "theme-list", "layers", "g t"),
     ("Weighting rules", "rule-list", "scale", "g w"),
+    ("Tokenizers", "tokenizer-list", "hash", ""),
     ("Stream", "stream", "radio", "g s"),
     ("Exports", "export-list", "download", "g e"),
     ("Links", "link-list", "external-link", "g l"),
