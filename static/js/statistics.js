@@ -19,6 +19,10 @@ function read(name, told) {
     const names = told.bins.map(([start]) => NAMES[told.unit](new Date(start * 1000)));
     return { counts: told.bins.map(([, count]) => count), labels: names, names };
   }
+  if (name === "weights") {
+    const at = (i) => (told.from + (i * (told.to - told.from)) / told.counts.length).toFixed(1);
+    return { counts: told.counts, labels: told.counts.map((_, i) => at(i)), names: told.counts.map((_, i) => `weight ${at(i)} to ${at(i + 1)}`) };
+  }
   const unit = name === "line_bytes" ? "bytes" : "characters";
   return {
     counts: told.bins.map(([, , count]) => count),

@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
-from themis_admin.datasets import rules
+from themis_admin.datasets import rules, snapshots
 from themis_admin.datasets.models import Theme
 
 OWN = (
@@ -32,6 +32,9 @@ OWN = (
     "/rules/{rule}/",
     "/rules/{rule}/edit/",
     "/rules/{rule}/delete/",
+    "/versions/{version}/snapshots/new/",
+    "/snapshots/{snapshot}/",
+    "/snapshots/{snapshot}/remove/",
     "/jobs/{job}/",
     "/stream/?dataset={dataset}",
     "/stream/?theme={theme}",
@@ -42,6 +45,7 @@ COMMON = (
     "/datasets/new/",
     "/themes/",
     "/rules/",
+    "/snapshots/",
     "/stream/",
     "/jobs/",
     "/tokens/",
@@ -64,11 +68,13 @@ def own(theme: Theme) -> list[str]:
     user = theme.dataset.owner
     definition = {"kind": "length", "of": "text"}
     rule = rules.create_rule(theme.dataset, user=user, name="Lang", definition=definition)
+    frozen = snapshots.start_snapshot(version, user=user, theme=theme, rules=[rule])
     ids = {
         "dataset": theme.dataset_id,
         "version": version.pk,
         "theme": theme.pk,
         "rule": rule.pk,
+        "snapshot": frozen.params["snapshot"],
         "job": version.job_id,
     }
     return [path.format(**ids) for path in OWN]

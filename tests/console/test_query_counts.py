@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from themis_admin.accounts.models import User
 from themis_admin.accounts.services import create_token
-from themis_admin.datasets import services
+from themis_admin.datasets import services, snapshots
 from themis_admin.datasets.models import Dataset, Theme, Version
 from themis_admin.jobs import services as jobs
 
@@ -30,7 +30,7 @@ def _dataset(alice: User, number: int) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/datasets/", "/themes/", "/jobs/", "/tokens/", "/stream/", "/palette/?q="]
+    "path", ["/", "/datasets/", "/themes/", "/jobs/", "/tokens/", "/stream/", "/snapshots/", "/palette/?q="]
 )
 def test_lists_do_not_ask_once_a_row(
     path: str, alices: Client, alice: User, version: Version, dataset: Dataset
@@ -40,6 +40,7 @@ def test_lists_do_not_ask_once_a_row(
         lambda n: _dataset(alice, n),
         lambda n: services.create_theme(dataset, user=alice, name=f"Theme {n}", where=where),
         lambda n: jobs.submit("toy", owner=alice, title=f"Job {n}", params={}),
+        lambda n: snapshots.start_snapshot(version, user=alice, series=f"s{n}"),
         lambda n: create_token(alice, name=f"Token {n}", scopes=["read"]),
     ]
     for make in makers:

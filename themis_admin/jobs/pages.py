@@ -25,6 +25,8 @@ LOG_WORDS = {
     "job.cancelled": "cancelled",
     "version.published": "the version is published",
     "export.published": "the files are published",
+    "snapshot.published": "the snapshot is published",
+    "snapshot.verified": "the snapshot is verified",
 }
 
 
@@ -47,6 +49,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_job(request, pk)
     told = list(Event.objects.filter(job=row).exclude(kind="job.progress").order_by("id")[:MAX_LOG])
     version, export = row.result.get("version"), row.params.get("export")
+    snapshot = row.result.get("snapshot")
     context = {
         "job": row,
         "took": row.finished_at - row.started_at if row.finished_at and row.started_at else None,
@@ -54,6 +57,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "log": [line for event in told if (line := log_line(event))],
         "version_url": reverse("version", args=[version]) if version else "",
         "export_url": reverse("export", args=[export]) if export else "",
+        "snapshot_url": reverse("snapshot", args=[snapshot]) if snapshot else "",
     }
     return render(request, "jobs/job.html", context)
 
