@@ -5,7 +5,9 @@ import json
 from django.test import Client
 
 from tests.console.conftest import page
-from tests.datasets.conftest import Ingest
+from tests.datasets.conftest import SAMPLES, Ingest
+from themis_admin.accounts.models import User
+from themis_admin.datasets import rules, services
 from themis_admin.datasets.models import Dataset, Theme, Version
 
 
@@ -92,3 +94,30 @@ def test_as_many_samples_a_page_as_are_asked_for(alices: Client, ingest: Ingest,
     address = f"/versions/{dataset.latest_id}/"
     for query, number in (("", 25), ("?size=100", 100), ("?size=100&page=2", 20), ("?size=7", 25)):
         assert page(alices, address + query).count("<li data-row>") == number, query
+
+
+def test_a_sample_tells_its_weight_factor_by_factor(
+    alices: Client, alice: User, version: Version, dataset: Dataset
+) -> None:
+    address = f"/versions/{version.pk}/samples/2/"
+    assert "Every sample weighs 1" in page(alices, address)
+    steps = {"kind": "map", "field": "law", "factors": {"BDSG": 0.5}}
+    rules.create_rule(dataset, user=alice, name="Datenschutz", definition=steps)
+    services.update_dataset(
+        dataset, user=alice, timestamp_field="year", field_mapping={"output_field": "text"}
+    )
+    html = page(alices, address)
+    assert html.index("auto_weight_by_length") < html.index("Datenschutz")
+    length = 1 + len("Dieses Gesetz gilt") / 2000
+    assert f'title="{length:.4f}"' in html
+    assert 'title="0.5000"' in html
+
+
+def test_a_sample_tells_its_history(
+    alices: Client, version: Version, ingest: Ingest, dataset: Dataset
+) -> None:
+    ingest([{**SAMPLES[2], "text": "Anders"}], mode="replace")
+    html = page(alices, f"/versions/{version.pk}/samples/2/")
+    assert f"/versions/{dataset.latest_id}/diff/?against={version.pk}&amp;kind=changed" in html
+    assert f'href="/versions/{dataset.latest_id}/samples/0/"' in html
+    assert "removed" in page(alices, f"/versions/{version.pk}/samples/0/")

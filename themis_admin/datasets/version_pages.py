@@ -11,9 +11,10 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from themis_admin.datasets import browsing, cards, statistics_section
+from themis_admin.datasets import browsing, cards, history, statistics_section, weighing
 from themis_admin.datasets.browser import Browser
 from themis_admin.datasets.models import Version
+from themisdb_datasets.errors import ThemisError
 
 REJECTS_A_PAGE = 50
 MAX_SHOWN = 200_000
@@ -48,7 +49,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_safe
 def version_sample(request: HttpRequest, pk: int, n: int) -> HttpResponse:
-    """One sample: its text in reading size and its JSON as it is stored."""
+    """One sample: its text in reading size, its JSON as it is stored, its weight and its history."""
     row = get_version(request, pk)
     if n >= row.num_samples:
         raise Http404
@@ -69,8 +70,20 @@ def version_sample(request: HttpRequest, pk: int, n: int) -> HttpResponse:
         "cut": MAX_SHOWN if len(line) > MAX_SHOWN else None,
         "num_bytes": len(line),
         "sample_id": hashlib.sha256(line).hexdigest()[:32],
+        **_looked_up(row, n),
     }
     return render(request, "datasets/sample.html", context)
+
+
+def _looked_up(row: Version, position: int) -> dict[str, Any]:
+    """The sample's weight and its history, as far as they can be told."""
+    told: dict[str, Any] = {}
+    try:
+        told["history"] = history.of_sample(row, position)
+        told["weighed"] = weighing.weigh(row, position)
+    except ThemisError as error:
+        told["lookup_error"] = str(error)
+    return told
 
 
 @login_required
