@@ -69,7 +69,7 @@ class LinkedFile:
     def immutable(self) -> Immutable:
         """The file as it is served."""
         kept = self.artifact
-        return Immutable(kept.path, self.name, kept.content_type, kept.digest, kept.num_bytes)
+        return Immutable(self.name, kept.content_type, kept.digest, kept.num_bytes, kept.path)
 
 
 def files(link: Link) -> list[LinkedFile]:

@@ -3,9 +3,16 @@
 from django.urls import URLPattern, URLResolver, path
 
 from indexing import tokenizer_pages
+from indexing.api import IndexDownloadView, IndexesView, IndexSamplesView, IndexSampleView, IndexView
 from indexing.tokenizer_api import TokenizersView, TokenizerView
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
+    path("indexes/", IndexesView.as_view()),
+    path("indexes/<int:pk>/", IndexView.as_view()),
+    path("indexes/<int:pk>/samples/", IndexSamplesView.as_view()),
+    path("indexes/<int:pk>/samples/<str:number>", IndexSampleView.as_view()),
+    path("indexes/<int:pk>/samples/<str:number>/", IndexSampleView.as_view()),
+    path("indexes/<int:pk>/download/", IndexDownloadView.as_view()),
     path("tokenizers/", TokenizersView.as_view()),
     path("tokenizers/<int:pk>/", TokenizerView.as_view()),
 ]

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from themisdb_datasets.version import OpenVersion
 CHUNK_BYTES = 2 << 20  # which stay in the processor's cache
 COPY_BYTES = 1 << 20
 BLOCK = 65_536
+NO_ROWS = np.empty((0, 3), np.uint64)
 WORD = 8  # bytes that are looked at together
 MANTISSA, BIAS = 52, 1023  # of a double
 
@@ -38,24 +39,31 @@ def index_files(base: Path, files: Sequence[Path]) -> int:
     folder = Path(base) / FOLDER
     folder.mkdir(parents=True)
     names: list[str] = []
-    total, room = 0, np.empty((0, 3), np.int64)
+    total = 0
     with (folder / LOCATIONS).open("wb", buffering=0) as out:
         for path in files:
-            start = count = 0
-            for ends in line_ends(Path(path)):
-                if len(ends) > len(room):
-                    room = np.empty((len(ends), 3), np.int64)
-                rows = room[: len(ends)]
-                rows[:, 0] = len(names)
-                rows[0, 1], rows[1:, 1] = start, ends[:-1]
-                np.subtract(ends, rows[:, 1], out=rows[:, 2])
-                out.write(rows.data)
-                start, count = int(ends[-1]), count + len(ends)
+            count = index_lines(Path(path), out, number=len(names))
             if count:
                 names.append(os.path.relpath(path, base))
             total += count
     (folder / FILES).write_text("".join(f"{name}\n" for name in names))
     return total
+
+
+def index_lines(path: Path, out: BinaryIO, *, number: int = 0) -> int:
+    """Append to `out` where the lines of one file lie, whose number this is; answers how many there are."""
+    start = count = 0
+    room = np.empty((0, 3), np.int64)
+    for ends in line_ends(path):
+        if len(ends) > len(room):
+            room = np.empty((len(ends), 3), np.int64)
+        rows = room[: len(ends)]
+        rows[:, 0] = number
+        rows[0, 1], rows[1:, 1] = start, ends[:-1]
+        np.subtract(ends, rows[:, 1], out=rows[:, 2])
+        out.write(rows.data)
+        start, count = int(ends[-1]), count + len(ends)
+    return count
 
 
 def line_ends(path: Path) -> Iterator[Ints]:
@@ -135,3 +143,17 @@ def _locations(version: OpenVersion, positions: Ints) -> npt.NDArray[np.uint64]:
         found[mine] = version.parts[part].locations[rows[mine] - version.row_starts[part]]
     found[:, 0] = number
     return found
+
+
+def as_one_file(locations: Path, path: Path) -> int:
+    """Write to `path` where the samples of an index lie once they follow each other in one file; answers its size."""
+    rows = np.memmap(locations, np.uint64, "r").reshape(-1, 3) if locations.stat().st_size else NO_ROWS
+    size = 0
+    with path.open("wb") as out:
+        for first in range(0, len(rows), BLOCK):
+            block = np.array(rows[first : first + BLOCK]).view(np.int64)
+            ends = np.cumsum(block[:, 2]) + size
+            block[:, 0], block[:, 1] = 0, ends - block[:, 2]
+            out.write(block.data)
+            size = int(ends[-1])
+    return size

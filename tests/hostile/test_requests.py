@@ -161,6 +161,7 @@ PLACES = (
     ("str:export_id", "exp_0123456789abcdef"),
     ("slug:series", "nightly"),
     ("str:name", "stable"),
+    ("str:number", "-1"),
 )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,14 +26,17 @@ def download(path: Path | None, *, name: str, content_type: str) -> StreamingHtt
 
 
 @dataclass(frozen=True)
-class Immutable:
-    """A file whose SHA-256 is known and whose content never changes, and the name it is downloaded under."""
+class Known:
+    """Bytes whose SHA-256 is known and that never change, and the name they are downloaded under."""
 
-    path: Path
     name: str
     content_type: str
     digest: str
     num_bytes: int
+
+    def pieces(self, start: int, stop: int, sent: Callable[[int], None] | None) -> AsyncIterator[bytes]:
+        """The bytes from `start` to before `stop`."""
+        raise NotImplementedError
 
     @property
     def etag(self) -> str:
@@ -54,7 +57,7 @@ class Immutable:
         if request.method == "HEAD" or part.status in (304, 416):
             response = HttpResponse(status=part.status, content_type=self.content_type)
         else:
-            pieces = _pieces(self.path, part.start, part.stop, sent)
+            pieces = self.pieces(part.start, part.stop, sent)
             response = StreamingHttpResponse(pieces, status=part.status, content_type=self.content_type)
         if part.status != 304:
             response["Content-Disposition"] = content_disposition_header(True, self.name) or "attachment"
@@ -73,6 +76,38 @@ class Immutable:
         response["Digest"] = f"sha-256={digest}"
         response["Repr-Digest"] = f"sha-256=:{digest}:"
         response["Cache-Control"] = "private, no-transform"
+
+
+@dataclass(frozen=True)
+class Immutable(Known):
+    """A file on the disk."""
+
+    path: Path
+
+    def pieces(self, start: int, stop: int, sent: Callable[[int], None] | None) -> AsyncIterator[bytes]:
+        return _pieces(self.path, start, stop, sent)
+
+
+@dataclass(frozen=True)
+class Made(Known):
+    """What is put together while it is downloaded: `read(start, stop)` gives any part of it."""
+
+    read: Callable[[int, int], Iterator[bytes]]
+
+    def pieces(self, start: int, stop: int, sent: Callable[[int], None] | None) -> AsyncIterator[bytes]:
+        return _told(self.read(start, stop), sent)
+
+
+async def _told(pieces: Iterator[bytes], sent: Callable[[int], None] | None) -> AsyncIterator[bytes]:
+    """The pieces, each made in a thread; `sent` is told how many bytes were asked for."""
+    size = 0
+    try:
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            size += len(piece)
+            yield piece
+    finally:
+        if sent is not None:
+            asyncio.get_running_loop().run_in_executor(None, sent, size)
 
 
 async def _pieces(

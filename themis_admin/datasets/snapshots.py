@@ -145,7 +145,7 @@ def database(snapshot: Snapshot) -> Immutable:
     kept = ref.artifact
     if not kept.path.is_file():
         raise NotFoundError("The file is not in the storage any more.")
-    return Immutable(kept.path, f"{name}.duckdb", FILES[DATABASE], kept.digest, kept.num_bytes)
+    return Immutable(f"{name}.duckdb", FILES[DATABASE], kept.digest, kept.num_bytes, kept.path)
 
 
 def remove_snapshot(snapshot: Snapshot, *, user: User) -> int:

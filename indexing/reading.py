@@ -1,0 +1,119 @@
+"""Reading by an index: samples by number, and the index with its samples as one folder to download."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from indexing.models import Index
+from themis_admin.datasets import artifacts
+from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError
+from themisdb_datasets.folders import Bytes, File, Lines, Tar
+from themisdb_datasets.offsets import OffsetIndex
+
+SAMPLES = "samples.jsonl"
+FILE_NAMES = f"{SAMPLES}\n".encode()
+MAX_ASKED = 1_000
+MAX_ANSWER_BYTES = 8 << 20
+NUMBER = re.compile(r"-?[0-9]{1,18}")
+RANGE = re.compile(r"(-?[0-9]{1,18})?:(-?[0-9]{1,18})?(?::(-?[0-9]{1,18}))?")
+
+
+def part_paths(row: Index, manifest: dict[str, Any] | None = None) -> list[Path]:
+    """The files that the index's locations count: of a version its shards' samples, or the published file."""
+    if row.artifact is not None:
+        return [row.artifact.path]
+    parts = (manifest or row.manifest or {}).get("parts", ())
+    # A part with deletions is known by its shard's digest and by theirs.
+    return [artifacts.store().shard_path(part.split(" ")[0]) / SAMPLES for part in parts]
+
+
+def open_offsets(row: Index) -> OffsetIndex:
+    """The opened index. ConflictError before it is built, NotFoundError where a file is missing."""
+    return _opened(kept_paths(row)["locations.bin"], tuple(part_paths(row)))
+
+
+@lru_cache(maxsize=64)
+def _opened(locations: Path, files: tuple[Path, ...]) -> OffsetIndex:
+    """All of them never change, so that a process opens each once."""
+    return OffsetIndex(locations, files)
+
+
+def kept_paths(row: Index) -> dict[str, Path]:
+    """The index's own files by name."""
+    if row.published_at is None:
+        message = f"The index has no files yet: it is {row.state}."
+        raise ConflictError(message, code="index_unfinished")
+    paths: dict[str, Path] = {ref.name: ref.artifact.path for ref in row.refs()}
+    for name, path in paths.items():
+        if not path.is_file():
+            raise NotFoundError(f"{name} is not in the storage any more.")
+    return paths
+
+
+def folder_of(row: Index, paths: Mapping[str, Path]) -> Tar:
+    """The index with its samples, as `JsonlDataset.create_from_index_on_filesystem` opens it once it is unpacked."""
+    manifest = msgspec.json.format(msgspec.json.encode(row.manifest), indent=1)
+    index = _opened(paths["locations.bin"], tuple(part_paths(row)))
+    return Tar(
+        [
+            ("manifest.json", Bytes(manifest)),
+            ("index/file_location.txt", Bytes(FILE_NAMES)),
+            ("index/sample_locations.bin", File(paths["places.bin"])),
+            (SAMPLES, Lines(index, paths["places.bin"])),
+        ]
+    )
+
+
+def asked_numbers(text: str, *, count: int, field: str = "ids") -> list[int]:
+    """The samples that `1,5,-1,10:20` names, from 0 and below `count`; MalformedError, NotFoundError for one outside."""
+    numbers: list[int] = []
+    for item in text.split(","):
+        item = item.strip()
+        if NUMBER.fullmatch(item):
+            numbers.append(inside(int(item), count=count, field=field))
+        elif found := RANGE.fullmatch(item):
+            parts = [None if part is None else int(part) for part in found.groups()]
+            if parts[2] == 0:
+                raise _bad(field, "The step of a range is not 0.")
+            some = range(*slice(*parts).indices(count))
+            if len(some) + len(numbers) > MAX_ASKED:
+                raise _too_many(field)
+            numbers += some
+        else:
+            raise _bad(field, f"{item[:50]!r} is no number and no range; write 3, -1 or 10:20.")
+        if len(numbers) > MAX_ASKED:
+            raise _too_many(field)
+    return numbers
+
+
+def inside(number: int, *, count: int, field: str) -> int:
+    """The number counted from 0; negative ones count from the end."""
+    if not -count <= number < count:
+        message = f"The index has {count:,} samples, numbered from 0; there is no {number}."
+        raise NotFoundError(message, code="outside", fields={field: message})
+    return number % count
+
+
+def lines_of(index: OffsetIndex, numbers: list[int]) -> list[tuple[int, bytes]]:
+    """Samples with their numbers, each without its LF. MalformedError where they are too large for one answer."""
+    found: list[tuple[int, bytes]] = []
+    size = 0
+    for number in numbers:
+        line = index[number].rstrip(b"\n")
+        size += len(line)
+        if found and size > MAX_ANSWER_BYTES:
+            raise _bad("ids", f"These samples have more than {MAX_ANSWER_BYTES >> 20} MiB; ask for fewer.")
+        found.append((number, line))
+    return found
+
+
+def _too_many(field: str) -> MalformedError:
+    return _bad(field, f"At most {MAX_ASKED:,} samples at once; ask for fewer.")
+
+
+def _bad(field: str, message: str) -> MalformedError:
+    return MalformedError(message, fields={field: message})

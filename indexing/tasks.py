@@ -1,0 +1,10 @@
+"""The jobs of indexes: thin adapters from the queue to the functions that do the work."""
+
+from indexing import build
+from themis_admin.jobs.runner import RunningJob, job_task
+
+
+@job_task(kind="index-offsets", queue="default")
+def index_offsets(job: RunningJob, *, index: int) -> None:
+    """Build an offset index."""
+    build.build_offsets(job, index)
