@@ -5,13 +5,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import access, http, ingest, order, stream
+from benchmarks import access, http, ingest, order, stream, tokens
 from benchmarks.corpus import Run, unpacked
 
 PARTS = {
     "ingest": ingest.run,
     "index": access.run_index,
     "access": access.run_access,
+    "tokens": tokens.run,
     "order": order.run,
     "stream": stream.run,
     "http": http.run,

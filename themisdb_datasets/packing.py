@@ -28,8 +28,8 @@ from themisdb_datasets.tokens import DTYPES, FILES, FOLDER, FORMAT_VERSION, LOCA
 from themisdb_datasets.version import OpenVersion
 
 MAX_SAMPLE_SIZE = 1 << 20
-BLOCK_BYTES = 1 << 20  # of samples that are encoded together
-BLOCK_SAMPLES = 4_096
+BLOCK_BYTES = 2 << 20  # of samples that are encoded together
+BLOCK_SAMPLES = 8_192
 MAX_THREADS = 4
 
 Dtype = Literal["uint16", "uint32"]
@@ -172,7 +172,7 @@ def _blocks(version: OpenVersion, positions: Positions, checked: Checked, thread
 
 
 def _cuts(version: OpenVersion, positions: Positions) -> Iterator[Ints]:
-    """The positions, in blocks of about 1 MB of samples."""
+    """The positions, in blocks of about 2 MB of samples."""
     for start in range(0, len(positions), BLOCK_SAMPLES):
         some = np.asarray(positions[start : start + BLOCK_SAMPLES], np.int64)
         rows = version.rows_of(some)
