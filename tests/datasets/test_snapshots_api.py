@@ -4,16 +4,18 @@ import asyncio
 import hashlib
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.datasets import rules, services, snapshot_archive
+from themis_admin.datasets import rules, services, snapshot_archive, snapshot_build
 from themis_admin.datasets.artifacts import FILES, ArtifactRef, store
 from themis_admin.datasets.models import Dataset, Snapshot, Theme, Version, WeightingRule
 from themis_admin.jobs import runner
@@ -136,6 +138,29 @@ def test_a_failed_snapshot_leaves_the_newest_where_it_was(as_alice: APIClient, v
     again = as_alice.post(f"/api/v1/jobs/{answer['job']['id']}/retry/").json()["job"]["id"]
     runner.run(again)
     assert as_alice.get(f"/api/v1/datasets/{version.dataset_id}/snapshots/all/").json()["job"]["id"] == again
+
+
+def test_a_claim_lost_at_the_last_moment_publishes_nothing(
+    as_alice: APIClient, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = as_alice.post(URL, {"version": version.pk}, format="json").json()
+    monkeypatch.setattr(runner, "REPORT_SECONDS", 1e9)  # the first report after the start is the end
+    lost = runner.claim(answer["job"]["id"])
+    assert lost is not None
+    lost.workdir.mkdir(parents=True)
+    lost.report(0, 8, unit="samples")
+    Job.objects.filter(pk=lost.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+    runner.release_expired()
+    with pytest.raises(runner.FencedError):
+        snapshot_build.build_snapshot(lost, answer["snapshot"]["id"])
+    snapshot = Snapshot.objects.for_lists().get()
+    assert (snapshot.state, link(snapshot).is_symlink()) == ("queued", False)
+    assert not ArtifactRef.objects.exists()
+
+    runner.run(lost.id)
+    snapshot.refresh_from_db()
+    assert link(snapshot).resolve().name == snapshot.folder
+    assert Event.objects.filter(kind="snapshot.published").count() == 1
 
 
 def test_a_verification_finds_what_changed(as_alice: APIClient, version: Version, theme: Theme) -> None:
