@@ -116,6 +116,20 @@ def test_themes_that_cannot_be_asked_do_not_stand_in_the_way(version: Version, t
     assert (job.state, job.result["num_documents"]) == ("succeeded", 2)
 
 
+def test_the_statistics_of_a_removed_version_go_with_it(
+    as_alice: APIClient, theme: Theme, version: Version, ingest: Ingest, dataset: Dataset
+) -> None:
+    ingest([{"id": "x", "law": "BImSchG"}])
+    work()
+    assert StatisticsDocument.objects.count() == 4
+    version.delete()
+    collecting = jobs.submit("collect", owner=dataset.owner, title="Collect", params={})
+    runner.run(collecting.pk)
+    assert dataset.latest is not None
+    assert set(StatisticsDocument.objects.values_list("version_digest", flat=True)) == {dataset.latest.digest}
+    assert asked(as_alice, dataset.latest, theme=theme.pk)["num_samples"] == 3
+
+
 def test_others_see_nothing(
     as_alice: APIClient, as_bob: APIClient, version: Version, theme: Theme, bob: User
 ) -> None:

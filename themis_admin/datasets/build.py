@@ -5,6 +5,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from themis_admin.datasets import statistics
 from themis_admin.datasets.artifacts import free_unkept
 from themis_admin.datasets.models import Shard, VersionShard
 from themis_admin.datasets.publishing import is_writing
@@ -29,6 +30,7 @@ def keep_rejects(job_id: int, file: Path) -> None:
 
 def collect(job: RunningJob) -> None:
     """Free the shards that no version refers to, and the files that nobody keeps."""
+    statistics.forget_removed()
     files, in_files = free_unkept()
     shards, in_shards = collect_shards(job)
     job.log(f"Removed {shards} shards of {in_shards:,} bytes and {files} files of {in_files:,} bytes.")

@@ -88,6 +88,15 @@ def after_saving(theme: Theme) -> None:
         _submit(latest, where=theme.where, themes=False, title=title_of(latest, theme))
 
 
+def forget_removed() -> int:
+    """Remove the statistics of versions that are gone; how many these were."""
+    versions = Version.objects.filter(
+        dataset=models.OuterRef("dataset"), digest=models.OuterRef("version_digest")
+    )
+    removed, _ = StatisticsDocument.objects.exclude(models.Exists(versions)).delete()
+    return removed
+
+
 def _jobs(dataset: Dataset) -> "models.QuerySet[Job]":
     found: models.QuerySet[Job] = Job.objects.filter(kind=KIND, lane=_lane(dataset))
     return found

@@ -31,9 +31,8 @@ def build_statistics(job: RunningJob, *, version: int, where: dict[str, Any] | N
             documents[key] = document
     with job.finishing(result={"version": row.pk, "num_documents": len(documents)}):
         for key, document in documents.items():
-            StatisticsDocument.objects.get_or_create(
-                dataset=row.dataset, key=key, defaults={"document": document}
-            )
+            values = {"document": document, "version_digest": row.digest}
+            StatisticsDocument.objects.get_or_create(dataset=row.dataset, key=key, defaults=values)
         data = {"dataset": row.dataset_id, "version": row.pk}
         events.record("statistics.computed", owner=row.dataset.owner, job=job.row, data=data)
 

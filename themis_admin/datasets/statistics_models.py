@@ -6,9 +6,13 @@ from django.db import models
 
 
 class StatisticsDocument(models.Model):
-    """Computed statistics; `key` says of which samples, and never comes to mean others."""
+    """Computed statistics; `key` says of which samples, and never comes to mean others.
+
+    They hold values of the samples, so they go with the last version of `version_digest`.
+    """
 
     dataset = models.ForeignKey("Dataset", on_delete=models.CASCADE, related_name="+")
+    version_digest = models.CharField(max_length=64)
     key = models.CharField(max_length=64)
     document = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)
