@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from indexing import tokenizer_pages
+from indexing import pages, tokenizer_pages
 from indexing.api import IndexDownloadView, IndexesView, IndexSamplesView, IndexSampleView, IndexView
 from indexing.tokenizer_api import TokenizersView, TokenizerView
 
@@ -17,6 +17,11 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("tokenizers/<int:pk>/", TokenizerView.as_view()),
 ]
 page_urlpatterns: list[URLPattern | URLResolver] = [
+    path("indexes/", pages.index_list, name="index-list"),
+    path("indexes/<int:pk>/", pages.index, name="index"),
+    path("indexes/<int:pk>/remove/", pages.index_remove, name="index-remove"),
+    path("versions/<int:pk>/indexes/new/", pages.index_new, name="index-new"),
+    path("artifacts/<int:pk>/index/", pages.file_index_new, name="file-index-new"),
     path("tokenizers/", tokenizer_pages.tokenizer_list, name="tokenizer-list"),
     path("tokenizers/<int:pk>/delete/", tokenizer_pages.tokenizer_delete, name="tokenizer-delete"),
 ]

@@ -1,5 +1,5 @@
 // The palette (Ctrl K) and the keyboard: `/`, `j` and `k`, `g` and a letter, `?`.
-const PLACES = { o: "/", d: "/datasets/", t: "/themes/", s: "/stream/", e: "/exports/", l: "/links/", j: "/jobs/", k: "/tokens/", n: "/snapshots/", w: "/rules/" };
+const PLACES = { o: "/", d: "/datasets/", t: "/themes/", s: "/stream/", e: "/exports/", l: "/links/", j: "/jobs/", k: "/tokens/", n: "/snapshots/", i: "/indexes/", w: "/rules/" };
 let pendingGo = 0;
 
 const palette = () => document.getElementById("palette");

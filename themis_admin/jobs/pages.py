@@ -49,7 +49,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_job(request, pk)
     told = list(Event.objects.filter(job=row).exclude(kind="job.progress").order_by("id")[:MAX_LOG])
     version, export = row.result.get("version"), row.params.get("export")
-    snapshot = row.result.get("snapshot")
+    snapshot, index = row.result.get("snapshot"), row.result.get("index")
     context = {
         "job": row,
         "took": row.finished_at - row.started_at if row.finished_at and row.started_at else None,
@@ -58,6 +58,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "version_url": reverse("version", args=[version]) if version else "",
         "export_url": reverse("export", args=[export]) if export else "",
         "snapshot_url": reverse("snapshot", args=[snapshot]) if snapshot else "",
+        "index_url": reverse("index", args=[index]) if index else "",
     }
     return render(request, "jobs/job.html", context)
 
