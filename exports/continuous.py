@@ -32,6 +32,10 @@ from themisdb_datasets.plan import Chunk, Delivery, Plan
 LOOK_SECONDS = 1.0  # where no nudge comes
 LOOK_AT_MOST_EVERY = 0.2
 
+REMOVED = "The dataset or its version was removed, so nothing more will come."
+# What it added cannot be known any more, and so not what a position after it means.
+GAP = "A version that the stream has to go through was removed; start the stream anew without the cursor."
+
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -78,10 +82,10 @@ class Continuation:
         following = versions.filter(number__gt=self.current.version.number).order_by("number").first()
         if following is None:
             if not versions.filter(pk=self.current.version.pk).exists():
-                raise ConflictError(
-                    "The dataset was removed, so nothing more will come.", code="stale_cursor"
-                )
+                raise ConflictError(REMOVED, code="stale_cursor")
             return False
+        if following.parent_id != self.current.version.pk:
+            raise ConflictError(GAP, code="stale_cursor")
         version, new = added(
             self.plan.criteria,
             before=self.current.version.open(),

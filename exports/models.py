@@ -1,13 +1,20 @@
 """Plans that were asked for: the only state a stream needs to be resumed."""
 
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from exports.file_models import FileExport, Link, LinkUse
 from exports.stream_models import CountedPlan, Stream
+from themis_admin.datasets.holds import Hold
 from themis_admin.datasets.models import Dataset, Version, Viewer, sees_everything
+from themisdb_datasets.errors import GoneError
 from themisdb_datasets.plan import Plan
 
 __all__ = [
@@ -67,5 +74,40 @@ class StoredPlan(models.Model):
             "title": title[:500],
             "created_by": user,
         }
-        stored, _ = cls.objects.get_or_create(digest=plan.digest, dataset=version.dataset, defaults=defaults)
+        try:
+            with transaction.atomic():
+                stored, _ = cls.objects.get_or_create(
+                    digest=plan.digest, dataset=version.dataset, defaults=defaults
+                )
+        except IntegrityError:
+            raise GoneError("The version was removed at this moment; ask for another one.") from None
         return stored
+
+    @classmethod
+    def holds_of(cls, dataset: Dataset) -> Iterator[Hold]:
+        """The versions that streams and export files are of, and those whose cursors are young.
+
+        A continuous plan counts on through all later versions, so it needs each of them.
+        """
+        days = settings.THEMIS.keep_plans_days
+        since = timezone.now() - timedelta(days=days)
+        streams = Stream.objects.filter(Q(created_at__gt=since) | Q(pk__in=Stream.objects.open()))
+        ways = {
+            "export": (Q(digest__in=FileExport.objects.values("plan")), "made into files that are there"),
+            "stream": (
+                Q(created_at__gt=since) | Q(digest__in=streams.values("plan")),
+                f"streamed in the last {days:,} day{'s' * (days != 1)}",
+            ),
+        }
+        # Where its own version is gone, a plan's cursors go on with one of the same samples.
+        equal = dict(dataset.versions.order_by("number").values_list("digest", "number"))
+        for kind, (used, how) in ways.items():
+            rows = cls.objects.filter(used, dataset=dataset).order_by()
+            counts: Counter[tuple[int | None, bool]] = Counter()
+            found = rows.values_list("version__number", "document__version", "document__continuous")
+            for its_own, digest, continuous in found.iterator():
+                counts[its_own or equal.get(digest), continuous is not None] += 1
+            for (number, later_too), count in counts.items():
+                if number is not None:
+                    plans = "a plan of it was" if count == 1 else f"{count:,} plans of it were"
+                    yield Hold(number, kind, f"{plans} {how}", later_too)

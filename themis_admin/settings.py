@@ -36,6 +36,7 @@ class Themis:
     redis_url: str
     export_days: int  # 0: exports do not expire
     export_warning_days: int
+    keep_plans_days: int
     max_plans_an_hour: int
     max_streams: int
     stall_seconds: int
@@ -62,6 +63,7 @@ THEMIS = Themis(
     redis_url=env.text("REDIS_URL", "redis://127.0.0.1:6379/0"),
     export_days=env.integer("THEMIS_EXPORT_DAYS", 30),
     export_warning_days=env.integer("THEMIS_EXPORT_WARNING_DAYS", 3),
+    keep_plans_days=env.integer("THEMIS_KEEP_PLANS_DAYS", 30),
     max_plans_an_hour=env.integer("THEMIS_MAX_PLANS_AN_HOUR", 100, least=1),
     max_streams=env.integer("THEMIS_MAX_STREAMS", 64, least=1),
     stall_seconds=env.integer("THEMIS_STALL_SECONDS", 300, least=1),

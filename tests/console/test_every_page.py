@@ -17,6 +17,8 @@ OWN = (
     "/datasets/{dataset}/edit/",
     "/datasets/{dataset}/delete/",
     "/datasets/{dataset}/upload/",
+    "/datasets/{dataset}/retention/",
+    "/datasets/{dataset}/retention/?keep_last=1",
     "/datasets/{dataset}/themes/new/",
     "/versions/{version}/",
     "/versions/{version}/samples/0/",

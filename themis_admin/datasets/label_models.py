@@ -22,6 +22,7 @@ class VersionLabel(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        verbose_name = "label"
         ordering = ["name", "id"]
         constraints = [
             models.UniqueConstraint("dataset", Lower("name"), name="label_name_once_a_dataset"),

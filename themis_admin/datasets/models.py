@@ -17,6 +17,7 @@ from themis_admin.datasets.statistics_models import StatisticsDocument
 from themis_admin.datasets.upload_models import IdempotencyKey, Upload
 from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.errors import GoneError
 from themisdb_datasets.version import OpenVersion
 
 __all__ = [
@@ -65,6 +66,7 @@ class Dataset(models.Model):
     timestamp_field = models.CharField(max_length=500, blank=True, default="")
     field_mapping = models.JSONField(default=dict, blank=True)
     split = models.JSONField(null=True, blank=True)
+    retention = models.JSONField(null=True, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets")
     latest = models.ForeignKey("Version", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -100,6 +102,7 @@ class Dataset(models.Model):
             "timestamp_field": self.timestamp_field,
             "field_mapping": self.field_mapping,
             "split": self.split,
+            "retention": self.retention,
             "latest": self.latest.to_dict() if self.latest is not None else None,
             "created_at": self.created_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
@@ -193,6 +196,8 @@ class Version(models.Model):
         rows = self.version_shards.order_by("ordinal").values_list("shard__digest", "deletions")
         shards = [store.shard_path(shard) for shard, _ in rows]
         deleted = [store.path(deletions.KIND, digest) if digest else None for _, digest in rows]
+        if not shards and self.num_samples:
+            raise GoneError("The version was removed.")
         return OpenVersion.open(shards, deleted)
 
     def to_dict(self) -> dict[str, Any]:

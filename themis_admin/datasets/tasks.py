@@ -52,3 +52,9 @@ def snapshot_verification(job: RunningJob, *, snapshot: int) -> None:
 def restore(job: RunningJob, **params: Any) -> None:
     """Make an old version's samples the newest version."""
     version_build.restore(job, **params)
+
+
+@job_task(kind="retain", queue="default")
+def retain(job: RunningJob, **params: Any) -> None:
+    """Remove old versions of a dataset."""
+    version_build.retain(job, **params)

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from exports import limits, retention
-from themis_admin.datasets import snapshot_archive
+from exports import limits
+from exports import retention as export_retention
+from themis_admin.datasets import retention, snapshot_archive
 from themis_admin.jobs import sweeper
 
 
@@ -20,4 +21,4 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        sweeper.loop(stop, [retention.tidy, limits.tidy, snapshot_archive.tidy])
+        sweeper.loop(stop, [export_retention.tidy, limits.tidy, snapshot_archive.tidy, retention.tidy])
