@@ -55,8 +55,12 @@ class Archive:
                 for known, file in files.items():
                     _same(file, draft / known)
                 sync_tree(draft)
-                with suppress(OSError):  # somebody else has placed the same files meanwhile
+                try:
                     draft.rename(target)
+                except OSError:
+                    if not target.is_dir():
+                        raise
+                    # Somebody else has placed the same files meanwhile.
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
             sync(target.parent)

@@ -1,7 +1,7 @@
 """A snapshot: version x theme x weighting frozen, as Parquet and as one DuckDB file, with a manifest of both."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ FILES = {
     SAMPLES: "application/vnd.apache.parquet",
     MANIFEST: "application/json",
 }
+# As it is, whatever its folders are called: DuckDB would take `year=2026` in a path as a further column.
+PARQUET = "read_parquet($source, hive_partitioning = false)"
 BATCH = 65_536
 STEP = (
     1 << 16
@@ -125,7 +127,7 @@ def _write_database(
             for table, source in sources.items():
                 left = " EXCLUDE (weight)" if table == "samples" else ""
                 connection.execute(
-                    f"INSERT INTO {table} SELECT *{left} FROM read_parquet($source)"
+                    f"INSERT INTO {table} SELECT *{left} FROM {PARQUET}"
                     f" WHERE {POSITION} BETWEEN $first AND $last",
                     {"source": str(source), "first": first, "last": last},
                 )
@@ -227,7 +229,7 @@ def _wrong_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_samples(samples: Samples, path: Path, report: Report) -> Iterator[str]:
-    """Compare the file's row groups with what the version gives now, in the same cuts."""
+    """Compare the file's row groups with what the version gives now."""
     with pq.ParquetFile(path) as file:
         num = file.metadata.num_rows
         if num != samples.selection.num_samples:
@@ -236,13 +238,28 @@ def _wrong_samples(samples: Samples, path: Path, report: Report) -> Iterator[str
         if not file.schema_arrow.equals(samples.schema):
             yield f"The columns of {path.name} are not those of the version."
             return
-        done = 0
-        for group, table in enumerate(samples):
+        tables, done = (
+            _in_cuts(samples, [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]),
+            0,
+        )
+        for group, table in enumerate(tables):
             if not file.read_row_group(group).equals(table):
                 yield f"Of the samples {done:,} to {done + len(table) - 1:,} of {path.name} some are not the version's."
                 return
             done += len(table)
             report(done)
+
+
+def _in_cuts(tables: Iterable[pa.Table], sizes: Sequence[int]) -> Iterator[pa.Table]:
+    """The same rows in tables of these sizes."""
+    source = iter(tables)
+    waiting: list[pa.Table] = []
+    for size in sizes:
+        while (have := sum(each.num_rows for each in waiting)) < size:
+            waiting.append(next(source))
+        whole = pa.concat_tables(waiting)
+        yield whole.slice(0, size)
+        waiting = [whole.slice(size)] if have > size else []
 
 
 def _wrong_database(folder: Path, manifest: Mapping[str, Any], limits: DuckLimits | None) -> Iterator[str]:
@@ -251,14 +268,13 @@ def _wrong_database(folder: Path, manifest: Mapping[str, Any], limits: DuckLimit
         told = dict(connection.execute("SELECT name, value FROM manifest").fetchall())
         if told != {name: _told(value) for name, value in manifest.items() if name != "files"}:
             yield f"The table manifest in {DATABASE} is not the manifest."
-        parquet = "read_parquet($source)"
         values = {"source": str(folder / SAMPLES)}
         for table, here, there in (
             ("samples", "*", "* EXCLUDE (weight)"),
             ("weights", f"{POSITION}, {WEIGHT}", f"{POSITION}, {WEIGHT}"),
         ):
             found = _hashed(connection, f"SELECT {here} FROM {table}", {})
-            if found != _hashed(connection, f"SELECT {there} FROM {parquet}", values):
+            if found != _hashed(connection, f"SELECT {there} FROM {PARQUET}", values):
                 yield f"The table {table} in {DATABASE} is not what {SAMPLES} holds."
 
 

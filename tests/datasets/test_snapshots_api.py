@@ -120,6 +120,10 @@ def test_the_stable_address_leads_to_the_newest_of_the_series(
     other = as_alice.get(f"{url}download", headers={"Range": "bytes=100-199", "If-Range": tag})
     assert other.status_code == 200
     assert hashlib.sha256(body_of(other)).hexdigest() == second.refs()[0].artifact.digest
+    for blind in ("bytes=100-199", "bytes=100-", "bytes=99999999-"):
+        assert as_alice.get(f"{url}download", headers={"Range": blind}).status_code == 200
+    known = {"Range": "bytes=100-199", "If-Range": other["ETag"]}
+    assert as_alice.get(f"{url}download", headers=known).status_code == 206
     current = as_alice.get(f"{URL}?current=true&series=nightly").json()["results"]
     assert [each["id"] for each in current] == [second.pk]
     assert as_alice.delete(second.url).status_code == 204

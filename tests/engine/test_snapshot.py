@@ -16,6 +16,7 @@ from themisdb_datasets.errors import CancelledError, CorruptError
 from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.rules import parse_rule
 from themisdb_datasets.selection import SelectionCache
+from themisdb_datasets.shard import describe_file
 from themisdb_datasets.snapshot import DATABASE, MANIFEST, SAMPLES, Frozen, build, read_manifest, verify
 from themisdb_datasets.snapshot_samples import unique_names
 from themisdb_datasets.version import OpenVersion, version_digest
@@ -159,6 +160,24 @@ def test_whole_and_broken_numbers_are_doubles_as_long_as_that_is_exact(tmp_path:
         (0.5, "0.5"),
         (None, None),
     ]
+
+
+def test_what_its_folder_is_called_adds_no_column(frozen: Frozen, tmp_path: Path) -> None:
+    (tmp_path / "year=2026").mkdir()
+    ask = built(frozen, tmp_path / "year=2026" / "n=1")
+    assert ask("SELECT count(*), sum(n) FROM samples") == [(4, 18)]
+    assert verify(frozen, tmp_path / "year=2026" / "n=1") == []
+
+
+def test_verification_does_not_depend_on_how_the_file_was_cut(tmp_path: Path) -> None:
+    whole = freeze(make_version(tmp_path, ({"n": n} for n in range(1000))), tmp_path, Criteria())
+    built(whole, tmp_path / "out")
+    file = tmp_path / "out" / SAMPLES
+    pq.write_table(pq.read_table(file), file, row_group_size=300, compression="zstd")
+    manifest = read_manifest(tmp_path / "out")
+    manifest["files"][SAMPLES] = describe_file(file)
+    (tmp_path / "out" / MANIFEST).write_text(json.dumps(manifest))
+    assert verify(whole, tmp_path / "out") == []
 
 
 def test_a_theme_that_keeps_nothing_is_a_snapshot_too(frozen: Frozen, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from themis_admin.api import PAGING
 from themis_admin.datasets import snapshots
 from themis_admin.datasets.api import OBJECT, ORDERING
 from themis_admin.datasets.base import DatasetsApi
+from themis_admin.datasets.byteranges import Part
 from themis_admin.datasets.models import Snapshot, Theme, Version, WeightingRule
 from themis_admin.datasets.serializers import SnapshotBody
 from themis_admin.jobs.models import Job, JobState
@@ -30,11 +31,16 @@ class SnapshotsApi(DatasetsApi):
     def snapshot(self, pk: int) -> Snapshot:
         return get_object_or_404(Snapshot.objects.visible_to(self.user).for_lists(), pk=pk)
 
-    def sent(self, snapshot: Snapshot) -> HttpResponseBase:
-        """The snapshot's one file, or the part of it that is asked for."""
+    def sent(self, snapshot: Snapshot, *, moves: bool = False) -> HttpResponseBase:
+        """The snapshot's one file, or the part of it that is asked for.
+
+        Where the address `moves` on to other files, only a part of a file that the client names by `If-Range`.
+        """
         file = snapshots.database(snapshot)
         request = self.request._request
         part = file.asked(request)
+        if moves and part.status in (206, 416) and "If-Range" not in request.headers:
+            part = Part(200, 0, file.num_bytes)
         if request.method == "GET" and part.status in (200, 206):
             detail = {"file": file.name, "start": part.start, "num_bytes": part.num_bytes}
             audit.record(user=self.user, action="snapshot.downloaded", object=snapshot.url, detail=detail)
@@ -162,8 +168,8 @@ class CurrentDownloadView(SnapshotsApi):
 
     @extend_schema(operation_id="datasets_snapshots_current_download", responses=BINARY)
     def get(self, request: Request, pk: int, series: str) -> HttpResponseBase:
-        """As of one snapshot. With `If-Range`, a range is never of another snapshot than the part before."""
-        return self.sent(snapshots.current(self.dataset(pk), series))
+        """Ranges need `If-Range` here, so that no download is put together from two snapshots."""
+        return self.sent(snapshots.current(self.dataset(pk), series), moves=True)
 
 
 def described(snapshot: Snapshot) -> dict[str, Any]:

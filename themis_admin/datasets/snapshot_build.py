@@ -16,6 +16,7 @@ from themis_admin.datasets.space import check_room
 from themis_admin.jobs import events
 from themis_admin.jobs.runner import RunningJob
 from themisdb_datasets.errors import ConflictError, CorruptError, GoneError
+from themisdb_datasets.selection import SelectionCache
 from themisdb_datasets.shard import describe_file
 from themisdb_datasets.snapshot import DATABASE, FILES, MANIFEST, SAMPLES, Frozen, build, verify
 
@@ -29,7 +30,7 @@ def build_snapshot(job: RunningJob, pk: int) -> None:
     if row.published_at is not None:
         raise ConflictError("The snapshot has its files already.", code="snapshot_done")
     Snapshot.objects.filter(pk=pk).update(job_id=job.id)
-    frozen = _frozen(row)
+    frozen = _frozen(row, kept_files())
     num = frozen.selection.num_samples
     share = num / max(row.version.num_samples, 1)
     needed = int(PARQUET_AND_DATABASE * share * row.version.num_bytes)
@@ -61,7 +62,7 @@ def _snapshot(pk: int) -> Snapshot:
     return row
 
 
-def _frozen(row: Snapshot) -> Frozen:
+def _frozen(row: Snapshot, selections: SelectionCache) -> Frozen:
     version = row.version
     opened = version.open()
     criteria = row.criteria
@@ -83,7 +84,7 @@ def _frozen(row: Snapshot) -> Frozen:
             "rules": [{"name": name, "definition": text} for name, text in row.rules],
         },
     }
-    return Frozen(opened, version.digest, criteria, kept_files().get(opened, version.digest, criteria), about)
+    return Frozen(opened, version.digest, criteria, selections.get(opened, version.digest, criteria), about)
 
 
 def _publish(
@@ -106,7 +107,7 @@ def _publish(
                 keeper=row.keeper,
                 owner=row.owner,
             )
-        transaction.on_commit(partial(snapshot_archive.point, row.dataset_id, row.series))
+        transaction.on_commit(partial(snapshot_archive.point, row.dataset_id, row.series), robust=True)
         for old in _outdated(row):
             snapshots.drop(old, user=None, reason="superseded")
         data = {"snapshot": row.pk, "title": row.title, "dataset": row.dataset_id, "series": row.series}
@@ -129,7 +130,8 @@ def verify_snapshot(job: RunningJob, pk: int) -> None:
         raise ConflictError("The snapshot has no files yet.", code="snapshot_unfinished")
     folder = snapshot_archive.archive().folder(row.dataset_id, row.folder)
     try:
-        frozen = _frozen(row)
+        # The kept selection is what the snapshot was made of, so that is made anew.
+        frozen = _frozen(row, SelectionCache(job.workdir / "selections", limits=limits()))
         report = partial(_report, job, total=2 * frozen.selection.num_samples)
         problems = verify(frozen, folder, report=report, limits=limits())
     except CorruptError as error:

@@ -76,7 +76,7 @@ def snippets(request: HttpRequest, row: Snapshot) -> list[tuple[str, str]]:
     """How the snapshot is fetched and read, also by whoever wants the newest of its series."""
     if row.manifest is None:
         return []
-    file = snapshots.database(row).name
+    file = snapshots.file_name(row)
     address = request.build_absolute_uri(f"{row.url}download")
     newest = f"/api/v1/datasets/{row.dataset_id}/snapshots/{row.series}/download"
     curl = (

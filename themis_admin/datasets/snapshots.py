@@ -135,17 +135,22 @@ def current(dataset: Dataset, series: str) -> Snapshot:
     return found
 
 
+def file_name(snapshot: Snapshot) -> str:
+    """What the one file is called where it is downloaded."""
+    name = slugify(f"{snapshot.dataset.name} {snapshot.series} v{snapshot.version.number}")
+    return f"{name}.duckdb"
+
+
 def database(snapshot: Snapshot) -> Immutable:
     """The snapshot as one file. ConflictError before it is there."""
     ref = snapshot.refs().filter(name=DATABASE).first()
     if ref is None:
         message = f"The snapshot has no files yet: it is {snapshot.state}."
         raise ConflictError(message, code="snapshot_unfinished")
-    name = slugify(f"{snapshot.dataset.name} {snapshot.series} v{snapshot.version.number}") or "snapshot"
     kept = ref.artifact
     if not kept.path.is_file():
         raise NotFoundError("The file is not in the storage any more.")
-    return Immutable(f"{name}.duckdb", FILES[DATABASE], kept.digest, kept.num_bytes, kept.path)
+    return Immutable(file_name(snapshot), FILES[DATABASE], kept.digest, kept.num_bytes, kept.path)
 
 
 def remove_snapshot(snapshot: Snapshot, *, user: User) -> int:
@@ -170,7 +175,7 @@ def drop(row: Snapshot, *, user: User | None, reason: str) -> int:
     row.delete()
     if folder:
         snapshot_archive.archive().touch(dataset, folder)
-    transaction.on_commit(partial(snapshot_archive.point, dataset, series))
+    transaction.on_commit(partial(snapshot_archive.point, dataset, series), robust=True)
     events.record("snapshot.removed", owner=owner, data=data)
     return freed
 
