@@ -28,6 +28,8 @@ class Themis:
     shard_bytes: int
     max_line_bytes: int
     max_body_bytes: int
+    max_unpacked_bytes: int  # 0: no limit
+    max_unpacked_ratio: int  # 0: no limit
     min_free_bytes: int
     selections_max_bytes: int
     duck_memory: str
@@ -55,6 +57,8 @@ THEMIS = Themis(
     shard_bytes=env.size("THEMIS_SHARD_BYTES", 256 << 20),
     max_line_bytes=env.size("THEMIS_MAX_LINE_BYTES", 16 << 20),
     max_body_bytes=env.size("THEMIS_MAX_BODY_BYTES", 2 << 30),
+    max_unpacked_bytes=env.size("THEMIS_MAX_UNPACKED_BYTES", 256 << 30),
+    max_unpacked_ratio=env.integer("THEMIS_MAX_UNPACKED_RATIO", 250),
     min_free_bytes=env.size("THEMIS_MIN_FREE_BYTES", 1 << 30),
     selections_max_bytes=env.size("THEMIS_SELECTIONS_MAX_BYTES", 4 << 30),
     duck_memory=env.text("THEMIS_DUCK_MEMORY", "1GB"),

@@ -11,6 +11,7 @@ from themisdb_datasets.arrays import array_lines
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.jsonl import MAX_LINE_BYTES
 from themisdb_datasets.tabular import csv_lines, parquet_lines
+from themisdb_datasets.unpacking import NO_LIMITS, UnpackingLimits
 
 CHUNK_BYTES = 1 << 20
 SUFFIXES = {".jsonl": "lines", ".ndjson": "lines", ".json": "array", ".csv": "csv", ".parquet": "parquet"}
@@ -20,8 +21,17 @@ CODECS = {"": None, ".gz": "gzip", ".zst": "zstd"}
 class Source:
     """A file read once from its start; `done` of `total` bytes of the file (compressed, if it is) have been consumed."""
 
-    def __init__(self, path: Path, *, codec: str | None, kind: str = "lines", name: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        codec: str | None,
+        kind: str = "lines",
+        name: str,
+        limits: UnpackingLimits = NO_LIMITS,
+    ) -> None:
         self.path = path
+        self.limits = limits
         self.codec = codec
         self.kind = kind
         self.name = name
@@ -29,14 +39,20 @@ class Source:
         self.done = 0
 
     def lines(self, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
-        """The samples as JSON lines, in chunks that may end anywhere; MalformedError for a damaged file."""
+        """The samples as JSON lines, in chunks that may end anywhere; MalformedError, TooLargeError.
+
+        The limits hold for the lines as for what is unpacked: Parquet repeats values, and CSV the names in its header.
+        """
         if self.kind == "parquet":
-            return self._parquet()
+            return self._guarded(self._parquet())
         if self.kind == "csv":
-            return csv_lines(self.chunks(), name=self.name)
+            return self._guarded(csv_lines(self.chunks(), name=self.name))
         if self.kind == "array":
             return array_lines(self.chunks(), name=self.name, max_bytes=max_line_bytes)
         return self.chunks()
+
+    def _guarded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        return self.limits.guarded(chunks, name=self.name, packed=self.total)
 
     def _parquet(self) -> Iterator[bytes]:
         """Parquet is read from its end, so a compressed file is unpacked beside the others that are temporary."""
@@ -55,7 +71,7 @@ class Source:
         self.done = int(self.total * share)
 
     def chunks(self) -> Iterator[bytes]:
-        """The decompressed content in chunks of at most 1 MiB. A damaged or cut-off archive: MalformedError."""
+        """The decompressed content in chunks of at most 1 MiB. MalformedError for a damaged archive, TooLargeError."""
         if self.codec is None:
             yield from self._plain()
         elif self.total == 0:
@@ -63,7 +79,7 @@ class Source:
                 f"{self.name} is empty: not even the header of an archive is there. Upload it again."
             )
         else:
-            yield from self._decompressed(self.codec)
+            yield from self._guarded(self._decompressed(self.codec))
 
     def _plain(self) -> Iterator[bytes]:
         with self.path.open("rb", buffering=0) as file:
@@ -123,7 +139,7 @@ def _kind_and_codec(name: str) -> tuple[str, str | None]:
     )
 
 
-def open_source(path: Path, name: str) -> Source:
+def open_source(path: Path, name: str, *, limits: UnpackingLimits = NO_LIMITS) -> Source:
     """The source in the file at `path`, read as the suffix of `name` says. An unknown suffix: ImpossibleError."""
     kind, codec = _kind_and_codec(name)
-    return Source(path, codec=codec, kind=kind, name=name)
+    return Source(path, codec=codec, kind=kind, name=name, limits=limits)

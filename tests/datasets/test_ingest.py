@@ -309,3 +309,17 @@ def parquet(rows: list[dict[str, Any]]) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows), sink)
     return bytes(sink.getvalue())
+
+
+def test_what_unpacks_to_too_much_is_refused_before_it_fills_the_disk(
+    as_alice: APIClient, dataset: Dataset, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.THEMIS = dataclasses.replace(settings.THEMIS, max_unpacked_bytes=100_000)
+    packed = tmp_path / "bomb.jsonl.gz"
+    packed.write_bytes(gzip.compress(b'{"a":0}\n' * 100_000))
+    with packed.open("rb") as file:
+        answer = as_alice.post(f"{dataset.url}versions/", {"file": file})
+    assert (answer.status_code, answer.json()["code"]) == (413, "unpacked_too_large")
+    assert answer.json()["fields"]["limit"] == "max_unpacked_bytes"
+    assert not Job.objects.exists()
+    assert not list((Path(settings.THEMIS.uploads_dir)).iterdir())

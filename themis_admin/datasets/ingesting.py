@@ -15,7 +15,7 @@ from themis_admin.datasets.build import keep_rejects, rejects_path
 from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Dataset, Upload, Version
 from themis_admin.datasets.publishing import Draft, Piece, find_dataset, open_pieces, pieces_of
-from themis_admin.datasets.space import free_bytes, remove_file
+from themis_admin.datasets.space import free_bytes, remove_file, unpacking_limits
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job, JobState
@@ -176,7 +176,7 @@ class Progress:
 
 def _ingest(job: RunningJob, file: SourceFile, key: str) -> Ingested:
     result: IngestResult = ingest(
-        open_source(file.open_path(), file.name),
+        open_source(file.open_path(), file.name, limits=unpacking_limits()),
         store=ArtifactStore(settings.THEMIS.storage),
         workdir=job.workdir,
         shard_bytes=settings.THEMIS.shard_bytes,

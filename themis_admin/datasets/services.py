@@ -16,7 +16,7 @@ from themis_admin.datasets import checks, rows, statistics, uploads
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
 from themis_admin.datasets.rows import hold, name_taken, saved, still_used
-from themis_admin.datasets.space import check_room, estimate_unpacked, remove_file
+from themis_admin.datasets.space import check_room, estimate_unpacked, remove_file, unpacking_limits
 from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
@@ -159,7 +159,10 @@ def _start(dataset: Dataset, *, user: User, sources: "Sequence[Upload | Path]", 
     names = [file["name"] for file in files]
     what = names[0] if len(names) == 1 else f"{len(names)} files"
     opened = zip(sources, names, strict=True)
-    needed = sum(estimate_unpacked(open_source(_path_of(source), name)) for source, name in opened)
+    limits = unpacking_limits()
+    needed = sum(
+        estimate_unpacked(open_source(_path_of(source), name, limits=limits)) for source, name in opened
+    )
     check_room(ROOM_FACTOR * needed, folder=Path(settings.THEMIS.storage), what=f"Ingesting {what}")
     params = {"dataset": dataset.pk, "sources": files, "mode": mode, "note": note}
     with transaction.atomic():

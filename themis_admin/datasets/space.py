@@ -1,4 +1,4 @@
-"""Room on the disk: asked for before something large is started, and watched while it runs."""
+"""Room on the disk, asked for before something large is started; and how much a file may unpack to."""
 
 import shutil
 from pathlib import Path
@@ -7,6 +7,7 @@ from django.conf import settings
 
 from themisdb_datasets.errors import TooLargeError
 from themisdb_datasets.sources import Source
+from themisdb_datasets.unpacking import UnpackingLimits
 
 ESTIMATED_FROM = 8 * 1024 * 1024
 
@@ -29,6 +30,12 @@ def free_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def unpacking_limits() -> UnpackingLimits:
+    """How much an uploaded file may unpack to; 0 in the settings is no limit."""
+    themis = settings.THEMIS
+    return UnpackingLimits(themis.max_unpacked_bytes or None, themis.max_unpacked_ratio or None)
 
 
 def estimate_unpacked(source: Source) -> int:
