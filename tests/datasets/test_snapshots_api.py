@@ -15,11 +15,12 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.datasets import rules, services, snapshot_archive, snapshot_build
+from themis_admin.datasets import rules, services, snapshot_archive, snapshot_build, snapshots
 from themis_admin.datasets.artifacts import FILES, ArtifactRef, store
 from themis_admin.datasets.models import Dataset, Snapshot, Theme, Version, WeightingRule
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Event, Job
+from themisdb_datasets.errors import NotFoundError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/api/v1/snapshots/"
@@ -286,6 +287,15 @@ def test_bad_requests_name_the_field(as_alice: APIClient, version: Version, rule
         assert (response.status_code, list(response.json()["fields"])) == (status, [field]), body
     assert list(as_alice.post(URL, {}, format="json").json()["fields"]) == ["version"]
     assert not Snapshot.objects.exists()
+
+
+def test_what_was_deleted_meanwhile_is_not_frozen(version: Version, theme: Theme, alice: User) -> None:
+    services.delete_theme(Theme.objects.get(pk=theme.pk), user=alice)
+    with pytest.raises(NotFoundError, match="theme was deleted"):
+        snapshots.start_snapshot(version, user=alice, theme=theme)
+    services.delete_dataset(version.dataset, user=alice)
+    with pytest.raises(NotFoundError, match="version was deleted"):
+        snapshots.start_snapshot(version, user=alice)
 
 
 def test_a_theme_of_another_dataset_is_refused(as_alice: APIClient, version: Version, alice: User) -> None:

@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
-from themis_admin.datasets import artifacts, snapshot_archive
+from themis_admin.datasets import artifacts, rows, snapshot_archive
 from themis_admin.datasets.downloads import Immutable
 from themis_admin.datasets.models import Dataset, Snapshot, Theme, Version, WeightingRule
 from themis_admin.jobs import events
@@ -45,6 +45,7 @@ def start_snapshot(
     frozen = _pinned(version, rules)
     _check_kept(keep_last)
     with transaction.atomic():
+        _hold(version, theme)
         snapshot = Snapshot.objects.create(
             dataset=version.dataset,
             version=version,
@@ -73,6 +74,15 @@ def start_snapshot(
         }
         audit.record(user=user, action="snapshot.created", object=snapshot.url, detail=detail)
     return job
+
+
+def _hold(version: Version, theme: Theme | None) -> None:
+    """Keep what a snapshot names from being deleted until its row is there."""
+    if not Version.objects.select_for_update().filter(pk=version.pk).exists():
+        message = "The version was deleted meanwhile."
+        raise NotFoundError(message, fields={"version": message})
+    if theme is not None:
+        rows.hold(theme, "theme")
 
 
 def _pinned(version: Version, rules: Sequence[WeightingRule]) -> list[list[Any]]:
