@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,7 +24,7 @@ from benchmarks.timing import MEGA, Candidate, measure, ratio, table
 from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.packing import Packing, build_tokens
 from themisdb_datasets.tokenizer import Tokenizer
-from themisdb_datasets.tokens import LOCATIONS, TokenIndex
+from themisdb_datasets.tokens import LOCATIONS, MANIFEST, TokenIndex
 from themisdb_datasets.version import OpenVersion
 
 EOS = "<|endoftext|>"
@@ -64,7 +65,7 @@ def run(bench: Run) -> None:
     for name in (BIN, LOCATIONS):
         if not filecmp.cmp(ours / name, theirs / name, shallow=False):
             raise SystemExit(f"{name} is not the same as data-forager's.")
-    _print(candidates, TokenIndex(ours))
+    _print(candidates, msgspec.json.decode((ours / MANIFEST).read_bytes(), type=dict[str, Any]))
     print(f"  {'memory of ours at its peak':<46} {used / MEGA:>+7,.0f} MB")
     _batches(ours, bench.rounds)
 
@@ -125,13 +126,13 @@ def _theirs(corpus: Path, tokenizer: Tokenizer, field: str, folder: Path) -> int
     return (folder / BIN).stat().st_size
 
 
-def _print(candidates: list[Candidate], index: TokenIndex) -> None:
+def _print(candidates: list[Candidate], manifest: dict[str, Any]) -> None:
     ours = candidates[0]
     print(
-        f"Tokens: packing to {SAMPLE_SIZE}, {index.manifest['vocabulary_size']:,} tokens  ({len(ours.seconds)} rounds)"
+        f"Tokens: packing to {SAMPLE_SIZE}, {manifest['vocabulary_size']:,} tokens  ({len(ours.seconds)} rounds)"
     )
     for candidate in candidates:
-        rate = index.manifest["num_tokens"] / candidate.median / MEGA
+        rate = manifest["num_tokens"] / candidate.median / MEGA
         times = "" if candidate is ours else f"{ratio(ours, candidate):.2f}x"
         spread = f"{min(candidate.seconds):.2f} to {max(candidate.seconds):.2f} s"
         print(f"  {candidate.name:<46} {rate:>7.2f} M tokens/s   {times:>7}   {spread}")
@@ -139,7 +140,7 @@ def _print(candidates: list[Candidate], index: TokenIndex) -> None:
 
 def _batches(folder: Path, rounds: int) -> None:
     """Batches of 32 samples in a shuffled order, each as one array."""
-    index = TokenIndex(folder)
+    index = TokenIndex.open(folder)
     dataset = TokensDataset.create_from_index_on_filesystem(str(folder), token_dtype=np.uint16)
     dataset.initialize()
     numbers = np.random.default_rng(1).integers(0, len(index), (BATCHES, BATCH))

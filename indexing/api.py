@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -11,9 +12,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from indexing import reading, services
-from indexing.models import Index
-from indexing.serializers import IndexBody
+from indexing import blocks, reading, services, token_services
+from indexing.index_models import TOKENS
+from indexing.models import Index, Tokenizer
+from indexing.serializers import TOKEN_FIELDS, IndexBody
 from themis_admin.accounts import audit
 from themis_admin.api import PAGING
 from themis_admin.datasets.artifacts import ArtifactRef
@@ -86,7 +88,18 @@ class IndexesView(IndexesApi):
             theme = Theme.objects.visible_to(self.user).filter(pk=body["theme"]).first()
             if theme is None:
                 raise _unknown("theme", "There is no such theme.")
+        if body["kind"] == TOKENS:
+            return self._start_tokens(version, theme, body)
         return services.start_index(version, user=self.user, kind=body["kind"], theme=theme)
+
+    def _start_tokens(self, version: Version, theme: Theme | None, body: dict[str, Any]) -> Job:
+        tokenizer = Tokenizer.objects.visible_to(self.user).filter(pk=body["tokenizer"]).first()
+        if tokenizer is None:
+            raise _unknown("tokenizer", "There is no such tokenizer; they are listed at tokenizers/.")
+        given = {name: body[name] for name in TOKEN_FIELDS if name in body}
+        return token_services.start_token_index(
+            version, token_services.Wanted(tokenizer, **given), user=self.user, theme=theme
+        )
 
 
 class IndexView(IndexesApi):
@@ -114,10 +127,10 @@ class IndexSampleView(IndexesApi):
         if not reading.NUMBER.fullmatch(number):
             message = "A sample is named by a whole number; negative ones count from the end."
             raise MalformedError(message, fields={"n": message})
-        opened = reading.open_offsets(self.index(pk))
-        at = reading.inside(int(number), count=len(opened), field="n")
-        ((_, line),) = reading.lines_of(opened, [at])
-        return HttpResponse(b'{"number":%d,"sample":%b}' % (at, line), content_type="application/json")
+        _, (found,) = reading.samples_of(
+            self.index(pk), lambda count: [reading.inside(int(number), count=count, field="n")]
+        )
+        return HttpResponse(b'{"number":%d,"sample":%b}' % found, content_type="application/json")
 
 
 class IndexSamplesView(IndexesApi):
@@ -134,11 +147,12 @@ class IndexSamplesView(IndexesApi):
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         """At most 1,000 samples and 8 MiB."""
-        opened = reading.open_offsets(self.index(pk))
         asked = request.query_params.get("ids", "")
-        found = reading.lines_of(opened, reading.asked_numbers(asked, count=len(opened)))
+        count, found = reading.samples_of(
+            self.index(pk), lambda count: reading.asked_numbers(asked, count=count)
+        )
         results = b",".join(b'{"number":%d,"sample":%b}' % each for each in found)
-        body = b'{"num_samples":%d,"results":[%b]}' % (len(opened), results)
+        body = b'{"num_samples":%d,"results":[%b]}' % (count, results)
         return HttpResponse(body, content_type="application/json")
 
 
@@ -160,6 +174,45 @@ class IndexDownloadView(IndexesApi):
             detail = {"file": file.name, "start": part.start, "num_bytes": part.num_bytes}
             audit.record(user=self.user, action="index.downloaded", object=index.url, detail=detail)
         return file.respond(request._request, part)
+
+
+class IndexBlocksView(IndexesApi):
+    """The tokens of a token index, raw: numpy.frombuffer reads them as X-Themis-Dtype in X-Themis-Shape."""
+
+    parameters = blocks.Asked.__struct_fields__
+
+    @extend_schema(
+        operation_id="indexes_blocks",
+        parameters=[
+            OpenApiParameter("order", enum=("stored", "shuffled")),
+            *(OpenApiParameter(name, int) for name in ("seed", "epoch", "rank", "world_size")),
+        ],
+        responses={(200, blocks.OCTETS): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int) -> HttpResponseBase:
+        """All of it or a range of bytes, with its ETag; the order is a function of seed and epoch alone."""
+        index = self.index(pk)
+        given = {name: self._value(name, text) for name, text in request.query_params.dict().items()}
+        try:
+            asked = msgspec.convert(given, blocks.Asked)
+        except msgspec.ValidationError as error:
+            what, _, path = str(error).partition(" - at `$.")
+            name = path.rstrip("`") or "order"
+            raise MalformedError(f"{name}: {what}.", fields={name: f"{what}."}) from None
+        if asked.rank >= asked.world_size:
+            message = (
+                f"Ranks are counted from 0; with a world_size of {asked.world_size} there is no {asked.rank}."
+            )
+            raise MalformedError(message, fields={"rank": message})
+        file = blocks.blocks_of(index, asked)
+        part = file.asked(request._request)
+        if request.method == "GET" and part.status in (200, 206):
+            detail = {"file": file.name, "start": part.start, "num_bytes": part.num_bytes, **given}
+            audit.record(user=self.user, action="index.downloaded", object=index.url, detail=detail)
+        return file.respond(request._request, part)
+
+    def _value(self, name: str, text: str) -> int | str:
+        return text if name == "order" else self.number(text, name)
 
 
 def _unknown(field: str, message: str) -> NotFoundError:

@@ -58,7 +58,7 @@ def build_offsets(job: RunningJob, pk: int) -> None:
         "format_version": FORMAT_VERSION,
         "kind": row.kind,
         "index": row.pk,
-        **_about(row),
+        **about(row),
         "num_samples": num_samples,
         "num_bytes": num_bytes,
         "parts": parts,
@@ -98,7 +98,7 @@ def find(pk: int) -> Index:
     return row
 
 
-def _about(row: Index) -> dict[str, Any]:
+def about(row: Index) -> dict[str, Any]:
     """What the index is of, for people and programs that have only its folder."""
     if row.version is None:
         return {"file": row.file_name}
@@ -154,7 +154,9 @@ def publish(
     for name, path in files.items():
         job.check()
         artifacts.publish(path, digest=kept[name]["sha256"])
-    paths = {name: artifacts.store().path(artifacts.FILES, file["sha256"]) for name, file in kept.items()}
+    paths: dict[str, Path] = {ref.name: ref.artifact.path for ref in row.refs()}
+    for name, file in kept.items():
+        paths[name] = artifacts.store().path(artifacts.FILES, file["sha256"])
     row.manifest = manifest
     folder = folder_of(row, paths)
     num_bytes = manifest["num_bytes"]

@@ -131,6 +131,7 @@ class Index(models.Model):
             "file_name": self.file_name,
             **self.params,
             "num_samples": self.num_samples,
+            **({"num_tokens": (self.manifest or {}).get("num_tokens")} if self.kind == TOKENS else {}),
             "num_bytes": self.num_bytes,
             "sha256": self.sha256 or None,
             "stale": self.stale,

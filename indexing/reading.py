@@ -1,23 +1,27 @@
 """Reading by an index: samples by number, and the index with its samples as one folder to download."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from indexing.models import Index
+from indexing.index_models import TOKENS, Index
 from themis_admin.datasets import artifacts
+from themisdb_datasets import tokens
 from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError
 from themisdb_datasets.folders import Bytes, File, Lines, Tar
 from themisdb_datasets.offsets import OffsetIndex
+from themisdb_datasets.tokens import TokenIndex
 
 SAMPLES = "samples.jsonl"
 FILE_NAMES = f"{SAMPLES}\n".encode()
 MAX_ASKED = 1_000
 MAX_ANSWER_BYTES = 8 << 20
+# How the files of a token index are called: its tokens, and where its samples lie among them.
+TOKENS_BIN, TOKENS_PLACES = "tokens.bin", "token_places.bin"
 NUMBER = re.compile(r"-?[0-9]{1,18}")
 RANGE = re.compile(r"(-?[0-9]{1,18})?:(-?[0-9]{1,18})?(?::(-?[0-9]{1,18}))?")
 
@@ -55,7 +59,9 @@ def kept_paths(row: Index) -> dict[str, Path]:
 
 
 def folder_of(row: Index, paths: Mapping[str, Path]) -> Tar:
-    """The index with its samples, as `JsonlDataset.create_from_index_on_filesystem` opens it once it is unpacked."""
+    """The index with its samples, as data-forager's `JsonlDataset` or `TokensDataset` opens it once it is unpacked."""
+    if row.kind == TOKENS:
+        return _tokens_folder(row.manifest or {}, paths)
     manifest = msgspec.json.format(msgspec.json.encode(row.manifest), indent=1)
     index = _opened(paths["locations.bin"], tuple(part_paths(row)))
     return Tar(
@@ -66,6 +72,45 @@ def folder_of(row: Index, paths: Mapping[str, Path]) -> Tar:
             (SAMPLES, Lines(index, paths["places.bin"])),
         ]
     )
+
+
+def _tokens_folder(manifest: dict[str, Any], paths: Mapping[str, Path]) -> Tar:
+    name = manifest["samples"]
+    names = f"{name}\n" if manifest["num_samples"] else ""
+    return Tar(
+        [
+            ("manifest.json", Bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))),
+            ("tokenizer.json", File(paths["tokenizer.json"])),
+            (tokens.FILES, Bytes(names.encode())),
+            (tokens.LOCATIONS, File(paths[TOKENS_PLACES])),
+            (name, File(paths[TOKENS_BIN])),
+        ]
+    )
+
+
+def open_tokens(row: Index) -> TokenIndex:
+    """The opened token index. ConflictError before it is built, NotFoundError where a file is missing."""
+    paths, manifest = kept_paths(row), row.manifest or {}
+    return _opened_tokens(paths[TOKENS_PLACES], paths[TOKENS_BIN], manifest["dtype"], manifest["sample_size"])
+
+
+@lru_cache(maxsize=64)
+def _opened_tokens(locations: Path, samples: Path, dtype: str, sample_size: int | None) -> TokenIndex:
+    return TokenIndex(locations, [samples], dtype=dtype, sample_size=sample_size)
+
+
+def samples_of(row: Index, numbers: Callable[[int], list[int]]) -> tuple[int, list[tuple[int, bytes]]]:
+    """How many samples the index has, and those that `numbers` chooses, as JSON: of tokens the list of them."""
+    if row.kind != TOKENS:
+        index = open_offsets(row)
+        return len(index), lines_of(index, numbers(len(index)))
+    opened = open_tokens(row)
+    asked = numbers(len(opened))
+    if sum(opened[number].nbytes for number in asked) > MAX_ANSWER_BYTES // 4:
+        raise _bad(
+            "ids", "These samples have too many tokens for one answer; ask for fewer, or take the blocks."
+        )
+    return len(opened), [(number, msgspec.json.encode(opened[number].tolist())) for number in asked]
 
 
 def asked_numbers(text: str, *, count: int, field: str = "ids") -> list[int]:

@@ -1,5 +1,6 @@
 """What people do with indexes: have one built, and remove it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -8,7 +9,7 @@ from indexing.models import Index
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import artifacts
-from themis_admin.datasets.artifacts import ArtifactRef
+from themis_admin.datasets.artifacts import Artifact, ArtifactRef
 from themis_admin.datasets.models import Theme, Version
 from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
@@ -25,8 +26,12 @@ def start_index(
     kind: str,
     theme: Theme | None = None,
     params: dict[str, Any] | None = None,
+    kept: Mapping[str, Artifact] | None = None,
 ) -> Job:
-    """Queue the job that builds an index over a version, or over what a theme keeps of it as its filter is now."""
+    """Queue the job that builds an index over a version, or over what a theme keeps of it as its filter is now.
+
+    `kept` are published files that the index keeps from now on, by name.
+    """
     if theme is not None and theme.dataset_id != version.dataset_id:
         message = "The theme is of another dataset than the version; choose one of the same."
         raise ImpossibleError(message, code="different_datasets", fields={"theme": message})
@@ -40,7 +45,8 @@ def start_index(
         where=theme.where if theme is not None else None,
         params=params or {},
     )
-    return _start(index, user=user, title=f"Index of {version.dataset.name}: {index.title}")
+    title = f"Index of {version.dataset.name}: {index.title}"
+    return _start(index, user=user, title=title, kept=kept or {})
 
 
 def start_file_index(ref: ArtifactRef, *, user: User, kind: str) -> Job:
@@ -49,15 +55,14 @@ def start_file_index(ref: ArtifactRef, *, user: User, kind: str) -> Job:
         message = f"{ref.name} is no plain {LINES} file, whose lines have places; export it as jsonl."
         raise ImpossibleError(message, code="no_lines", fields={"artifact": message})
     index = Index(kind=kind, owner=ref.owner, artifact=ref.artifact, file_name=ref.name)
-    return _start(index, user=user, title=f"Index of {ref.name}")
+    return _start(index, user=user, title=f"Index of {ref.name}", kept={ref.name: ref.artifact})
 
 
-def _start(index: Index, *, user: User, title: str) -> Job:
+def _start(index: Index, *, user: User, title: str, kept: Mapping[str, Artifact]) -> Job:
     with transaction.atomic():
         index.save()
-        if index.artifact is not None:
-            values = {"keeper": index.keeper, "name": index.file_name}
-            ArtifactRef.objects.create(artifact=index.artifact, owner=index.owner, **values)
+        for name, artifact in kept.items():
+            ArtifactRef.objects.create(artifact=artifact, owner=index.owner, keeper=index.keeper, name=name)
         params = {"index": index.pk}
         job = jobs.submit(f"index-{index.kind}", owner=user, title=title, params=params, lane=index.keeper)
         Index.objects.filter(pk=index.pk).update(job=job)

@@ -1,6 +1,6 @@
 """The jobs of indexes: thin adapters from the queue to the functions that do the work."""
 
-from indexing import build
+from indexing import build, token_build
 from themis_admin.jobs.runner import RunningJob, job_task
 
 
@@ -8,3 +8,9 @@ from themis_admin.jobs.runner import RunningJob, job_task
 def index_offsets(job: RunningJob, *, index: int) -> None:
     """Build an offset index."""
     build.build_offsets(job, index)
+
+
+@job_task(kind="index-tokens", queue="default")
+def index_tokens(job: RunningJob, *, index: int) -> None:
+    """Build a token index."""
+    token_build.build_token_index(job, index)

@@ -3,7 +3,14 @@
 from django.urls import URLPattern, URLResolver, path
 
 from indexing import pages, tokenizer_pages
-from indexing.api import IndexDownloadView, IndexesView, IndexSamplesView, IndexSampleView, IndexView
+from indexing.api import (
+    IndexBlocksView,
+    IndexDownloadView,
+    IndexesView,
+    IndexSamplesView,
+    IndexSampleView,
+    IndexView,
+)
 from indexing.tokenizer_api import TokenizersView, TokenizerView
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
@@ -12,6 +19,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("indexes/<int:pk>/samples/", IndexSamplesView.as_view()),
     path("indexes/<int:pk>/samples/<str:number>", IndexSampleView.as_view()),
     path("indexes/<int:pk>/samples/<str:number>/", IndexSampleView.as_view()),
+    path("indexes/<int:pk>/blocks/", IndexBlocksView.as_view()),
     path("indexes/<int:pk>/download/", IndexDownloadView.as_view()),
     path("tokenizers/", TokenizersView.as_view()),
     path("tokenizers/<int:pk>/", TokenizerView.as_view()),

@@ -29,47 +29,53 @@ Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
 class TokenIndex(Sequence[Tokens]):
-    """The samples of the token index in folder `path`, each as an array of its tokens that is not to be written to.
+    """Samples of tokens, each an array that is not to be written to.
 
     `index[i]` takes negative and numpy integers; a slice gives a list. Where all samples have one length, `samples`
     [num_samples, sample_size] is all of them, and `batch` copies some of it. All is memory-mapped and nothing has a
     position, so threads and forked processes may share one; a pickled one opens its files anew.
     """
 
-    def __init__(self, path: Path, *, dtype: str | None = None) -> None:
-        """`dtype` is for an index without a manifest, as data-forager writes them.
+    def __init__(
+        self, locations: Path, files: Sequence[Path], *, dtype: str, sample_size: int | None = None
+    ) -> None:
+        """`locations` says where each sample lies in `files`; `sample_size` is known where all have the same.
 
-        NotFoundError: there is no index. CorruptError: its files do not fit together.
+        NotFoundError: a file is missing. CorruptError: they do not fit together.
         """
-        self.path = Path(path)
-        self.manifest = _manifest(self.path)
-        name = str(dtype or self.manifest.get("dtype"))
-        if name not in DTYPES:
+        if dtype not in DTYPES:
             raise MalformedError("Say of which type the tokens are: dtype uint16 or uint32.")
-        self.dtype = DTYPES[name]
+        self._opened_by = (locations, tuple(files), dtype, sample_size)
+        self.dtype = DTYPES[dtype]
         try:
-            names = (self.path / FILES).read_text().splitlines()
-            self._locations = np.frombuffer(_mapped(self.path / LOCATIONS), "<u8").reshape(-1, 3)
-            self._files = [np.frombuffer(_mapped(self.path / each), self.dtype) for each in names]
+            self._locations = np.frombuffer(_mapped(locations), "<u8").reshape(-1, 3)
+            self._files = [np.frombuffer(_mapped(each), self.dtype) for each in files]
         except FileNotFoundError as error:
-            raise NotFoundError(f"There is no whole token index in {self.path}.") from error
+            raise NotFoundError(f"A file of the token index is not there: {error.filename}.") from error
         except ValueError as error:  # not a whole number of locations or tokens
-            raise CorruptError(f"A file of the token index in {self.path} was cut off.") from error
-        self.samples = self._packed()
+            raise CorruptError(f"A file of the token index with {locations} was cut off.") from error
+        self.samples = self._one_after_the_other(sample_size)
 
-    def _packed(self) -> Tokens | None:
+    @classmethod
+    def open(cls, path: Path, *, dtype: str | None = None) -> "TokenIndex":
+        """The token index in folder `path`; `dtype` is for one without a manifest, as data-forager writes them."""
+        path = Path(path)
+        manifest = _manifest(path)
+        try:
+            names = (path / FILES).read_text().splitlines()
+        except FileNotFoundError as error:
+            raise NotFoundError(f"There is no token index in {path}.") from error
+        files = [path / name for name in names]
+        dtype = str(dtype or manifest.get("dtype"))
+        return cls(path / LOCATIONS, files, dtype=dtype, sample_size=manifest.get("sample_size"))
+
+    def _one_after_the_other(self, size: int | None) -> Tokens | None:
         """All samples as one array, where they have one length and lie one after the other in one file."""
-        if len(self) and (len(self._files) > 1 or not self._locations[0, 2]):
-            return None
-        if "sample_size" in self.manifest:
-            size = self.manifest["sample_size"]
-            if size is None:
+        if size is not None and sum(map(len, self._files)) != len(self) * size:
+            raise CorruptError("The token index has lost some of its tokens.")
+        if size is None:
+            if not len(self) or len(self._files) > 1 or not self._locations[0, 2]:
                 return None
-            if sum(map(len, self._files)) != len(self) * size:
-                raise CorruptError(f"The token index in {self.path} has lost some of its tokens.")
-        elif not len(self):
-            return None
-        else:
             sizes = self._locations[:, 2]
             places = np.arange(len(self), dtype=np.uint64) * sizes[0]
             if (sizes != sizes[0]).any() or (self._locations[:, 1] != places).any():
@@ -115,17 +121,15 @@ class TokenIndex(Sequence[Tokens]):
         number, place, size = self._locations[i].tolist()
         first, last = place // self.dtype.itemsize, (place + size) // self.dtype.itemsize
         if size and (number >= len(self._files) or last > len(self._files[number])):
-            raise CorruptError(
-                f"Sample {i} lies outside its file: the index in {self.path} does not belong to it."
-            )
+            raise CorruptError(f"Sample {i} lies outside its file: the index does not belong to it.")
         return self._files[number][first:last] if size else np.empty(0, self.dtype)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _reopened, (self.path, self.dtype.name)
+        return _reopened, self._opened_by
 
 
-def _reopened(path: Path, dtype: str) -> TokenIndex:
-    return TokenIndex(path, dtype=dtype)
+def _reopened(locations: Path, files: tuple[Path, ...], dtype: str, sample_size: int | None) -> TokenIndex:
+    return TokenIndex(locations, files, dtype=dtype, sample_size=sample_size)
 
 
 def _manifest(path: Path) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def test_a_table_of_words_that_is_full_begins_anew(tmp_path: Path, monkeypatch: 
 def test_data_forager_opens_it(tmp_path: Path) -> None:
     manifest = build(tmp_path / "ours", make_version(tmp_path, corpus(50)), byte_level(), 32)
     dataset = TokensDataset.create_from_index_on_filesystem(str(tmp_path / "ours"), token_dtype=np.uint16)
-    index = TokenIndex(tmp_path / "ours")
+    index = TokenIndex.open(tmp_path / "ours")
     assert len(dataset) == len(index) == manifest["num_samples"] > 10
     assert all((dataset[number] == index[number]).all() for number in range(len(index)))
     assert index.samples is not None and index.samples.shape == (len(index), 32)
@@ -123,21 +123,21 @@ def test_data_forager_opens_it(tmp_path: Path) -> None:
 def test_an_index_of_data_forager_is_read_too(tmp_path: Path) -> None:
     packed = forage(tmp_path / "packed", corpus(50), byte_level(), 32)
     single = forage(tmp_path / "single", corpus(50), byte_level(), None, np.uint32)
-    assert TokenIndex(packed, dtype="uint16").batch([1, 0]).shape == (2, 32)
+    assert TokenIndex.open(packed, dtype="uint16").batch([1, 0]).shape == (2, 32)
     texts = [
         byte_level().library.decode(tokens.tolist(), skip_special_tokens=False)
-        for tokens in TokenIndex(single, dtype="uint32")
+        for tokens in TokenIndex.open(single, dtype="uint32")
     ]
     assert texts == [line["text"] for line in corpus(50)]
     with pytest.raises(MalformedError, match="dtype"):
-        TokenIndex(packed)
+        TokenIndex.open(packed)
     with pytest.raises(NotFoundError):
-        TokenIndex(tmp_path, dtype="uint16")
+        TokenIndex.open(tmp_path, dtype="uint16")
 
 
 def test_it_reads_from_many_threads_and_processes(tmp_path: Path) -> None:
     build(tmp_path / "ours", make_version(tmp_path, corpus(200)), byte_level(), 16)
-    index = TokenIndex(tmp_path / "ours")
+    index = TokenIndex.open(tmp_path / "ours")
     assert index.samples is not None
     whole = index.samples.copy()
 
@@ -165,7 +165,7 @@ def test_the_vocabulary_chooses_the_type(tmp_path: Path) -> None:
     assert build(tmp_path / "a", version, with_vocabulary(65_536), 8)["dtype"] == "uint16"
     assert build(tmp_path / "b", version, with_vocabulary(65_537), 8)["dtype"] == "uint32"
     assert build(tmp_path / "c", version, byte_level(), 8, dtype="uint32")["dtype"] == "uint32"
-    small, large = (TokenIndex(tmp_path / name) for name in "ab")
+    small, large = (TokenIndex.open(tmp_path / name) for name in "ab")
     assert small.samples is not None and np.array_equal(small.samples, large.samples)  # type: ignore[arg-type]
     with pytest.raises(ImpossibleError, match="65,537"):
         build(tmp_path / "d", version, with_vocabulary(65_537), 8, dtype="uint16")
@@ -185,7 +185,9 @@ def test_templates_and_fields_that_are_no_text(tmp_path: Path) -> None:
     def texts(text: str) -> tuple[list[str], int]:
         folder = tmp_path / text.replace(" ", "")
         manifest = build(folder, version, byte_level(), None, text=text)
-        return [library.decode(each.tolist()) for each in TokenIndex(folder)], manifest["num_without_text"]
+        return [library.decode(each.tolist()) for each in TokenIndex.open(folder)], manifest[
+            "num_without_text"
+        ]
 
     assert texts("law") == (["BImSchG", ""], 2)
     assert texts("n") == (["5", "1.5", '[1, "ä"]'], 1)
