@@ -100,3 +100,10 @@ def test_a_snapshot_that_failed_says_why(made: Snapshot, alices: Client) -> None
 def test_without_datasets_the_list_says_where_to_begin(bobs: Client) -> None:
     assert "/datasets/" in page(bobs, "/snapshots/")
     assert "there is none yet" in page(bobs, "/snapshots/")
+
+
+def test_a_dataset_shows_the_newest_of_each_series(made: Snapshot, alices: Client) -> None:
+    address = f"/datasets/{made.dataset_id}/"
+    assert "No snapshot yet" in page(alices, address)
+    run(made)
+    assert f"/snapshots/{made.pk}/" in page(alices, address)

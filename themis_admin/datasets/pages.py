@@ -20,6 +20,7 @@ from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
+SNAPSHOTS_SHOWN = 10
 VERSIONS_A_PAGE = 20
 ORDERS = {
     "name": ("by name", ["name"]),
@@ -136,6 +137,7 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         "page": Paginator(versions, VERSIONS_A_PAGE).get_page(request.GET.get("page")),
         "themes": list(row.themes.all()),
         "rules": list(row.weighting_rules.all()),
+        "snapshots": list(row.snapshots.for_lists().current().order_by("-pk")[:SNAPSHOTS_SHOWN]),
         "active_jobs": list(active_jobs(request, row)),
     }
     return render(request, "datasets/dataset.html", context)
