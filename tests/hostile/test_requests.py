@@ -53,6 +53,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
         {"version": 1, "theme": 1, "weighting_rules": [1], "series": "nightly", "keep_last": 3},
     ),
     ("put", "/api/v1/datasets/{dataset}/labels/stable/", {"version": "1"}),
+    ("post", "/api/v1/versions/1/rejects/", {"lines": [{"number": 0, "text": "{}"}], "mode": "append"}),
     ("put", "/api/v1/datasets/{dataset}/retention/", {"keep_last": 3, "older_than_days": 30}),
     ("post", "/api/v1/uploads/", {"filename": "a.jsonl", "num_bytes": 5}),
     ("post", "/api/v1/datasets/{dataset}/versions/", {"path": "a.jsonl", "mode": "append", "note": "n"}),

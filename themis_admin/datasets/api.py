@@ -14,12 +14,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from themis_admin.api import PAGING, StrictJSONParser
-from themis_admin.datasets import samples, services
+from themis_admin.datasets import mending, samples, services
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.models import Dataset, Theme, Upload
 from themis_admin.datasets.serializers import (
     DatasetBody,
     IngestBody,
+    MendedBody,
     PageQuery,
     PreviewBody,
     SamplesQuery,
@@ -169,6 +170,18 @@ class RejectsView(DatasetsApi):
         return self.rejects(
             version.job_id, f"rejects-version-{version.pk}.jsonl", num_rejects=version.num_rejects
         )
+
+    @extend_schema(request=MendedBody, responses={202: OBJECT})
+    def post(self, request: Request, pk: int) -> Response:
+        """Send lines that were mended as samples of a new version."""
+        version, body = self.version(pk), self.body(MendedBody)
+        lines = mending.as_lines(body["lines"])
+        mode, note = body["mode"], body["note"]
+        job = self.once(
+            body,
+            lambda: mending.start_mended(version, user=self.user, lines=lines, mode=mode, note=note),
+        )
+        return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
 
 
 class JobRejectsView(DatasetsApi):

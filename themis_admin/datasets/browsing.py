@@ -1,5 +1,6 @@
 """Looking into a version from the console: pages of samples, and rejected lines."""
 
+import base64
 import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -94,13 +95,17 @@ class Rejects(Cut[dict[str, Any]]):
         return len(self.starts)
 
     def between(self, start: int, stop: int) -> list[dict[str, Any]]:
-        return list(self._read(self.starts[start:stop]))
+        return list(self._read(start, stop))
 
-    def _read(self, starts: list[int]) -> Iterator[dict[str, Any]]:
+    def _read(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
+        starts = self.starts[start:stop]
         if not starts:
             return
         with self.path.open("rb") as lines:
-            for start in starts:
-                lines.seek(start)
+            for number, place in enumerate(starts, start=start):
+                lines.seek(place)
                 reject = json.loads(lines.readline())
-                yield {**reject, "shown": reject.get("text") or f"base64 {reject.get('base64', '')}"}
+                # What is not UTF-8 is most often Windows' own; Latin-1 gives every byte a character.
+                is_text = "text" in reject
+                shown = reject["text"] if is_text else base64.b64decode(reject["base64"]).decode("latin-1")
+                yield {**reject, "number": number, "shown": shown, "is_text": is_text}

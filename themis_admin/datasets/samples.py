@@ -145,7 +145,7 @@ def rejects(
             if number >= offset + length:
                 return found, True
             if number >= offset:
-                found.append(_shortened(msgspec.json.decode(line)))
+                found.append({"number": number, **_shortened(msgspec.json.decode(line))})
     return found, False
 
 

@@ -10,6 +10,7 @@ from themis_admin.datasets import (
     label_api,
     label_pages,
     pages,
+    reject_pages,
     retention_api,
     retention_pages,
     rule_api,
@@ -83,7 +84,7 @@ page_urlpatterns: list[URLPattern] = [
     path("versions/<int:pk>/diff/", diff_pages.version_diff, name="version-diff"),
     path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),
     path("versions/<int:pk>/statistics/", statistics_pages.version_statistics, name="version-statistics"),
-    path("versions/<int:pk>/rejects/", version_pages.version_rejects, name="version-rejects"),
+    path("versions/<int:pk>/rejects/", reject_pages.version_rejects, name="version-rejects"),
     path(
         "versions/<int:pk>/rejects.jsonl",
         version_pages.version_rejects_download,

@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +15,6 @@ from themis_admin.datasets.browser import Browser
 from themis_admin.datasets.models import Version
 from themisdb_datasets.errors import ThemisError
 
-REJECTS_A_PAGE = 50
 MAX_SHOWN = 200_000
 MAX_THEMES = 200
 
@@ -84,17 +82,6 @@ def _looked_up(row: Version, position: int) -> dict[str, Any]:
     except ThemisError as error:
         told["lookup_error"] = str(error)
     return told
-
-
-@login_required
-@require_safe
-def version_rejects(request: HttpRequest, pk: int) -> HttpResponse:
-    """The lines that are no samples, each with its place and the reason."""
-    row = get_version(request, pk)
-    rejects = browsing.Rejects.of(row)
-    page = Paginator(rejects, REJECTS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"version": row, "dataset": row.dataset, "page": page}
-    return render(request, "datasets/rejects.html", context)
 
 
 @login_required
