@@ -53,7 +53,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
         {"version": 1, "theme": 1, "weighting_rules": [1], "series": "nightly", "keep_last": 3},
     ),
     ("put", "/api/v1/datasets/{dataset}/labels/stable/", {"version": "1"}),
-    ("post", "/api/v1/versions/1/rejects/", {"lines": [{"number": 0, "text": "{}"}], "mode": "append"}),
+    ("post", "/api/v1/versions/{version}/rejects/", {"lines": [{"number": 0, "text": "{}"}], "mode": "append"}),
     ("put", "/api/v1/datasets/{dataset}/retention/", {"keep_last": 3, "older_than_days": 30}),
     ("post", "/api/v1/uploads/", {"filename": "a.jsonl", "num_bytes": 5}),
     ("post", "/api/v1/datasets/{dataset}/versions/", {"path": "a.jsonl", "mode": "append", "note": "n"}),
@@ -124,7 +124,7 @@ def check(response: Any, said: str) -> None:
 def test_no_value_anywhere_in_a_body_is_a_fault_of_ours(
     method: str, path: str, body: dict[str, Any], alices: Client, dataset: Dataset
 ) -> None:
-    path = path.format(dataset=dataset.pk)
+    path = path.format(dataset=dataset.pk, version=dataset.latest_id)
     for value in VALUES:
         for document in replaced(body, value):
             text = json.dumps(document)
@@ -139,14 +139,14 @@ def test_a_body_that_is_no_json_is_400(path: str, alices: Client, dataset: Datas
         b'{"name": ' + b"9" * 10_000 + b"}", b"\xef\xbb\xbf{}", b"\x00" * 1000, b'"text"', b"[]", b"7", b"null",
     ]  # fmt: skip
     for body in bodies:
-        response = send(alices, "post", path.format(dataset=dataset.pk), body)
+        response = send(alices, "post", path.format(dataset=dataset.pk, version=dataset.latest_id), body)
         check(response, f"{path} {body[:50]!r}")
         assert response.status_code == 400, (path, body[:50], response.content)
 
 
 def test_a_body_over_the_limit_is_413_and_another_media_type_415(alices: Client, dataset: Dataset) -> None:
     for _, path, _ in BODIES[:5]:
-        path = path.format(dataset=dataset.pk)
+        path = path.format(dataset=dataset.pk, version=dataset.latest_id)
         response = send(alices, "post", path, b'"' + b"x" * (20 << 20) + b'"')
         assert response.status_code in (405, 413), path
         check(response, path)
