@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import access, http, ingest, order, stream, tokens
+from benchmarks import access, browse, http, ingest, order, stream, tokens
 from benchmarks.corpus import Run, unpacked
 
 PARTS = {
@@ -13,6 +13,7 @@ PARTS = {
     "index": access.run_index,
     "access": access.run_access,
     "tokens": tokens.run,
+    "browse": browse.run,
     "order": order.run,
     "stream": stream.run,
     "http": http.run,
