@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from indexing import reading, services
+from indexing import reading, services, token_pages, token_services
 from indexing.forms import IndexForm
-from indexing.index_models import OFFSETS
+from indexing.index_models import OFFSETS, TOKENS
 from indexing.models import Index
 from themis_admin.accounts.models import User
 from themis_admin.datasets.artifacts import ArtifactRef
@@ -41,10 +41,16 @@ def index_list(request: HttpRequest) -> HttpResponse:
 def index_new(request: HttpRequest, pk: int) -> HttpResponse:
     """The form: of what part of the version, and of which kind."""
     version = get_version(request, pk)
-    form = IndexForm(version.dataset, request.POST or None, initial={"theme": request.GET.get("theme")})
+    user = cast(User, request.user)
+    start = {name: request.GET[name] for name in ("theme", "kind") if name in request.GET}
+    form = IndexForm(version.dataset, user, request.POST or None, initial=start)
     if request.method == "POST" and form.is_valid():
         try:
-            job = services.start_index(version, user=cast(User, request.user), **form.values())
+            if (wanted := form.wanted()) is not None:
+                theme = form.cleaned_data["theme"]
+                job = token_services.start_token_index(version, wanted, user=user, theme=theme)
+            else:
+                job = services.start_index(version, user=user, **form.values())
         except ThemisError as error:
             form.add_service_error(error)
         else:
@@ -87,9 +93,11 @@ def index(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _sample(row: Index, asked: str) -> dict[str, Any]:
     """The sample that is asked for by its number, and its neighbours."""
-    if row.published_at is None or not row.num_samples or row.kind != OFFSETS:
+    if row.published_at is None or not row.num_samples:
         return {}
     try:
+        if row.kind == TOKENS:
+            return token_pages.sample(row, asked)
         opened = reading.open_offsets(row)
         number = reading.asked_numbers(asked, count=len(opened), field="n")[0]
         line = opened[number].rstrip(b"\n")
@@ -118,6 +126,8 @@ def snippets(request: HttpRequest, row: Index) -> list[tuple[str, str]]:
         f"curl --fail {header} \\\n  -C - -o {file} \\\n  {address}download/\n"
         f"sha256sum {file}\n# {row.sha256}\nmkdir index-{row.pk} && tar -xf {file} -C index-{row.pk}"
     )
+    if row.kind == TOKENS:
+        return token_pages.snippets(request, row, fetch)
     ours = (
         "from pathlib import Path\nfrom themisdb_datasets.offsets import OffsetIndex\n\n"
         f'samples = OffsetIndex.open(Path("index-{row.pk}"))\nsamples[-1], samples[10:20]'
