@@ -9,6 +9,7 @@ from django.db.models import Max, Q
 
 from themis_admin.datasets import statistics
 from themis_admin.datasets.models import Dataset, Shard, Version, VersionShard
+from themis_admin.datasets.signals import subject_changed
 from themis_admin.jobs import events
 from themis_admin.jobs.models import Job, JobState
 from themis_admin.jobs.runner import RunningJob
@@ -119,6 +120,7 @@ class Draft:
             }
             events.record("version.published", owner=dataset.owner, job=job.row, data=data)
             statistics.after_publication(version)
+            subject_changed.send(Dataset, dataset=dataset)
             afterwards()
 
 

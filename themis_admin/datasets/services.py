@@ -16,6 +16,7 @@ from themis_admin.datasets import checks, rows, statistics, uploads
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
 from themis_admin.datasets.rows import hold, name_taken, saved, still_used
+from themis_admin.datasets.signals import subject_changed
 from themis_admin.datasets.space import check_room, estimate_unpacked, remove_file, unpacking_limits
 from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
@@ -101,6 +102,7 @@ def create_theme(dataset: Dataset, *, user: User, name: Any, where: Any, descrip
     with transaction.atomic():
         theme = rows.create(Theme, dataset, user=user, values=values)
         statistics.after_saving(theme)
+        subject_changed.send(Dataset, dataset=dataset)
     return theme
 
 
@@ -109,6 +111,7 @@ def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
     with transaction.atomic():
         changed = rows.update(theme, user=user, values=_theme_values(theme.dataset, changes))
         statistics.after_saving(changed)
+        subject_changed.send(Dataset, dataset=changed.dataset)
     return changed
 
 

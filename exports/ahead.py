@@ -1,0 +1,63 @@
+"""Selections built ahead: when a version is published or a theme saved, a worker makes those that a stream would need.
+
+They are the ones of requests that name a theme, or the whole dataset, and a format, and nothing else.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from exports.body import StreamBody
+from exports.build import build_request
+from exports.services import mean_bytes
+from themis_admin.datasets.kept import kept_files
+from themis_admin.datasets.models import Dataset, Version
+from themis_admin.jobs import services as jobs
+from themis_admin.jobs.models import Job, JobState
+from themis_admin.jobs.runner import RunningJob
+from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.errors import GoneError, ThemisError
+
+KIND = "select"
+FORMATS = ("instruction_tuning", "chat_completion", "text_completion", "raw")
+
+
+def after_change(*, dataset: Dataset, **_: Any) -> None:
+    """Have the selections built, unless a job for that waits already. In the transaction of the change."""
+    lane = f"select:{dataset.pk}"
+    if dataset.latest_id is None or Job.objects.filter(lane=lane, state=JobState.QUEUED).exists():
+        return
+    title = f"Prepare streams of {dataset.name}"
+    jobs.submit(KIND, owner=dataset.owner, title=title, params={"dataset": dataset.pk}, lane=lane)
+
+
+def build_ahead(job: RunningJob, pk: int) -> None:
+    """Build the selections of the dataset's latest version; those that are there already cost nothing."""
+    dataset = Dataset.objects.select_related("latest", "owner").filter(pk=pk).first()
+    if dataset is None or dataset.latest is None:
+        raise GoneError("The dataset was deleted.")
+    asked = list(_asked(dataset))
+    done = 0
+    for number, body in enumerate(asked, start=1):
+        for criteria, version in _needed(job, body, dataset):
+            kept_files().get(version.open(), version.digest, criteria)
+            done += 1
+        job.report(number, len(asked), unit="streams")
+    with job.finishing(result={"num_selections": done}):
+        pass
+
+
+def _asked(dataset: Dataset) -> Iterator[StreamBody]:
+    for theme in (None, *dataset.themes.values_list("name", flat=True)):
+        for form in FORMATS:
+            yield StreamBody(dataset=dataset.pk, theme=theme, format=form)
+
+
+def _needed(job: RunningJob, body: StreamBody, dataset: Dataset) -> Iterator[tuple[Criteria, Version]]:
+    """What the request needs; nothing where it would be refused, as one is whose format lacks its fields."""
+    try:
+        request = build_request(body, dataset.owner, mean_bytes=mean_bytes)
+    except ThemisError as error:
+        job.log(f"{body.theme or 'All samples'} as {body.format}: {error.message}")
+        return
+    for criteria in request.plan.selects:
+        yield criteria, request.version

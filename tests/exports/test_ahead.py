@@ -1,0 +1,71 @@
+"""A stream's selection is there before it is asked for: a job builds it when a version or a theme changes."""
+
+from typing import Any
+
+import pytest
+
+from exports import ahead, tasks
+from exports.body import StreamBody
+from exports.services import open_request
+from tests.datasets.conftest import Ingest
+from themis_admin.accounts.models import User
+from themis_admin.datasets import services
+from themis_admin.datasets.kept import kept_files
+from themis_admin.datasets.models import Dataset
+from themis_admin.jobs import runner
+from themis_admin.jobs.models import Job
+
+__all__ = ["tasks"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def built() -> set[str]:
+    """The selections that are there."""
+    return {path.parent.name for path in kept_files().root.glob("??/*/positions.npy")}
+
+
+def prepare() -> Job:
+    job = Job.objects.get(kind=ahead.KIND, state="queued")
+    runner.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error
+    return job
+
+
+def test_what_a_stream_needs_is_built_before_it_is_asked_for(
+    ingest: Ingest, dataset: Dataset, alice: User
+) -> None:
+    mapping = {"instruction_field": "id", "output_field": "text"}
+    services.update_dataset(dataset, user=alice, field_mapping=mapping)
+    samples: list[Any] = [{"id": f"s/{n}", "n": n, "text": "x" * n} for n in range(20)]
+    ingest(samples)
+    theme = services.create_theme(
+        dataset, user=alice, name="Kurz", where={"field": "n", "op": "lt", "value": 5}
+    )
+    job = prepare()
+    assert job.result["num_selections"] == 6, "of the theme and of all, as instructions, chats and raw lines"
+    log = " ".join(job.events.filter(kind="job.log").values_list("data__text", flat=True))
+    assert "text_completion" in log, "what cannot be served is said"
+    before = built()
+    for body in (StreamBody(theme="Kurz"), StreamBody(dataset=dataset.pk, format="raw")):
+        open_request(body, alice)
+    assert built() == before
+
+    services.update_theme(theme, user=alice, where={"field": "n", "op": "lt", "value": 6})
+    prepare()
+    ingest([{"id": "s/20", "n": 1, "text": "neu"}])
+    prepare()
+    before = built()
+    assert open_request(StreamBody(theme="Kurz"), alice).delivery.num_samples == 6
+    assert built() == before
+
+
+def test_changes_that_follow_each_other_wait_for_one_job(
+    ingest: Ingest, dataset: Dataset, alice: User
+) -> None:
+    ingest([{"id": 1, "n": 1}])
+    for number in range(3):
+        where = {"field": "n", "op": "eq", "value": number}
+        services.create_theme(dataset, user=alice, name=f"Thema {number}", where=where)
+    assert Job.objects.filter(kind=ahead.KIND).count() == 1
