@@ -10,6 +10,7 @@ from tests.datasets.conftest import SAMPLES, Ingest
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.rules import create_rule
 from themis_admin.jobs import runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -126,3 +127,25 @@ def test_it_is_kept_and_follows_the_key_field(as_alice: APIClient, version: Vers
     as_alice.patch(second.dataset.url, {"key_field": "law"}, format="json")
     by_law = ask(as_alice, second, against=version.pk)
     assert (by_law["key_field"], by_law["changed"]) == ("law", 0)
+
+
+def test_themes_and_rules_tell_how_they_shift(
+    as_alice: APIClient, alice: User, dataset: Dataset, version: Version, second: Version
+) -> None:
+    theme = services.create_theme(
+        dataset, user=alice, name="Immission", where={"field": "law", "op": "contains", "value": "BImSch"}
+    )
+    definition = {"kind": "length", "of": "text", "scale": 1000}
+    rule = create_rule(dataset, user=alice, name="Lang", definition=definition)
+    found = ask(as_alice, second, "shifts/", against=version.pk)
+    kept = {"theme": theme.pk, "name": "Immission", "now": 2, "before": 2}
+    assert found["themes"] == [kept]
+    (weights,) = found["weighting_rules"]
+    lengths = {
+        "before": [len(str(each["text"])) for each in SAMPLES],
+        "now": [len("Neu"), len("Der Betrieb"), *(len(str(each["text"])) for each in SAMPLES[1:3])],
+    }
+    for moment, each in lengths.items():
+        mean = sum(1 + size / 1000 for size in each) / len(each)
+        assert weights[moment] == pytest.approx(mean, abs=1e-4)
+    assert weights["weighting_rule"] == rule.pk

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from themis_admin.datasets import diffs
+from themis_admin.datasets import diffs, shifts
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.serializers import PageQuery
@@ -51,6 +51,21 @@ class DiffView(DiffApi):
         counts = diffs.between(version, against).counts
         named = {"version": version.pk, "against": against.pk, "key_field": version.dataset.key_field}
         return Response({**named, **msgspec.structs.asdict(counts)})
+
+
+class DiffShiftsView(DiffApi):
+    """How many samples each theme keeps of both versions, and the mean factor of each weighting rule."""
+
+    parameters = ("against",)
+
+    @extend_schema(operation_id="versions_diff_shifts", parameters=[DiffQuery], responses=OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        """`now` is of this version, `before` of the one it is compared with; ages count to when each was made."""
+        version, against = self.version(pk), self.against(self.query(DiffQuery))
+        diffs.check_pair(version, against)
+        themes = [each.to_dict() for each in shifts.of_themes(version, against)]
+        rules = [each.to_dict() for each in shifts.of_rules(version, against)]
+        return Response({"themes": themes, "weighting_rules": rules})
 
 
 class DiffSamplesView(DiffApi):

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from themis_admin.datasets import browsing, cards, diffs
+from themis_admin.datasets import browsing, cards, diffs, shifts
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.version_pages import get_version
 from themisdb_datasets.errors import ThemisError
@@ -107,7 +107,8 @@ def _found(request: HttpRequest, row: Version, against: Version) -> dict[str, An
         "fields": sorted(counts.fields.items(), key=lambda each: -each[1]),
         "page": page,
         "shown": [shown(each, row, against) for each in page.object_list],
-        "themes": list(theme_shifts(row, against)),
+        "themes": list(shifts.of_themes(row, against)),
+        "rules": list(shifts.of_rules(row, against)),
     }
 
 
@@ -174,16 +175,6 @@ def _equal(words: list[str], *, first: bool = False, last: bool = False) -> Iter
     yield Piece("gap", "…")
     if tail:
         yield Piece("equal", "".join(tail))
-
-
-def theme_shifts(row: Version, against: Version) -> Iterator[dict[str, Any]]:
-    """How many samples each theme of the dataset keeps of both versions."""
-    for theme in row.dataset.themes.order_by("name"):
-        try:
-            now, before = (browsing.count_matches(each, theme.where) for each in (row, against))
-        except ThemisError:
-            continue  # a field that this version does not have
-        yield {"theme": theme, "now": now, "before": before, "shift": now - before}
 
 
 def _against(request: HttpRequest, row: Version) -> Version | None:

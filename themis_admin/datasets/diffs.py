@@ -60,15 +60,20 @@ def between(version: Version, against: Version) -> Diff:
 
     ImpossibleError for versions of two datasets, whose keys have nothing to do with each other.
     """
-    if version.dataset_id != against.dataset_id:
-        message = "The two versions are of different datasets; compare versions of one."
-        raise ImpossibleError(message, code="different_datasets", fields={"against": message})
+    check_pair(version, against)
     key_field = version.dataset.key_field
     key = diff.diff_key(version.digest, against.digest, key_field=key_field)
     fill = partial(
         diff.fill, version=version.open(), against=against.open(), key_field=key_field, limits=limits()
     )
     return kept_files().kept(key, fill, Diff.open)
+
+
+def check_pair(version: Version, against: Version) -> None:
+    """ImpossibleError for versions of two datasets."""
+    if version.dataset_id != against.dataset_id:
+        message = "The two versions are of different datasets; compare versions of one."
+        raise ImpossibleError(message, code="different_datasets", fields={"against": message})
 
 
 def page(

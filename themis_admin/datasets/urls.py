@@ -48,6 +48,7 @@ api_urlpatterns: list[URLPattern] = [
     path("versions/<int:pk>/samples/<int:position>/history/", history_api.SampleHistoryView.as_view()),
     path("versions/<int:pk>/diff/", diff_api.DiffView.as_view()),
     path("versions/<int:pk>/diff/samples/", diff_api.DiffSamplesView.as_view()),
+    path("versions/<int:pk>/diff/shifts/", diff_api.DiffShiftsView.as_view()),
     path("versions/<int:pk>/statistics/", statistics_api.StatisticsView.as_view()),
     path("versions/<int:pk>/restore/", version_api.RestoreView.as_view()),
     path("versions/<int:pk>/rejects/", api.RejectsView.as_view()),

@@ -49,7 +49,7 @@ class Weighed:
 
 def weigh(version: Version, position: int) -> Weighed:
     """The weight that its own number and all rules give to the sample. IndexError outside the version."""
-    dataset, as_of = version.dataset, version.created_at.timestamp()
+    dataset, as_of = version.dataset, version.as_of.timestamp()
     names = {field["name"] for field in version.fields}
     output, time = dataset.field_mapping.get("output_field", ""), dataset.timestamp_field
     rules = dict(_rules(version))
