@@ -20,6 +20,12 @@ from themis_admin.processes import die_with_parent
 PASSWORD = "correct horse battery staple"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The run on PostgreSQL goes on beside all other tests: it begins before them and is waited for after them."""
+    places = {"test_the_run_on_postgresql_begins": 0, "test_it_all_holds_on_postgresql": 2}
+    items.sort(key=lambda item: places.get(item.name, 1))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _valkey() -> Iterator[None]:
     """The real Valkey, as `manage.py up` starts it."""

@@ -19,7 +19,7 @@ if "THEMIS_TEST_FOLDER" not in os.environ:
 FOLDER = Path(os.environ["THEMIS_TEST_FOLDER"])
 os.environ["THEMIS_DATA"] = str(FOLDER / "data")
 os.environ["REDIS_URL"] = f"unix://{FOLDER}/valkey.sock"
-os.environ["THEMIS_LEASE_SECONDS"] = "2"
+os.environ["THEMIS_LEASE_SECONDS"] = "3"
 os.environ["THEMIS_MIN_FREE_BYTES"] = "0"
 
 

@@ -1,4 +1,4 @@
-"""The same tests on PostgreSQL: those of all that depends on the database, in a run of their own."""
+"""The same tests on PostgreSQL: those of all that depends on the database, in a run of their own beside the others."""
 
 import os
 import pwd
@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, free_port
+from tests.processes import ROOT, free_port, stop
 from tests.programs import postgresql
+from themis_admin.processes import die_with_parent
 
 # Of the tests that kill, those whose outcome could differ from SQLite's.
 SUITES = (
@@ -62,18 +64,40 @@ def database_url() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@pytest.mark.timeout(600)
-def test_it_all_holds_on_postgresql(database_url: str) -> None:
+@dataclass(frozen=True)
+class Rerun:
+    """The run on PostgreSQL, in a process of its own, and the file of what it says."""
+
+    process: subprocess.Popen[bytes]
+    said: Path
+
+
+@pytest.fixture(scope="session")
+def rerun(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rerun]:
+    """It goes on beside the tests on SQLite: begun by the first test, waited for by the last."""
     ours = {
         name: value for name, value in os.environ.items() if not name.startswith(("THEMIS_TEST_", "PYTEST_"))
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", LEFT_OUT, *SUITES]
-    ran = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**ours, "DATABASE_URL": database_url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2_000:]
+    said = tmp_path_factory.mktemp("postgresql") / "said"
+    parent = os.getpid()
+    with said.open("wb") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**ours, "DATABASE_URL": database_url},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: die_with_parent(parent),
+        )
+    yield Rerun(process, said)
+    stop(process)
+
+
+def test_the_run_on_postgresql_begins(rerun: Rerun) -> None:
+    assert rerun.process.poll() is None
+
+
+@pytest.mark.timeout(900)
+def test_it_all_holds_on_postgresql(rerun: Rerun) -> None:
+    assert rerun.process.wait() == 0, rerun.said.read_text(errors="replace")[-20_000:]
