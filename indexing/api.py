@@ -124,11 +124,8 @@ class IndexSampleView(IndexesApi):
     @extend_schema(operation_id="indexes_sample", responses=OBJECT)
     def get(self, request: Request, pk: int, number: str) -> HttpResponseBase:
         """The sample as it is spelled."""
-        if not reading.NUMBER.fullmatch(number):
-            message = "A sample is named by a whole number; negative ones count from the end."
-            raise MalformedError(message, fields={"n": message})
         _, (found,) = reading.samples_of(
-            self.index(pk), lambda count: [reading.inside(int(number), count=count, field="n")]
+            self.index(pk), lambda count: [reading.asked_number(number, count=count)]
         )
         return HttpResponse(b'{"number":%d,"sample":%b}' % found, content_type="application/json")
 

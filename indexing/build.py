@@ -9,7 +9,7 @@ import numpy as np
 from django.utils import timezone
 
 from indexing.models import Index
-from indexing.reading import FILE_NAMES, SAMPLES, folder_of, part_paths
+from indexing.reading import FILE_NAMES, SAMPLES, folder_of, offsets_over, part_paths
 from themis_admin.datasets import artifacts
 from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Version
@@ -21,7 +21,6 @@ from themisdb_datasets.errors import ConflictError, GoneError
 from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.folders import Lines, sha256_of
 from themisdb_datasets.locations import as_one_file, index_lines, index_version
-from themisdb_datasets.offsets import OffsetIndex
 from themisdb_datasets.shard import describe_file
 from themisdb_datasets.version import OpenVersion
 
@@ -63,7 +62,7 @@ def build_offsets(job: RunningJob, pk: int) -> None:
         "num_bytes": num_bytes,
         "parts": parts,
     }
-    lines = Lines(OffsetIndex(locations, part_paths(row, manifest)), places)
+    lines = Lines(offsets_over(locations, part_paths(row, manifest)), places)
     manifest["files"] = {
         SAMPLES: {"sha256": sha256_of(lines, _Pulse(job, 2 * num_bytes)), "num_bytes": num_bytes},
         "index/file_location.txt": described(FILE_NAMES),

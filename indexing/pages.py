@@ -99,7 +99,7 @@ def _sample(row: Index, asked: str) -> dict[str, Any]:
         if row.kind == TOKENS:
             return token_pages.sample(row, asked)
         opened = reading.open_offsets(row)
-        number = reading.asked_numbers(asked, count=len(opened), field="n")[0]
+        number = reading.asked_number(asked, count=len(opened))
         line = opened[number].rstrip(b"\n")
     except ThemisError as error:
         return {"asked": asked, "sample_error": str(error)}

@@ -1,10 +1,10 @@
 """Reading by an index: samples by number, and the index with its samples as one folder to download."""
 
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -14,7 +14,10 @@ from themisdb_datasets import tokens
 from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError
 from themisdb_datasets.folders import Bytes, File, Lines, Tar
 from themisdb_datasets.offsets import OffsetIndex
+from themisdb_datasets.shard import MappedFile
 from themisdb_datasets.tokens import TokenIndex
+
+Index_ = TypeVar("Index_", OffsetIndex, TokenIndex)
 
 SAMPLES = "samples.jsonl"
 FILE_NAMES = f"{SAMPLES}\n".encode()
@@ -37,13 +40,47 @@ def part_paths(row: Index, manifest: dict[str, Any] | None = None) -> list[Path]
 
 def open_offsets(row: Index) -> OffsetIndex:
     """The opened index. ConflictError before it is built, NotFoundError where a file is missing."""
-    return _opened(kept_paths(row)["locations.bin"], tuple(part_paths(row)))
+    return _opened(kept_paths(row)["locations.bin"], part_paths(row))
 
 
-@lru_cache(maxsize=64)
-def _opened(locations: Path, files: tuple[Path, ...]) -> OffsetIndex:
-    """All of them never change, so that a process opens each once."""
-    return OffsetIndex(locations, files)
+def offsets_over(locations: Path, files: Sequence[Path]) -> OffsetIndex:
+    """The offset index whose locations are in a file, over as many others as there may be."""
+    return OffsetIndex(locations, files, open_file=MappedFile)
+
+
+class Opened(Generic[Index_]):
+    """Indexes never change, so a process opens each once, and keeps those that were used last.
+
+    What was removed meanwhile is closed, for an open file keeps its space on the disk.
+    """
+
+    def __init__(self, *, max_indexes: int = 16) -> None:
+        self.max_indexes = max_indexes
+        self._indexes: dict[tuple[Path, *tuple[object, ...]], Index_] = {}
+        self._lock = threading.Lock()
+
+    def get(self, locations: Path, *about: object, make: Callable[[], Index_]) -> Index_:
+        """The index that `make` opens; locations may be those of several, which differ in what else is told of them."""
+        key: tuple[Path, *tuple[object, ...]] = (locations, *about)
+        with self._lock:
+            for gone in [known for known in self._indexes if not known[0].is_file()]:
+                del self._indexes[gone]
+            index = self._indexes.pop(key, None)
+        if index is None:
+            index = make()
+        with self._lock:
+            self._indexes[key] = index  # the last in the dict is the one used last
+            while len(self._indexes) > self.max_indexes:
+                del self._indexes[next(iter(self._indexes))]
+        return index
+
+
+_OFFSETS: Opened[OffsetIndex] = Opened()
+_TOKENS: Opened[TokenIndex] = Opened()
+
+
+def _opened(locations: Path, files: Sequence[Path]) -> OffsetIndex:
+    return _OFFSETS.get(locations, *files, make=lambda: offsets_over(locations, files))
 
 
 def kept_paths(row: Index) -> dict[str, Path]:
@@ -63,7 +100,7 @@ def folder_of(row: Index, paths: Mapping[str, Path]) -> Tar:
     if row.kind == TOKENS:
         return _tokens_folder(row.manifest or {}, paths)
     manifest = msgspec.json.format(msgspec.json.encode(row.manifest), indent=1)
-    index = _opened(paths["locations.bin"], tuple(part_paths(row)))
+    index = _opened(paths["locations.bin"], part_paths(row))
     return Tar(
         [
             ("manifest.json", Bytes(manifest)),
@@ -91,12 +128,15 @@ def _tokens_folder(manifest: dict[str, Any], paths: Mapping[str, Path]) -> Tar:
 def open_tokens(row: Index) -> TokenIndex:
     """The opened token index. ConflictError before it is built, NotFoundError where a file is missing."""
     paths, manifest = kept_paths(row), row.manifest or {}
-    return _opened_tokens(paths[TOKENS_PLACES], paths[TOKENS_BIN], manifest["dtype"], manifest["sample_size"])
-
-
-@lru_cache(maxsize=64)
-def _opened_tokens(locations: Path, samples: Path, dtype: str, sample_size: int | None) -> TokenIndex:
-    return TokenIndex(locations, [samples], dtype=dtype, sample_size=sample_size)
+    locations, samples = paths[TOKENS_PLACES], paths[TOKENS_BIN]
+    dtype, size = manifest["dtype"], manifest["sample_size"]
+    return _TOKENS.get(
+        locations,
+        samples,
+        dtype,
+        size,
+        make=lambda: TokenIndex(locations, [samples], dtype=dtype, sample_size=size),
+    )
 
 
 def samples_of(row: Index, numbers: Callable[[int], list[int]]) -> tuple[int, list[tuple[int, bytes]]]:
@@ -111,6 +151,13 @@ def samples_of(row: Index, numbers: Callable[[int], list[int]]) -> tuple[int, li
             "ids", "These samples have too many tokens for one answer; ask for fewer, or take the blocks."
         )
     return len(opened), [(number, msgspec.json.encode(opened[number].tolist())) for number in asked]
+
+
+def asked_number(text: str, *, count: int, field: str = "n") -> int:
+    """The sample that a whole number names; MalformedError, NotFoundError for one outside."""
+    if not NUMBER.fullmatch(text.strip()):
+        raise _bad(field, "A sample is named by a whole number; negative ones count from the end.")
+    return inside(int(text), count=count, field=field)
 
 
 def asked_numbers(text: str, *, count: int, field: str = "ids") -> list[int]:

@@ -2,9 +2,10 @@
 
 import mmap
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import SupportsIndex, overload
+from typing import Protocol, SupportsIndex, overload
 
 from themisdb_datasets.errors import CorruptError, NotFoundError
 
@@ -14,6 +15,14 @@ LOCATIONS = "sample_locations.bin"
 LOCATION_BYTES = 24  # three native uint64: number of the file, byte offset, number of bytes
 
 
+class Content(Protocol):
+    """A file's bytes, of which a part is taken by a slice."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
 class OffsetIndex(Sequence[bytes]):
     """Samples by number, each as its bytes (a line of JSONL with its LF).
 
@@ -21,14 +30,19 @@ class OffsetIndex(Sequence[bytes]):
     any number of threads may read at the same time; a pickled index opens its files anew. `index[i]` takes negative
     and numpy integers; a slice gives a list, and so does `index.__getitems__`, which is the quickest for a batch.
     The layout is that of data-forager 0.2 (github.com/visionscaper/data-forager).
+
+    Each file holds a file descriptor; `open_file` is for those with too many of them for that.
     """
 
-    def __init__(self, locations: Path, files: Sequence[Path]) -> None:
+    def __init__(
+        self, locations: Path, files: Sequence[Path], *, open_file: "Callable[[Path], Content] | None" = None
+    ) -> None:
         self.locations = Path(locations)
         self.files = tuple(map(Path, files))
+        self._open_file = open_file or _mapped
         try:
             self._locations = memoryview(_mapped(self.locations)).cast("Q")
-            self._maps = [_mapped(path) for path in self.files]
+            self._maps = [self._open_file(path) for path in self.files]
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no file {error.filename} any more.") from error
         except TypeError as error:  # not a whole number of uint64
@@ -79,7 +93,7 @@ class OffsetIndex(Sequence[bytes]):
         return found
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.locations, self.files)
+        return partial(type(self), open_file=self._open_file), (self.locations, self.files)
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:

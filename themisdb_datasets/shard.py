@@ -139,6 +139,19 @@ def map_file(path: Path) -> pa.Buffer:
         return file.read_buffer()
 
 
+class MappedFile:
+    """A file's bytes by slices, for indexes over more files than a process has descriptors."""
+
+    def __init__(self, path: Path) -> None:
+        self._bytes = memoryview(map_file(path))
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        return bytes(self._bytes[part])
+
+
 def describe_file(path: Path) -> dict[str, Any]:
     """A file as a manifest lists it: its SHA-256 and its size."""
     with path.open("rb") as file:

@@ -10,6 +10,7 @@ from data_forager.index_stores.fs_based import IndexStore
 from tests.engine.ingesting import ingest_bytes
 from themisdb_datasets.errors import CorruptError, NotFoundError
 from themisdb_datasets.offsets import OffsetIndex
+from themisdb_datasets.shard import MappedFile
 
 LINES = [b'{"n":%d}\n' % n for n in range(20)]
 
@@ -65,3 +66,17 @@ def test_a_stale_or_broken_index_is_refused(index: OffsetIndex) -> None:
             OffsetIndex.open(folder)
     with pytest.raises(NotFoundError):
         OffsetIndex.open(folder / "index")
+
+
+def test_there_may_be_more_files_than_a_process_has_descriptors(tmp_path: Path) -> None:
+    files = [tmp_path / f"{n}.jsonl" for n in range(50)]
+    places = np.zeros((50, 3), np.uint64)
+    for n, file in enumerate(files):
+        file.write_bytes(b"%d\n" % n)
+        places[n] = n, 0, file.stat().st_size
+    (tmp_path / "locations.bin").write_bytes(places.tobytes())
+    before = len(list(Path("/dev/fd").iterdir()))
+    index = OffsetIndex(tmp_path / "locations.bin", files, open_file=MappedFile)
+    again = pickle.loads(pickle.dumps(index))
+    assert len(list(Path("/dev/fd").iterdir())) <= before + 2, "one each for the locations"
+    assert list(index) == list(again) == [b"%d\n" % n for n in range(50)]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from data_forager.datasets.jsonl import JsonlDataset
 from rest_framework.test import APIClient
 
-from indexing import tasks
+from indexing import reading, tasks
 from indexing.models import Index
 from tests.datasets.conftest import SAMPLES, Ingest
 from tests.datasets.test_modes import sample
@@ -21,6 +22,8 @@ from themis_admin.datasets.artifacts import ArtifactRef
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
+from themisdb_datasets.errors import NotFoundError
+from themisdb_datasets.offsets import OffsetIndex
 
 __all__ = ["tasks"]
 
@@ -220,3 +223,30 @@ def test_an_index_that_is_not_built_yet_says_so(as_alice: APIClient, version: Ve
         found = as_alice.get(f"{url}{path}")
         assert (found.status_code, found.json()["code"]) == (409, "index_unfinished")
     assert as_alice.delete(url).status_code == 409
+
+
+def test_indexes_over_different_samples_of_the_same_sizes_are_not_taken_for_each_other(
+    as_alice: APIClient, ingest: Ingest, dataset: Dataset
+) -> None:
+    found = []
+    for first in (10, 20):
+        ingest([sample(first), sample(first + 1)], mode="replace")
+        assert dataset.latest is not None
+        index, _ = built(as_alice, version=dataset.latest.pk)
+        found.append(numbers(as_alice, index, "0,1"))
+    assert found == [[10, 11], [20, 21]]
+
+
+def test_an_index_that_was_removed_is_closed(as_alice: APIClient, alice: User, version: Version) -> None:
+    index, _ = built(as_alice, version=version.pk)
+    assert as_alice.get(f"{index['url']}samples/0").status_code == 200
+    places = reading.kept_paths(Index.objects.get())["locations.bin"]
+    kept: reading.Opened[OffsetIndex] = reading.Opened()
+    gone = kept.get(places, make=lambda: OffsetIndex(places, []))
+    assert kept.get(places, make=lambda: OffsetIndex(places, [])) is gone
+    closed = weakref.ref(gone)
+    del gone
+    places.unlink()
+    with pytest.raises(NotFoundError):
+        kept.get(places, make=lambda: OffsetIndex(places, []))
+    assert closed() is None
