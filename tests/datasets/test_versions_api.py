@@ -162,7 +162,7 @@ def test_rejected_lines_are_paged_and_downloaded(
     first = as_alice.get(url).json()
     assert (first["num_rejects"], len(first["results"])) == (152, 100)
     assert first["results"][0] | {"message": ""} == {
-        "line": 2, "offset": first["results"][0]["offset"], "reason": "invalid_json", "message": "",
+        "number": 0, "line": 2, "offset": first["results"][0]["offset"], "reason": "invalid_json", "message": "",
         "text": "broken 0", "truncated": False,
     }  # fmt: skip
     rest = as_alice.get(first["next"]).json()
