@@ -17,6 +17,7 @@ OWN = (
     "/datasets/{dataset}/edit/",
     "/datasets/{dataset}/delete/",
     "/datasets/{dataset}/upload/",
+    "/datasets/{dataset}/compact/",
     "/datasets/{dataset}/retention/",
     "/datasets/{dataset}/retention/?keep_last=1",
     "/datasets/{dataset}/themes/new/",

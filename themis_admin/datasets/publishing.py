@@ -15,7 +15,7 @@ from themis_admin.jobs.models import Job, JobState
 from themis_admin.jobs.runner import RunningJob
 from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.errors import ConflictError, GoneError, NotFoundError
+from themisdb_datasets.errors import ConflictError, CorruptError, GoneError, NotFoundError
 from themisdb_datasets.version import OpenVersion, version_digest
 
 # Jobs that publish shards and deletions before a row names them; while one is at it, nothing is collected.
@@ -66,6 +66,7 @@ class Draft:
     source_name: str = ""
     num_rejects: int = 0
     num_blank: int = 0
+    digest: str = ""  # that it has to have, where that is known before
 
     def publish(
         self,
@@ -80,6 +81,8 @@ class Draft:
         """
         opened = open_pieces(self.pieces)
         digest = version_digest(opened)
+        if self.digest not in ("", digest):
+            raise CorruptError("The samples are not what they were; verify the store. Nothing was changed.")
         fields = [
             {"name": field.name, "types": list(field.types), "nulls": field.nulls, "absent": field.absent}
             for field in opened.fields

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from themis_admin.datasets import build, ingesting, snapshot_build, statistics_build, version_build
+from themis_admin.datasets import (
+    build,
+    compacting,
+    ingesting,
+    snapshot_build,
+    statistics_build,
+    version_build,
+)
 from themis_admin.jobs.runner import RunningJob, job_task
 
 
@@ -58,3 +65,9 @@ def restore(job: RunningJob, **params: Any) -> None:
 def retain(job: RunningJob, **params: Any) -> None:
     """Remove old versions of a dataset."""
     version_build.retain(job, **params)
+
+
+@job_task(kind="compact", queue="default")
+def compact(job: RunningJob, **params: Any) -> None:
+    """Make a dataset's newest version again, from fewer shards."""
+    compacting.compact(job, **params)

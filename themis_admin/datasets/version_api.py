@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from themis_admin.datasets import versions
+from themis_admin.datasets import compacting, versions
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.serializers import Body
 
@@ -24,4 +24,18 @@ class RestoreView(DatasetsApi):
     def post(self, request: Request, pk: int) -> Response:
         version, body = self.version(pk), self.body(NoteBody)
         job = self.once(body, lambda: versions.start_restore(version, user=self.user, **body))
+        return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
+
+
+class CompactionView(DatasetsApi):
+    """GET tells what would be written anew, POST starts the job."""
+
+    @extend_schema(responses=OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(compacting.outlook(self.dataset(pk)).to_dict())
+
+    @extend_schema(request=NoteBody, responses={202: OBJECT})
+    def post(self, request: Request, pk: int) -> Response:
+        dataset, body = self.dataset(pk), self.body(NoteBody)
+        job = self.once(body, lambda: compacting.start_compaction(dataset, user=self.user, **body))
         return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
