@@ -121,3 +121,14 @@ def test_a_sample_tells_its_history(
     assert f"/versions/{dataset.latest_id}/diff/?against={version.pk}&amp;kind=changed" in html
     assert f'href="/versions/{dataset.latest_id}/samples/0/"' in html
     assert "removed" in page(alices, f"/versions/{version.pk}/samples/0/")
+
+
+def test_versions_in_which_nothing_happened_are_one_line(
+    alices: Client, version: Version, ingest: Ingest, dataset: Dataset
+) -> None:
+    for n in range(4):
+        ingest([{"id": f"new/{n}"}])
+    assert "unchanged in 4 versions, 2 to 5" in page(alices, f"/versions/{version.pk}/samples/0/")
+    html = page(alices, f"/versions/{dataset.latest_id}/samples/0/")
+    assert "unchanged in 3 versions, 2 to 4" in html
+    assert "not there in 4 versions, 1 to 4" in page(alices, f"/versions/{dataset.latest_id}/samples/7/")

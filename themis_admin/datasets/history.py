@@ -13,6 +13,7 @@ from themisdb_datasets.version import OpenVersion
 
 MAX_VERSIONS = 50
 MAX_POSITIONS = 10
+QUIET = ("unchanged", "absent")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ class History:
     identity: Identity
     steps: list[Step]
     more: bool
+
+    def told(self, version: Version) -> list[Step | list[Step]]:
+        """The steps with those that tell nothing put together, but for that of `version`."""
+        found: list[Step | list[Step]] = []
+        for step in self.steps:
+            if step.state not in QUIET or step.version == version:
+                found.append(step)
+            elif found and isinstance(found[-1], list) and found[-1][0].state == step.state:
+                found[-1].append(step)
+            else:
+                found.append([step])
+        return [each[0] if isinstance(each, list) and len(each) == 1 else each for each in found]
 
     def to_dict(self) -> dict[str, Any]:
         by = {"key_field": self.identity.key_field, "key": self.identity.key}
