@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from themisdb_datasets.duck import DuckLimits, connect
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.fields import Ints
+from themisdb_datasets.fields import Ints, is_number
 from themisdb_datasets.filters import Filter
 from themisdb_datasets.names import nearest
 from themisdb_datasets.npy import NpyWriter
@@ -25,7 +25,6 @@ from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion
 
 SCHEME = "themis browse 1"
-NUMERIC = {"int64", "double"}
 # Longer texts are ordered by their beginning: whole ones would have to be held, and nobody sees the difference.
 ORDERED_CHARS = 200
 BATCH = 65_536
@@ -124,11 +123,13 @@ def _rows(found: duckdb.DuckDBPyRelation) -> Iterator[Ints]:
 
 def _is_number(version: OpenVersion, name: str) -> bool:
     """Whether a field is ordered as a number: it is one wherever it is."""
-    kinds = {field.kind for part in version.parts if (field := part.field(name)) is not None}
-    if not kinds and version.num_samples:
+    types = [
+        kind for part in version.parts if (field := part.field(name)) is not None for kind in field.types
+    ]
+    if not types and version.num_samples:
         message = f"There is no field {name!r} to order by{nearest(name, version.field_names)}."
         raise MalformedError(message, fields={"order_by": message})
-    return bool(kinds) and kinds <= NUMERIC
+    return is_number(types)
 
 
 def _search(query: ShardQuery, search: str) -> str:

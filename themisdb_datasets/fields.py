@@ -27,6 +27,7 @@ TYPES = {
     "object": (OBJECT,),
     "null": (NULL,),
 }
+NUMERIC = {"integer", "number"}
 FIRST_BYTES = np.full(256, INTEGER, np.uint8)
 for _byte, _code in zip(b'"tfn[{', (STRING, BOOLEAN, BOOLEAN, NULL, ARRAY, OBJECT), strict=True):
     FIRST_BYTES[_byte] = _code
@@ -69,6 +70,12 @@ def kind_of(counts: Ints) -> str:
     if seen and seen <= {ARRAY, OBJECT}:
         return "json"
     return "text"
+
+
+def is_number(types: Iterable[str]) -> bool:
+    """Whether a field that had these JSON types is a number wherever it is something."""
+    seen = set(types) - {"null"}
+    return bool(seen) and seen <= NUMERIC
 
 
 def types_of(counts: Ints) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from themisdb_datasets.duck import DuckLimits, connect
-from themisdb_datasets.fields import Ints
+from themisdb_datasets.fields import Ints, is_number
 from themisdb_datasets.filters import Filter
 from themisdb_datasets.sql import ShardQuery
 from themisdb_datasets.version import OpenVersion, VersionField
@@ -42,7 +42,6 @@ MAX_DISTINCT = 10_000
 TOP_VALUES = 20
 MAX_VALUE = 100  # characters
 MAX_AVERAGE = 200  # bytes of a text whose values are worth counting
-NUMERIC = {"int64", "double"}
 
 Report = Callable[[int, int], None]
 
@@ -278,7 +277,7 @@ def _fields(tables: _Tables, fields: Sequence[VersionField]) -> list[FieldStatis
     def columns(query: ShardQuery) -> list[str]:
         texts = [f"{query.spelled(field.name)} AS t{n}" for n, field in enumerate(fields)]
         numbers = (
-            query.number(field.name) if _is_number(field) else "CAST(NULL AS DOUBLE)" for field in fields
+            query.number(field.name) if is_number(field.types) else "CAST(NULL AS DOUBLE)" for field in fields
         )
         return texts + [f"{number} AS n{n}" for n, number in enumerate(numbers)]
 
@@ -311,11 +310,6 @@ def _field(tables: _Tables, field: VersionField, found: Sequence[Any]) -> FieldS
         most=most,
         values=counted,
     )
-
-
-def _is_number(field: VersionField) -> bool:
-    """Whether it is one wherever it is."""
-    return set(field.kinds) <= NUMERIC
 
 
 def _values(tables: _Tables, name: str, present: int) -> tuple[Values, int]:

@@ -57,7 +57,6 @@ class VersionField:
 
     name: str
     types: tuple[str, ...]
-    kinds: tuple[str, ...]
     nulls: int
     absent: int
 
@@ -197,7 +196,6 @@ def merge_fields(version: OpenVersion) -> list[VersionField]:
             VersionField(
                 name=name,
                 types=tuple(dict.fromkeys(kind for field in seen if field for kind in field.types)),
-                kinds=tuple(dict.fromkeys(field.kind for field in seen if field)),
                 nulls=sum(field.nulls for field in seen if field),
                 absent=sum(field.absent if field else size for field, size in zip(seen, sizes, strict=True)),
             )

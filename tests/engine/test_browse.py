@@ -46,6 +46,16 @@ def test_numbers_are_ordered_as_numbers_and_who_has_none_comes_last(version: Ope
     assert found(version, Question(order_by="n", descending=True)) == [7, 6, 5, 4, 3, 8, 2, 1, 0, 9]
 
 
+@pytest.mark.parametrize("values", [[10, 9, None], [10, 2**60, 9.5, None]])
+def test_numbers_are_ordered_as_numbers_also_beside_shards_that_have_none_or_hold_them_as_text(
+    tmp_path: Path, values: list[Any]
+) -> None:
+    version = make_version(tmp_path, [{"n": n} for n in values], [{"n": None}], [{"t": 1}], [{"n": 2}])
+    last = len(values) + 2
+    wanted = sorted((n for n, value in enumerate(values) if value is not None), key=lambda n: values[n])
+    assert found(version, Question(order_by="n")) == [last, *wanted, len(values) - 1, last - 2, last - 1]
+
+
 def test_a_filter_a_search_and_an_order_go_together(version: OpenVersion) -> None:
     where = parse_filter({"field": "n", "op": "gt", "value": 2})
     assert found(version, Question(where, "ÄRGER", "n", True)) == [7, 3, 8]

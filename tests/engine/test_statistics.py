@@ -172,3 +172,13 @@ def test_other_questions_have_other_keys() -> None:
         for digest in ("0", "1")
     }
     assert len(keys) == 8
+
+
+def test_a_field_is_a_number_also_where_a_shard_says_nothing_but_null(tmp_path: Path) -> None:
+    version = make_version(
+        tmp_path, [{"n": 10, "x": 1e300}, {"n": 2**60, "x": 2}], [{"n": None}], [{"n": 9.5}]
+    )
+    fields = {field.name: field for field in compute(version).fields}
+    assert (fields["n"].least, fields["n"].most) == (9.5, 2.0**60)
+    assert fields["n"].mean == pytest.approx((10 + 2**60 + 9.5) / 3)
+    assert (fields["x"].least, fields["x"].most) == (2, 1e300)
