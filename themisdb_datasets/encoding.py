@@ -11,11 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer as Library
-from tokenizers.pre_tokenizers import ByteLevel
 
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.tokenizer import Tokenizer, encode_all
-from themisdb_datasets.words import SEPARATOR, WordFinder
+from themisdb_datasets.words import SEPARATOR, Pattern, pattern_of
 
 Tokens = npt.NDArray[np.uint32]
 Column = TypeVar("Column", Ints, Tokens)
@@ -40,8 +39,9 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer, *, after: tuple[int, ...] = ()) -> None:
         self.tokenizer = tokenizer
         self.after = after
-        self._words = WordTable(tokenizer, after) if has_words(tokenizer) else None
-        self._begins_blank = _begins_blank(tokenizer)
+        pattern = pattern_of(tokenizer.document)
+        self._words = None if pattern is None else WordTable(tokenizer, pattern, after)
+        self._begins_blank = pattern is not None and pattern.begins_blank
         added = [token for token in tokenizer.added_tokens if token]
         self._added = "|".join(map(re.escape, added))
 
@@ -92,12 +92,11 @@ class Encoder:
 class WordTable:
     """The tokens of every word that has come, so that each is encoded once."""
 
-    def __init__(self, tokenizer: Tokenizer, after: tuple[int, ...]) -> None:
-        # A word by itself: its bytes as the model has them, and nothing that would part it once more.
+    def __init__(self, tokenizer: Tokenizer, pattern: Pattern, after: tuple[int, ...]) -> None:
         self._library = Library(tokenizer.library.model)
-        self._library.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
+        self._library.pre_tokenizer = pattern.alone
         self._after = np.array(after, np.uint32)
-        self._finder = WordFinder()
+        self._finder = pattern.finder
         self._lock = threading.Lock()
         self._clear()
 
@@ -166,25 +165,3 @@ def _with_room(array: Column, size: int) -> Column:
     longer = np.zeros(max(size, 2 * len(array)), array.dtype)
     longer[: len(array)] = array
     return longer
-
-
-def has_words(tokenizer: Tokenizer) -> bool:
-    """Whether its tokens are those of a text's words one by one: as they are, parted by the pattern of GPT-2."""
-    pattern = _byte_level(tokenizer)
-    return pattern is not None and tokenizer.document.get("normalizer") is None and pattern["use_regex"]
-
-
-def _begins_blank(tokenizer: Tokenizer) -> bool:
-    """Whether a text that begins with no blank gets one."""
-    pattern = _byte_level(tokenizer)
-    return pattern is not None and pattern["add_prefix_space"]
-
-
-def _byte_level(tokenizer: Tokenizer) -> dict[str, bool] | None:
-    """What its pre-tokenizer says, if that is ByteLevel and nothing else; true is what `tokenizers` assumes."""
-    known = tokenizer.document.get("pre_tokenizer")
-    if isinstance(known, dict) and known.get("type") == "Sequence" and len(known["pretokenizers"]) == 1:
-        known = known["pretokenizers"][0]
-    if not isinstance(known, dict) or known.get("type") != "ByteLevel":
-        return None
-    return {name: bool(known.get(name, True)) for name in ("add_prefix_space", "use_regex")}

@@ -25,6 +25,7 @@ def test_a_tokenizer_is_uploaded_shown_and_deleted(alices: Client, bobs: Client)
     ):
         assert text in shown
     assert "gesetze" not in page(bobs, "/tokenizers/")
+    assert "The tokenizer gesetze was uploaded" in page(alices, "/")
     path = f"/tokenizers/{row.pk}/delete/"
     assert bobs.get(path).status_code == 404
     assert "keep its file" in page(alices, path)

@@ -13,7 +13,7 @@ import pytest
 from data_forager.datasets.tokens import TokensDataset
 from data_forager.indexers.tokenization_indexer import create_tokenize_and_index_jsonl_text_func
 
-from tests.engine.tokenizers import EOS, WORDS, byte_level, changed, split_by_pattern, with_vocabulary
+from tests.engine.tokenizers import EOS, WORDS, byte_level, changed, spaced, split_by_pattern, with_vocabulary
 from tests.engine.versions import make_version
 from themisdb_datasets import encoding
 from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError, NotFoundError
@@ -22,6 +22,7 @@ from themisdb_datasets.packing import Packing, Positions, build_tokens
 from themisdb_datasets.tokenizer import Tokenizer
 from themisdb_datasets.tokens import TokenIndex
 from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.words import pattern_of
 
 FILES = (
     "tokenized-samples/corpus-tokenized-samples.bin",
@@ -78,8 +79,14 @@ def forage(
 @pytest.mark.parametrize("size", [1, 7, 64, 100_000, None])
 @pytest.mark.parametrize(
     "make",
-    [byte_level, split_by_pattern, lambda: byte_level(add_prefix_space=True)],
-    ids=["gpt2", "split", "blank"],
+    [
+        byte_level,
+        split_by_pattern,
+        lambda: byte_level(add_prefix_space=True),
+        spaced,
+        lambda: spaced(split=True),
+    ],
+    ids=["gpt2", "pattern", "blank", "spaced", "split"],
 )
 def test_the_files_are_those_of_data_forager(
     tmp_path: Path, make: Callable[[], Tokenizer], size: int | None
@@ -89,6 +96,13 @@ def test_the_files_are_those_of_data_forager(
     build(tmp_path / "ours", make_version(tmp_path, lines), tokenizer, size)
     for name in FILES:
         assert (tmp_path / "ours" / name).read_bytes() == (expected / name).read_bytes(), name
+
+
+def test_tokenizers_whose_words_are_known_are_used_word_by_word() -> None:
+    for tokenizer in (byte_level(), byte_level(add_prefix_space=True), spaced(), spaced(split=True)):
+        assert pattern_of(tokenizer.document) is not None
+    assert pattern_of(split_by_pattern().document) is None
+    assert pattern_of({**byte_level().document, "normalizer": {"type": "NFC"}}) is None
 
 
 def test_a_remainder_goes_on_over_shards_and_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

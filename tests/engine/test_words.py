@@ -5,12 +5,12 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.pre_tokenizers import ByteLevel, Whitespace, WhitespaceSplit
 
-from themisdb_datasets.words import WordFinder
+from themisdb_datasets.words import GptWords, SpacedWords
 
 ODD = "aZäß漢Ⅳ½1'stmdrevl \n\t\u00a0\u3000\u0085\u0301\x00\x1c!.§-😀\u180e\u200b"
-FINDER = WordFinder()
+GPT, WORDS, SPLIT = GptWords(), SpacedWords(Whitespace()), SpacedWords(WhitespaceSplit())
 # How ByteLevel writes a byte, turned round.
 BYTES = {
     symbol: byte
@@ -26,13 +26,14 @@ BYTES = {
 }
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(
-        st.text(st.one_of(st.sampled_from(ODD), st.characters(exclude_categories=["Cs"])), max_size=40),
-        max_size=5,
-    )
+TEXTS = st.lists(
+    st.text(st.one_of(st.sampled_from(ODD), st.characters(exclude_categories=["Cs"])), max_size=40),
+    max_size=5,
 )
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
 def test_words_begin_where_tokenizers_has_them_begin(texts: list[str]) -> None:
     library = ByteLevel(add_prefix_space=False, use_regex=True)
     expected = []
@@ -40,5 +41,22 @@ def test_words_begin_where_tokenizers_has_them_begin(texts: list[str]) -> None:
         expected += [bytes(BYTES[symbol] for symbol in word) for word, _ in library.pre_tokenize_str(text)]
         expected.append(b"\xff")
     data = np.frombuffer(b"".join(text.encode() + b"\xff" for text in texts), np.uint8)
-    starts = [*FINDER.starts(data).tolist(), len(data)]
+    starts = [*GPT.starts(data).tolist(), len(data)]
     assert [data[a:b].tobytes() for a, b in pairwise(starts)] == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS)
+def test_spaces_part_words_as_tokenizers_has_them_part(texts: list[str]) -> None:
+    data = np.frombuffer(b"".join(text.encode() + b"\xff" for text in texts), np.uint8)
+    for finder, library in ((WORDS, Whitespace()), (SPLIT, WhitespaceSplit())):
+        expected = [[word for word, _ in library.pre_tokenize_str(text)] for text in texts]
+        found: list[list[str]] = [[]]
+        starts = [*finder.starts(data).tolist(), len(data)]
+        for a, b in pairwise(starts):
+            if data[a] == 0xFF:
+                found.append([])
+            else:
+                word = data[a:b].tobytes().decode()
+                found[-1] += [each for each, _ in library.pre_tokenize_str(word)]
+        assert found[:-1] == expected

@@ -50,6 +50,16 @@ def split_by_pattern() -> Tokenizer:
     return Tokenizer.load(library.to_str().encode())
 
 
+@cache
+def spaced(*, split: bool = False) -> Tokenizer:
+    """Words between spaces, and a token for what is not known."""
+    library = Library(models.BPE(unk_token="[UNK]", fuse_unk=True))
+    library.pre_tokenizer = pre_tokenizers.WhitespaceSplit() if split else pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(vocab_size=120, special_tokens=["[UNK]", "[EOS]"], show_progress=False)
+    library.train_from_iterator([WORDS] * 20, trainer)
+    return Tokenizer.load(library.to_str().encode())
+
+
 def changed(tokenizer: Tokenizer, **changes: Any) -> bytes:
     """The tokenizer's file with other values in it."""
     return json.dumps({**tokenizer.document, **changes}).encode()

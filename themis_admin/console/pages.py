@@ -49,6 +49,8 @@ EVENT_WORDS = {
     "snapshot.removed": ("trash-2", "The snapshot {title} was removed"),
     "index.published": ("list", "The index of {title} is there"),
     "index.removed": ("trash-2", "The index of {title} was removed"),
+    "tokenizer.created": ("hash", "The tokenizer {name} was uploaded"),
+    "tokenizer.deleted": ("trash-2", "The tokenizer {name} was deleted"),
     "rule.created": ("scale", "The weighting rule {name} was made"),
     "rule.updated": ("scale", "The weighting rule {name} was changed"),
     "rule.deleted": ("trash-2", "The weighting rule {name} was deleted"),
@@ -108,6 +110,8 @@ def _link(event: Event) -> str:
         return ""
     if noun == "job":
         return reverse("job", args=[event.job_id]) if event.job_id else ""
+    if noun == "tokenizer":  # which has no page of its own
+        return reverse("tokenizer-list")
     target = event.data.get(noun)
     return reverse(noun, args=[target]) if target else ""
 
