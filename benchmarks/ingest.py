@@ -1,10 +1,13 @@
 """Ingest: a source becomes shards, beside what reads JSON into zstd Parquet; each in a process of its own."""
 
+import importlib.util
 import multiprocessing
+import os
 import resource
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from benchmarks.corpus import Run
+from benchmarks.processes import cpu_seconds
 from benchmarks.timing import MEGA, Candidate, measure, table
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.ingest import ingest
@@ -27,6 +31,8 @@ def run(bench: Run) -> None:
         "DuckDB: read_json to zstd Parquet": with_duckdb,
         "pyarrow: read_json to zstd Parquet": with_pyarrow,
     }
+    if importlib.util.find_spec("datasets"):
+        tools["HuggingFace datasets: JSON to Parquet"] = with_huggingface
     # A process each, kept over the rounds: imports are not timed, and memory is measured apart.
     context = multiprocessing.get_context("spawn")
     pools = [ProcessPoolExecutor(1, mp_context=context) for _ in tools]
@@ -44,6 +50,8 @@ def run(bench: Run) -> None:
             print(
                 f"  {candidate.name:<46} {(peak - memory) / MEGA:>7,.0f} MB more memory at its peak, {each:.2f} s of processor"
             )
+        if len(tools) == 3:
+            print("  not installed here, and so not measured: datasets")
     finally:
         for pool in pools:
             pool.shutdown()
@@ -74,6 +82,17 @@ def with_pyarrow(corpus: Path, work: Path) -> None:
     pyarrow.parquet.write_table(samples, work / "out.parquet", compression="zstd")
 
 
+def with_huggingface(corpus: Path, work: Path) -> None:
+    """HuggingFace's own way: its cache of Arrow files first, then Parquet."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    loaded = datasets.load_dataset(
+        "json", data_files=str(corpus), split="train", cache_dir=str(work / "cache")
+    )
+    loaded.to_parquet(work / "out.parquet")
+
+
 def _in_process(
     pool: ProcessPoolExecutor, tool: Callable[[Path, Path], None], corpus: Path, work: Path
 ) -> int:
@@ -87,6 +106,13 @@ def _clear(work: Path) -> None:
 
 
 def _usage() -> tuple[int, float]:
-    """Peak memory in bytes, and seconds of processor time, of this process so far."""
+    """Peak memory in bytes, and seconds of processor time, of this process and those it has started, so far."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
+    memory, seconds = usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            told = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+            if int(told["PPid"]) == os.getpid():
+                memory += int(told.get("VmHWM", "0 kB").split()[0]) * 1024
+                seconds += cpu_seconds(int(status.parent.name))
+    return memory, seconds
