@@ -99,7 +99,7 @@ def folder_of(row: Index, paths: Mapping[str, Path]) -> Tar:
     """The index with its samples, as data-forager's `JsonlDataset` or `TokensDataset` opens it once it is unpacked."""
     if row.kind == TOKENS:
         return _tokens_folder(row.manifest or {}, paths)
-    manifest = msgspec.json.format(msgspec.json.encode(row.manifest), indent=1)
+    manifest = _written(row.manifest or {})
     index = _opened(paths["locations.bin"], part_paths(row))
     return Tar(
         [
@@ -111,12 +111,17 @@ def folder_of(row: Index, paths: Mapping[str, Path]) -> Tar:
     )
 
 
+def _written(manifest: dict[str, Any]) -> bytes:
+    """The manifest as the folder's file: in one order, for PostgreSQL does not keep the one it was stored in."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
+
+
 def _tokens_folder(manifest: dict[str, Any], paths: Mapping[str, Path]) -> Tar:
     name = manifest["samples"]
     names = f"{name}\n" if manifest["num_samples"] else ""
     return Tar(
         [
-            ("manifest.json", Bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))),
+            ("manifest.json", Bytes(_written(manifest))),
             ("tokenizer.json", File(paths["tokenizer.json"])),
             (tokens.FILES, Bytes(names.encode())),
             (tokens.LOCATIONS, File(paths[TOKENS_PLACES])),

@@ -24,6 +24,7 @@ SUITES = (
     "tests/exports/test_files.py",
     "tests/exports/test_limits.py",
     "tests/exports/test_links.py",
+    "tests/indexing",
     "tests/hostile/test_races.py",
     "tests/hostile/test_requests.py",
 )
