@@ -176,52 +176,66 @@ function start(form) {
     open.textContent = `Open version ${version.number}`;
     const words2 = document.createElement("p");
     words2.className = "meta";
-    words2.textContent = `${number(version.num_samples)} samples, ${bytes(version.num_bytes)}, ${number(version.num_rejects)} rejected`;
+    const said = ["num_added", "num_changed", "num_unchanged"].filter((name) => name in job.result).map((name) => `${number(job.result[name])} ${name.slice(4)}`);
+    words2.textContent = [`${number(version.num_samples)} samples`, bytes(version.num_bytes), `${number(job.result.num_rejects ?? version.num_rejects)} rejected`, ...said].join(", ");
     step("version").append(words2);
   }
 
-  async function take(file) {
-    if (!file) return;
+  // One file after the other, each resumable; then one ingest of all.
+  async function send(files, sent) {
+    for (const [at, file] of files.entries()) {
+      part("name", "upload").textContent = files.length > 1 ? `${at + 1} of ${files.length}: ${file.name}` : file.name;
+      const upload = new Upload(file, { show });
+      sent.push(upload);
+      const pause = part("pause", "upload");
+      pause.textContent = "Pause";
+      pause.onclick = () => {
+        if (upload.paused) upload.resume(); else { upload.pause(); part("line", "upload").textContent = `paused at ${bytes(upload.offset)} of ${bytes(file.size)}`; }
+        pause.textContent = upload.paused ? "Resume" : "Pause";
+      };
+      part("cancel", "upload").onclick = () => Promise.all(sent.map((each) => each.cancel())).then(() => { line.hidden = true; form.hidden = false; form.reset(); });
+      if (!await upload.run((message) => { part("line", "upload").textContent = message; })) return false;
+    }
+    return true;
+  }
+
+  async function take(list) {
+    const files = [...list];
+    if (!files.length) return;
     trouble.replaceChildren();
     form.hidden = true;
     line.hidden = false;
-    part("name", "upload").textContent = file.name;
     mark("upload", "now");
-    const upload = new Upload(file, { show });
-    const pause = part("pause", "upload");
-    const cancel = part("cancel", "upload");
-    pause.onclick = () => {
-      if (upload.paused) upload.resume(); else { upload.pause(); part("line", "upload").textContent = `paused at ${bytes(upload.offset)} of ${bytes(file.size)}`; }
-      pause.textContent = upload.paused ? "Resume" : "Pause";
-    };
-    cancel.onclick = () => upload.cancel().then(() => { line.hidden = true; form.hidden = false; form.reset(); });
+    const sent = [];
     addEventListener("beforeunload", warn);
     try {
-      if (!await upload.run((message) => { part("line", "upload").textContent = message; })) return;
+      if (!await send(files, sent)) return;
       mark("upload", "done");
-      pause.hidden = cancel.hidden = true;
-      part("line", "upload").textContent = `done, ${bytes(file.size)}`;
-      const { job } = await callJson("POST", `/api/v1/datasets/${form.dataset.dataset}/versions/`, { json: { upload: upload.id, mode: form.mode?.value ?? "append", note: form.note.value } });
-      localStorage.removeItem(upload.memory);
+      part("pause", "upload").hidden = part("cancel", "upload").hidden = true;
+      part("line", "upload").textContent = `done, ${bytes(files.reduce((total, file) => total + file.size, 0))}`;
+      const source = sent.length > 1 ? { uploads: sent.map((each) => each.id) } : { upload: sent[0].id };
+      const { job } = await callJson("POST", `/api/v1/datasets/${form.dataset.dataset}/versions/`, { json: { ...source, mode: form.mode?.value ?? "append", note: form.note.value } });
+      for (const each of sent) localStorage.removeItem(each.memory);
       follow(job.id);
     } catch (error) {
       mark("upload", "bad");
-      const resumable = upload.url && (error.status === 0 || error.status >= 500);
-      fail(resumable ? `${error.message} Choose the file again to go on at ${bytes(upload.offset)}.` : error.message);
+      const last = sent[sent.length - 1];
+      const resumable = last?.url && (error.status === 0 || error.status >= 500);
+      fail(resumable ? `${error.message} Choose the same again to go on at ${bytes(last.offset)} of ${last.file.name}.` : error.message);
       form.hidden = false;
       form.file.value = "";
     } finally { removeEventListener("beforeunload", warn); }
   }
 
   const warn = (event) => event.preventDefault();
-  form.file.addEventListener("change", () => take(form.file.files[0]));
+  form.file.addEventListener("change", () => take(form.file.files));
   const drop = form.querySelector("[data-drop]");
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
+  drop.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files); });
   form.addEventListener("submit", (event) => event.preventDefault());
   // A file may have been chosen before this script was there.
-  if (form.file.files.length) take(form.file.files[0]);
+  take(form.file.files);
   if (form.dataset.runningJob) {
     form.hidden = true;
     line.hidden = false;

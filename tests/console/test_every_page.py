@@ -18,6 +18,7 @@ OWN = (
     "/datasets/{dataset}/delete/",
     "/datasets/{dataset}/upload/",
     "/datasets/{dataset}/compact/",
+    "/datasets/{dataset}/delete-samples/",
     "/datasets/{dataset}/retention/",
     "/datasets/{dataset}/retention/?keep_last=1",
     "/datasets/{dataset}/themes/new/",

@@ -129,6 +129,14 @@ class ThemeForm(ServiceForm):
             raise forms.ValidationError(f"This is no JSON: {error}.") from None
 
 
+class DeleteForm(ServiceForm):
+    """A filter of what is to go, as JSON, which the rule builder writes."""
+
+    where = ThemeForm.base_fields["where"]
+    note = forms.CharField(required=False, max_length=2000)
+    clean_where = ThemeForm.clean_where
+
+
 class RuleForm(ServiceForm):
     """A weighting rule's name and its definition as JSON, which the form's inputs write."""
 
@@ -200,4 +208,6 @@ class UploadForm(ServiceForm):
 
     file = forms.FileField()
     note = forms.CharField(required=False, max_length=2000)
-    mode = forms.ChoiceField(choices=[("append", "append"), ("replace", "replace")], required=False)
+    mode = forms.ChoiceField(
+        choices=[("append", "append"), ("upsert", "upsert"), ("replace", "replace")], required=False
+    )

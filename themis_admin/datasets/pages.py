@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services, uploads
+from themis_admin.datasets import services
 from themis_admin.datasets.forms import DatasetForm, UploadForm
 from themis_admin.datasets.models import Dataset
 from themis_admin.jobs.models import Job
@@ -151,10 +151,10 @@ def dataset_upload(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user = cast(User, request.user)
         try:
-            upload = uploads.receive_file(form.cleaned_data["file"], owner=user)
             mode = form.cleaned_data["mode"] or "append"
+            files = request.FILES.getlist("file")
             job = services.start_ingest(
-                row, user=user, sources=[upload], mode=mode, note=form.cleaned_data["note"]
+                row, user=user, sources=files, mode=mode, note=form.cleaned_data["note"]
             )
         except ThemisError as error:
             form.add_service_error(error)

@@ -71,6 +71,11 @@ page_urlpatterns: list[URLPattern] = [
     path("datasets/<int:pk>/", pages.dataset, name="dataset"),
     path("datasets/<int:pk>/edit/", pages.dataset_edit, name="dataset-edit"),
     path("datasets/<int:pk>/delete/", pages.dataset_delete, name="dataset-delete"),
+    path(
+        "datasets/<int:pk>/delete-samples/",
+        version_changes.dataset_delete_samples,
+        name="dataset-delete-samples",
+    ),
     path("datasets/<int:pk>/compact/", version_changes.dataset_compact, name="dataset-compact"),
     path("datasets/<int:pk>/retention/", retention_pages.dataset_retention, name="dataset-retention"),
     path("datasets/<int:pk>/upload/", pages.dataset_upload, name="dataset-upload"),

@@ -1,4 +1,4 @@
-"""The console's pages that change which version is the newest."""
+"""The console's pages that make a new version without an upload: restoring, compacting, deleting samples."""
 
 from typing import cast
 
@@ -8,7 +8,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from themis_admin.accounts.models import User
-from themis_admin.datasets import compacting, versions
+from themis_admin.datasets import compacting, services, versions
+from themis_admin.datasets.forms import DeleteForm
 from themis_admin.datasets.pages import get_dataset
 from themis_admin.datasets.version_pages import get_version
 from themisdb_datasets.errors import ThemisError
@@ -52,3 +53,23 @@ def dataset_compact(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"dataset": dataset, "outlook": outlook, "error": error}
     refused_post = error and request.method == "POST"
     return render(request, "datasets/compact.html", context, status=422 if refused_post else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def dataset_delete_samples(request: HttpRequest, pk: int) -> HttpResponse:
+    """A filter with its live count; what it keeps is not in the new version."""
+    dataset = get_dataset(request, pk)
+    form = DeleteForm(request.POST or None, initial={"where": "{}"})
+    if request.method == "POST" and form.is_valid():
+        try:
+            job = services.start_delete(dataset, user=cast(User, request.user), **form.cleaned_data)
+        except ThemisError as error:
+            form.add_service_error(error)
+        else:
+            return redirect("job", job.pk)
+    latest = dataset.latest
+    fields = [{"name": each["name"], "types": each["types"]} for each in latest.fields] if latest else []
+    context = {"form": form, "dataset": dataset, "latest": latest, "field_list": fields}
+    status = 422 if form.errors else 200
+    return render(request, "datasets/delete_samples.html", context, status=status)
