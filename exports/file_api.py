@@ -21,10 +21,9 @@ from themis_admin.api import PAGING
 from themis_admin.datasets.artifacts import Artifact, ArtifactRef
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.jobs import services as jobs
-from themis_admin.jobs.models import JobState
+from themis_admin.jobs.api import in_state
 from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.files import TYPES
-from themisdb_datasets.names import nearest
 
 OBJECT = OpenApiTypes.OBJECT
 MAX_DAYS = 36_500
@@ -56,11 +55,7 @@ class FileExportsView(DatasetsApi):
     def get(self, request: Request) -> Response:
         """Those one may see, the newest first."""
         rows = FileExport.objects.visible_to(self.user).select_related("owner", "job__owner")
-        if state := request.query_params.get("state"):
-            if state not in JobState.values:
-                message = f"There is no state {state!r}{nearest(state, JobState.values)}."
-                raise MalformedError(message, fields={"state": message})
-            rows = rows.filter(job__state=state)
+        rows = in_state(rows, request)
         return self.paginated(rows, ordering=("-created_at", "created_at", "-num_bytes", "expires_at"))
 
     @extend_schema(request=BODY, responses={202: OBJECT})

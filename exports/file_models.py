@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from themis_admin.datasets.artifacts import Artifact, ArtifactRef
-from themis_admin.jobs.models import UNENDED, OwnedQuerySet
+from themis_admin.datasets.artifacts import Artifact, KeepsFiles
+from themis_admin.jobs.models import OwnedQuerySet
 
 MANIFEST = "manifest.json"
 SAME_DOWNLOAD = timedelta(hours=1)
@@ -19,7 +19,7 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment is not None else None
 
 
-class FileExport(models.Model):
+class FileExport(KeepsFiles, models.Model):
     """A plan, or a part of it, as files that are kept until they expire.
 
     The plan is named by its digest, from `start` on, as a consumer with this rank would get it. `manifest` is there once
@@ -46,6 +46,7 @@ class FileExport(models.Model):
     expires_at = models.DateTimeField(null=True)
     warned_at = models.DateTimeField(null=True)
 
+    PLACE = "exports"
     objects = OwnedQuerySet.as_manager()
 
     class Meta:
@@ -56,28 +57,8 @@ class FileExport(models.Model):
         return self.title
 
     @property
-    def url(self) -> str:
-        return f"/api/v1/{self.keeper}/"
-
-    @property
-    def keeper(self) -> str:
-        """The name under which it keeps its artifacts."""
-        return f"exports/{self.pk}"
-
-    @property
-    def state(self) -> str:
-        """That of its job; once the files are there, succeeded."""
-        if self.manifest is not None:
-            return "succeeded"
-        return str(self.job.state) if self.job is not None else "failed"
-
-    @property
-    def busy(self) -> bool:
-        return self.state in UNENDED
-
-    def refs(self) -> "models.QuerySet[ArtifactRef]":
-        """Its files by name, the manifest among them."""
-        return ArtifactRef.objects.filter(keeper=self.keeper).select_related("artifact").order_by("id")
+    def is_there(self) -> bool:
+        return self.manifest is not None
 
     def to_dict(self) -> dict[str, Any]:
         """The export without its files."""

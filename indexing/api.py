@@ -22,9 +22,9 @@ from themis_admin.datasets.artifacts import ArtifactRef
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.downloads import Made
 from themis_admin.datasets.models import Theme, Version
-from themis_admin.jobs.models import Job, JobState
+from themis_admin.jobs.api import in_state
+from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import MalformedError, NotFoundError
-from themisdb_datasets.names import nearest
 
 OBJECT = OpenApiTypes.OBJECT
 FILTERS = ("dataset", "version", "theme")
@@ -56,11 +56,7 @@ class IndexesView(IndexesApi):
                 rows = rows.filter(**{name: self.number(value, name)})
         if kind := asked.get("kind"):
             rows = rows.filter(kind=kind)
-        if state := asked.get("state"):
-            if state not in JobState.values:
-                message = f"There is no state {state!r}{nearest(state, JobState.values)}."
-                raise MalformedError(message, fields={"state": message})
-            rows = rows.filter(job__state=state)
+        rows = in_state(rows, request)
         return self.paginated(rows, ordering=("-created_at", "created_at", "-num_bytes", "num_samples"))
 
     @extend_schema(request=IndexBody, responses={202: OBJECT})

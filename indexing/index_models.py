@@ -6,8 +6,8 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 
-from themis_admin.datasets.artifacts import ArtifactRef
-from themis_admin.jobs.models import UNENDED, OwnedQuerySet
+from themis_admin.datasets.artifacts import KeepsFiles
+from themis_admin.jobs.models import OwnedQuerySet
 
 OFFSETS, TOKENS = "offsets", "tokens"
 
@@ -27,7 +27,7 @@ class IndexQuerySet(OwnedQuerySet):
         return self.select_related("dataset__latest", "version", "theme", "artifact", "job__owner", "owner")
 
 
-class Index(models.Model):
+class Index(KeepsFiles, models.Model):
     """An index over a version, or over an export's file, which is an artifact; `where` is the theme's filter as it was.
 
     `manifest` is there once its files are, which are the artifacts that `keeper` keeps. `params` are what its kind needs
@@ -58,6 +58,7 @@ class Index(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     published_at = models.DateTimeField(null=True)
 
+    PLACE = "indexes"
     objects = IndexQuerySet.as_manager()
 
     class Meta:
@@ -76,24 +77,8 @@ class Index(models.Model):
         return f"{self.theme_name or 'all samples'}, version {self.version.number}"
 
     @property
-    def url(self) -> str:
-        return f"/api/v1/{self.keeper}/"
-
-    @property
-    def keeper(self) -> str:
-        """The name under which it keeps its artifacts."""
-        return f"indexes/{self.pk}"
-
-    @property
-    def state(self) -> str:
-        """That of its job; once the files are there, succeeded."""
-        if self.published_at is not None:
-            return "succeeded"
-        return str(self.job.state) if self.job is not None else "failed"
-
-    @property
-    def busy(self) -> bool:
-        return self.state in UNENDED
+    def is_there(self) -> bool:
+        return self.published_at is not None
 
     @property
     def stale(self) -> list[str]:
@@ -109,10 +94,6 @@ class Index(models.Model):
         elif self.theme is not None and self.theme.where != self.where:
             reasons.append(f"The filter of the theme {self.theme.name} has changed.")
         return reasons
-
-    def refs(self) -> "models.QuerySet[ArtifactRef]":
-        """Its files by name."""
-        return ArtifactRef.objects.filter(keeper=self.keeper).select_related("artifact").order_by("id")
 
     def to_dict(self) -> dict[str, Any]:
         """The index without its manifest."""

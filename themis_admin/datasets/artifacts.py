@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models, transaction
 
-from themis_admin.jobs.models import OwnedQuerySet, Viewer
+from themis_admin.jobs.models import UNENDED, Job, OwnedQuerySet, Viewer
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.errors import GoneError
 
@@ -105,6 +105,46 @@ class ArtifactRef(models.Model):
             "created_at": self.created_at.isoformat(),
             "created_by": self.owner.get_username(),
         }
+
+
+class KeepsFiles:
+    """What a job makes files for, which are then artifacts that it keeps; mixed into a model with a `job`.
+
+    `PLACE` is where such things are found, below /api/v1/ and in the console.
+    """
+
+    PLACE: ClassVar[str]
+    pk: Any
+    job: "Job | None"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has its files."""
+        raise NotImplementedError
+
+    @property
+    def keeper(self) -> str:
+        """The name under which it keeps its artifacts."""
+        return f"{self.PLACE}/{self.pk}"
+
+    @property
+    def url(self) -> str:
+        return f"/api/v1/{self.keeper}/"
+
+    @property
+    def state(self) -> str:
+        """That of its job; once the files are there, succeeded."""
+        if self.is_there:
+            return "succeeded"
+        return str(self.job.state) if self.job is not None else "failed"
+
+    @property
+    def busy(self) -> bool:
+        return self.state in UNENDED
+
+    def refs(self) -> "models.QuerySet[ArtifactRef]":
+        """Its files by name, in the order in which they were published."""
+        return ArtifactRef.objects.filter(keeper=self.keeper).select_related("artifact").order_by("id")
 
 
 def store() -> ArtifactStore:

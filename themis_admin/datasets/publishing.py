@@ -92,24 +92,7 @@ class Draft:
             dataset = find_dataset(self.dataset, lock=True)
             if dataset.latest_id != (self.parent.pk if self.parent else None):
                 raise ConflictError(CONFLICT)
-            equal = dataset.versions.filter(digest=digest).order_by("number").first()
-            version = Version.objects.create(
-                dataset=dataset,
-                number=1 + (dataset.versions.aggregate(last=Max("number"))["last"] or 0),
-                digest=digest,
-                parent=self.parent,
-                num_samples=opened.num_samples,
-                num_bytes=opened.num_bytes,
-                num_rejects=self.num_rejects,
-                num_blank=self.num_blank,
-                fields=fields,
-                note=self.note,
-                mode=self.mode,
-                source_name=self.source_name,
-                job_id=job.id,
-                created_by_id=job.owner.pk,
-                first_created_at=equal.as_of if equal is not None else None,
-            )
+            version = self._row(dataset, job, opened, digest=digest, fields=fields)
             attach(version, self.pieces)
             dataset.latest = version
             dataset.save(update_fields=["latest", "updated_at"])
@@ -125,6 +108,29 @@ class Draft:
             statistics.after_publication(version)
             subject_changed.send(Dataset, dataset=dataset)
             afterwards()
+
+    def _row(
+        self, dataset: Dataset, job: RunningJob, opened: OpenVersion, *, digest: str, fields: list[Any]
+    ) -> Version:
+        """The version's own row; ages go on being counted from when its samples were first published."""
+        equal = dataset.versions.filter(digest=digest).order_by("number").first()
+        return Version.objects.create(
+            dataset=dataset,
+            number=1 + (dataset.versions.aggregate(last=Max("number"))["last"] or 0),
+            digest=digest,
+            parent=self.parent,
+            num_samples=opened.num_samples,
+            num_bytes=opened.num_bytes,
+            num_rejects=self.num_rejects,
+            num_blank=self.num_blank,
+            fields=fields,
+            note=self.note,
+            mode=self.mode,
+            source_name=self.source_name,
+            job_id=job.id,
+            created_by_id=job.owner.pk,
+            first_created_at=equal.as_of if equal is not None else None,
+        )
 
 
 def attach(version: Version, pieces: Sequence[Piece]) -> None:

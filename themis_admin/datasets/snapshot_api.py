@@ -17,9 +17,9 @@ from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.byteranges import Part
 from themis_admin.datasets.models import Snapshot, Theme, Version, WeightingRule
 from themis_admin.datasets.serializers import SnapshotBody
-from themis_admin.jobs.models import Job, JobState
+from themis_admin.jobs.api import in_state
+from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import MalformedError, NotFoundError
-from themisdb_datasets.names import nearest
 
 BINARY = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
 FILTERS = ("dataset", "version", "theme")
@@ -71,11 +71,7 @@ class SnapshotsView(SnapshotsApi):
                 rows = rows.filter(**{name: self.number(value, name)})
         if series := asked.get("series"):
             rows = rows.filter(series=series)
-        if state := asked.get("state"):
-            if state not in JobState.values:
-                message = f"There is no state {state!r}{nearest(state, JobState.values)}."
-                raise MalformedError(message, fields={"state": message})
-            rows = rows.filter(job__state=state)
+        rows = in_state(rows, request)
         current = asked.get("current", "false")
         if current not in ("true", "false"):
             message = "current is true or false."

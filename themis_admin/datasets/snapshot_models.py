@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from themis_admin.datasets.artifacts import ArtifactRef
-from themis_admin.jobs.models import UNENDED, Viewer
+from themis_admin.datasets.artifacts import KeepsFiles
+from themis_admin.jobs.models import Viewer
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.rules import parse_rule
@@ -48,7 +48,7 @@ def _newer() -> "models.QuerySet[Snapshot]":
     return Snapshot.objects.published().filter(same)
 
 
-class Snapshot(models.Model):
+class Snapshot(KeepsFiles, models.Model):
     """A snapshot; `manifest` is there once its files are, which are the artifacts that `keeper` keeps.
 
     Snapshots of one `series` follow each other. `rules` are pairs of a name and the rule's text, with the moment that
@@ -77,6 +77,7 @@ class Snapshot(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    PLACE = "snapshots"
     objects = SnapshotQuerySet.as_manager()
 
     # From `for_lists`.
@@ -97,29 +98,13 @@ class Snapshot(models.Model):
         return f"{subject}{by}, version {self.version.number}"
 
     @property
-    def url(self) -> str:
-        return f"/api/v1/{self.keeper}/"
-
-    @property
-    def keeper(self) -> str:
-        """The name under which it keeps its artifacts."""
-        return f"snapshots/{self.pk}"
-
-    @property
     def owner(self) -> "User":
         owner: User = self.dataset.owner
         return owner
 
     @property
-    def state(self) -> str:
-        """That of its job; once the files are there, succeeded."""
-        if self.published_at is not None:
-            return "succeeded"
-        return str(self.job.state) if self.job is not None else "failed"
-
-    @property
-    def busy(self) -> bool:
-        return self.state in UNENDED
+    def is_there(self) -> bool:
+        return self.published_at is not None
 
     @property
     def is_current(self) -> bool:
@@ -132,10 +117,6 @@ class Snapshot(models.Model):
         rules = tuple((name, parse_rule(text)) for name, text in self.rules)
         kept = () if self.where is None else (parse_filter(self.where),)
         return Criteria(kept, Weighting(rules=rules), explain=bool(rules))
-
-    def refs(self) -> "models.QuerySet[ArtifactRef]":
-        """Its files by name, the DuckDB file first and the manifest last."""
-        return ArtifactRef.objects.filter(keeper=self.keeper).select_related("artifact").order_by("id")
 
     def to_dict(self) -> dict[str, Any]:
         """The snapshot without its files."""

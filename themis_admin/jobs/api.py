@@ -1,5 +1,8 @@
 """REST: jobs and events."""
 
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,6 +19,21 @@ OBJECT = OpenApiTypes.OBJECT
 MAX_EVENTS = 1000
 
 
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
+
+
+def in_state(rows: Rows, request: Request, *, field: str = "job__state") -> Rows:
+    """Those whose job is in the state that the query asks for, or all; MalformedError for one that does not exist."""
+    state = request.query_params.get("state")
+    if not state:
+        return rows
+    if state not in JobState.values:
+        message = f"There is no state {state!r}{nearest(state, JobState.values)}."
+        raise MalformedError(message, fields={"state": message})
+    found: Rows = rows.filter(**{field: state})
+    return found
+
+
 class JobsView(ThemisView):
     """The jobs one may see."""
 
@@ -25,11 +43,7 @@ class JobsView(ThemisView):
     def get(self, request: Request) -> Response:
         """The newest first, by state and kind."""
         jobs = Job.objects.visible_to(request.user).select_related("owner")
-        if state := request.query_params.get("state"):
-            if state not in JobState.values:
-                message = f"There is no state {state!r}{nearest(state, JobState.values)}."
-                raise MalformedError(message, fields={"state": message})
-            jobs = jobs.filter(state=state)
+        jobs = in_state(jobs, request, field="state")
         if kind := request.query_params.get("kind"):
             jobs = jobs.filter(kind=kind)
         paginator = self.pagination_class()
