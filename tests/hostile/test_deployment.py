@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import resource
 import subprocess
 import sys
 import warnings
@@ -115,3 +116,17 @@ async def test_static_files_are_whole_cached_and_ours_alone(async_client: AsyncC
         part = await async_client.get("/static/app.css", headers={"range": "bytes=2-5"})
         assert (part.status_code, part.content) == (206, answer.content[2:6])
         assert (await async_client.get("/static/../manage.py")).status_code == 404
+
+
+def test_a_process_may_open_more_files_than_most_systems_begin_with() -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most != resource.RLIM_INFINITY and most <= 256:
+        pytest.skip("this system allows so few")
+    program = (
+        "import resource as r; most = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (256, most));"
+        " import themis_admin; print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert int(ran.stdout) > 256
