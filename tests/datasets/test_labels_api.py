@@ -73,6 +73,21 @@ def test_a_stream_is_asked_of_a_label(
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_version")
 
 
+def test_versions_are_compared_by_their_names(
+    as_alice: APIClient, two: tuple[Version, Version], dataset: Dataset
+) -> None:
+    first, second = two
+    put(as_alice, dataset, "stable", 1)
+    for name in (str(first.pk), "stable", first.digest):
+        answer = as_alice.get(f"{second.url}diff/", {"against": name}).json()
+        assert (answer["against"], answer["added"]) == (first.pk, 1), name
+        found = as_alice.get(f"{second.url}diff/samples/", {"against": name, "kind": "added"}).json()
+        assert found["num_samples"] == 1
+    assert as_alice.get(f"{first.url}diff/", {"against": "latest"}).json()["removed"] == 1
+    assert as_alice.get(f"{second.url}diff/", {"against": "stabel"}).status_code == 404
+    assert as_alice.get(f"{second.url}diff/", {"against": "-1"}).status_code == 400
+
+
 def test_labels_are_listed_and_taken_away(
     as_alice: APIClient, two: tuple[Version, Version], dataset: Dataset
 ) -> None:

@@ -12,8 +12,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from themis_admin.datasets import diffs, shifts
+from themis_admin.datasets import diffs, labels, shifts
 from themis_admin.datasets.base import DatasetsApi
+from themis_admin.datasets.label_models import MAX_LABEL
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.serializers import PageQuery
 
@@ -21,7 +22,9 @@ OBJECT = OpenApiTypes.OBJECT
 
 
 class DiffQuery(serializers.Serializer[dict[str, Any]]):
-    against = serializers.IntegerField(min_value=1, max_value=2**62, help_text="the id of the other version")
+    against = serializers.CharField(
+        max_length=100, help_text="the other version: its id, or its digest, latest or a label of its dataset"
+    )
 
 
 class DiffSamplesQuery(PageQuery, DiffQuery):
@@ -34,9 +37,12 @@ class DiffSamplesQuery(PageQuery, DiffQuery):
 class DiffApi(DatasetsApi):
     """What both views need: the two versions."""
 
-    def against(self, query: dict[str, Any]) -> Version:
+    def against(self, version: Version, query: dict[str, Any]) -> Version:
+        name = query.pop("against")
+        if not (name.isascii() and name.removeprefix("-").isdigit() and len(name) < MAX_LABEL):
+            return labels.find_version(version.dataset, name, field="against")
         versions = Version.objects.visible_to(self.user).select_related("dataset")
-        return get_object_or_404(versions, pk=query.pop("against"))
+        return get_object_or_404(versions, pk=self.number(name, "against"))
 
 
 class DiffView(DiffApi):
@@ -47,7 +53,7 @@ class DiffView(DiffApi):
     @extend_schema(parameters=[DiffQuery], responses=OBJECT)
     def get(self, request: Request, pk: int) -> Response:
         version = self.version(pk)
-        against = self.against(self.query(DiffQuery))
+        against = self.against(version, self.query(DiffQuery))
         counts = diffs.between(version, against).counts
         named = {"version": version.pk, "against": against.pk, "key_field": version.dataset.key_field}
         return Response({**named, **msgspec.structs.asdict(counts)})
@@ -61,7 +67,8 @@ class DiffShiftsView(DiffApi):
     @extend_schema(operation_id="versions_diff_shifts", parameters=[DiffQuery], responses=OBJECT)
     def get(self, request: Request, pk: int) -> Response:
         """`now` is of this version, `before` of the one it is compared with; ages count to when each was made."""
-        version, against = self.version(pk), self.against(self.query(DiffQuery))
+        version = self.version(pk)
+        against = self.against(version, self.query(DiffQuery))
         diffs.check_pair(version, against)
         themes = [each.to_dict() for each in shifts.of_themes(version, against)]
         rules = [each.to_dict() for each in shifts.of_rules(version, against)]
@@ -77,7 +84,7 @@ class DiffSamplesView(DiffApi):
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         version = self.version(pk)
         query = self.query(DiffSamplesQuery)
-        page = diffs.page(version, self.against(query), **query)
+        page = diffs.page(version, self.against(version, query), **query)
         links = msgspec.json.encode(self.links(query["offset"], query["length"], page.next_offset))
         body = b'{"num_samples":%d,%b,"results":%b}' % (page.num_samples, links[1:-1], page.results())
         return HttpResponse(body, content_type="application/json")
