@@ -90,24 +90,14 @@ class Encoder:
 
 
 class WordTable:
-    """The tokens of every word that has come, so that each is encoded once."""
+    """Encodes texts word by word, and each word once."""
 
     def __init__(self, tokenizer: Tokenizer, pattern: Pattern, after: tuple[int, ...]) -> None:
         self._library = Library(tokenizer.library.model)
         self._library.pre_tokenizer = pattern.alone
-        self._after = np.array(after, np.uint32)
+        self._after = list(after)
         self._finder = pattern.finder
-        self._lock = threading.Lock()
-        self._clear()
-
-    def _clear(self) -> None:
-        """Forget all words but the end of a text, whose tokens are those behind each."""
-        # Rows of arrays that only grow: who has looked a word up may read them while others add to them.
-        self._rows: dict[bytes, int] = {}
-        self._places, self._counts = np.zeros(1024, np.int64), np.zeros(1024, np.int64)
-        self._tokens = np.zeros(4096, np.uint32)
-        self._num_rows = self._num_tokens = 0
-        self._append([END], [self._after.tolist()])
+        self._known = KnownWords(self._after)
 
     def encode(self, data: npt.NDArray[np.uint8]) -> Encoded:
         """The tokens of texts in UTF-8 with a SEPARATOR after each."""
@@ -119,43 +109,70 @@ class WordTable:
             pa.binary(), len(starts), [None, pa.py_buffer(bounds), pa.py_buffer(data)]
         ).dictionary_encode()
         which = np.frombuffer(words.indices.buffers()[1], np.int32, len(starts))
-        with self._lock:
-            rows, places, counts, tokens = self._look_up(words.dictionary.to_pylist())
-        place, count = places[rows][which], counts[rows][which]
+        places, counts, tokens = self._look_up(words.dictionary.to_pylist())
+        place, count = places[which], counts[which]
         ends = np.cumsum(count)
         found = tokens[np.arange(ends[-1]) + np.repeat(place - (ends - count), count)]
         return Encoded(found, ends[data[starts] == SEPARATOR])
 
-    def _look_up(self, words: list[bytes]) -> tuple[Ints, Ints, Ints, Tokens]:
-        """The rows of these words, and the columns: where a word's tokens are, how many these are, and all tokens."""
-        rows = list(map(self._rows.get, words))
+    def _look_up(self, words: list[bytes]) -> tuple[Ints, Ints, Tokens]:
+        """Where the tokens of each word begin among all tokens, how many they are, and all tokens."""
+        known = self._known
+        if known.is_full:  # who has begun with it goes on with it
+            known = self._known = KnownWords(self._after)
+        rows = known.rows_of(words)
         missing = [number for number, row in enumerate(rows) if row is None]
-        if self._num_rows + len(missing) > MAX_WORDS or self._num_tokens > MAX_TOKENS:
-            self._clear()
-            rows = list(map(self._rows.get, words))
-            missing = [number for number, row in enumerate(rows) if row is None]
         if missing:
             new = [words[number] for number in missing]
-            first = self._num_rows
-            self._append(new, encode_all(self._library, [word.decode() for word in new]))
+            first = known.add(new, encode_all(self._library, [word.decode() for word in new]))
             for row, number in enumerate(missing, start=first):
                 rows[number] = row
-        return np.array(rows, np.int64), self._places, self._counts, self._tokens
+        places, counts, tokens = known.columns
+        chosen = np.array(rows, np.int64)
+        return places[chosen], counts[chosen], tokens
 
-    def _append(self, words: list[bytes], tokens: list[list[int]]) -> None:
-        sizes = np.fromiter(map(len, tokens), np.int64, len(tokens))
-        total, first = int(sizes.sum()), self._num_rows
-        self._places = _with_room(self._places, first + len(words))
-        self._counts = _with_room(self._counts, first + len(words))
-        self._tokens = _with_room(self._tokens, self._num_tokens + total)
-        self._places[first : first + len(words)] = self._num_tokens + np.cumsum(sizes) - sizes
-        self._counts[first : first + len(words)] = sizes
-        flat = np.fromiter(chain.from_iterable(tokens), np.uint32, total)
-        self._tokens[self._num_tokens : self._num_tokens + total] = flat
-        self._num_rows, self._num_tokens = first + len(words), self._num_tokens + total
-        self._rows.update(
-            (word, row) for row, word in enumerate(words, start=first) if len(word) <= LONG_WORD
-        )
+
+class KnownWords:
+    """The tokens of words that have come. It only grows, so that one thread may read while another adds.
+
+    Two that add the same word at once give it two rows, which are alike.
+    """
+
+    def __init__(self, after: list[int]) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[bytes, int] = {}
+        # For each row where its tokens begin and how many they are; and all tokens.
+        self.columns = np.zeros(1024, np.int64), np.zeros(1024, np.int64), np.zeros(4096, np.uint32)
+        self._num_rows = self._num_tokens = 0
+        self.add([END], [after])  # the end of a text is a word too: the tokens behind each
+
+    @property
+    def is_full(self) -> bool:
+        return self._num_rows > MAX_WORDS or self._num_tokens > MAX_TOKENS
+
+    def rows_of(self, words: list[bytes]) -> list[int | None]:
+        """The row of each word that is known."""
+        return list(map(self._rows.get, words))
+
+    def add(self, words: list[bytes], found: list[list[int]]) -> int:
+        """Add words with their tokens; answers the first one's row, which the others follow."""
+        sizes = np.fromiter(map(len, found), np.int64, len(found))
+        flat = np.fromiter(chain.from_iterable(found), np.uint32, int(sizes.sum()))
+        with self._lock:
+            first, begin = self._num_rows, self._num_tokens
+            last, end = first + len(words), begin + len(flat)
+            places, counts, tokens = self.columns
+            places, counts = _with_room(places, last), _with_room(counts, last)
+            tokens = _with_room(tokens, end)
+            places[first:last] = begin + np.cumsum(sizes) - sizes
+            counts[first:last] = sizes
+            tokens[begin:end] = flat
+            self.columns = places, counts, tokens
+            self._num_rows, self._num_tokens = last, end
+            # Last, for who finds a row looks into the columns at once.
+            numbered = enumerate(words, start=first)
+            self._rows.update((word, row) for row, word in numbered if len(word) <= LONG_WORD)
+        return first
 
 
 def _with_room(array: Column, size: int) -> Column:
