@@ -102,7 +102,7 @@ def plan(dataset: Dataset, policy: Policy, *, besides: int | None = None) -> lis
             single.setdefault(need.number, []).append(need)
     spans = [need for need in needs if need.later_too]
     fates = []
-    for place, version in enumerate(dataset.versions.order_by("-number")):
+    for place, version in enumerate(dataset.versions.defer("fields").order_by("-number")):
         reasons = [
             *single.get(version.number, ()),
             *(span for span in spans if version.number >= span.number),
