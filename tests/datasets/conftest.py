@@ -65,6 +65,8 @@ def folders(request: pytest.FixtureRequest, settings: LazySettings, tmp_path: Pa
         selections_dir=data / "selections",
         ingest_roots=(tmp_path / "incoming",),
         min_free_bytes=0,
+        # Within one transaction a test's jobs are not seen by the thread that renews their lease.
+        lease_seconds=600,
     )
     for folder in (data / "storage", data / "work", data / "uploads", tmp_path / "incoming"):
         folder.mkdir(parents=True)
