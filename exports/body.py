@@ -97,9 +97,9 @@ class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
     structured: Structured | UnsetType = UNSET
     metadata_fields: list[Name] | UnsetType = UNSET
     include_metadata: bool | None = None  # on, but for raw lines and presets
-    order: str = "stored"
-    seed: int = 0
-    epoch: int = 0
+    order: str | None = None  # stored, or that of the cursor's plan; so are seed and epoch 0, or the plan's
+    seed: int | None = None
+    epoch: int | None = None
     rank: Count = 0
     world_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     drop_last: bool = False
@@ -113,7 +113,10 @@ class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 # What may stand beside a cursor: the rest is in the plan already.
-BESIDE_CURSOR = {"cursor", "limit", "batch_size", "stream_mode", "rank", "world_size", "drop_last", "dry_run"}
+BESIDE_CURSOR = {
+    *("cursor", "limit", "batch_size", "stream_mode", "rank", "world_size", "drop_last", "dry_run"),
+    *("order", "seed", "epoch"),  # the same lines in another order, such as those of the next epoch
+}
 
 _NESTED: dict[str, type[msgspec.Struct]] = {
     "field_mapping": FieldMapping,
@@ -136,13 +139,17 @@ def parse_body(document: Any) -> StreamBody:
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     _check_choice("format", body.format, (*FORMATS, *PRESETS))
-    _check_choice("order", body.order, ORDERS)
+    if body.order is not None:
+        _check_choice("order", body.order, ORDERS)
     _check_choice("stop", body.stop, STOPS)
     _check_choice("proportion_unit", body.proportion_unit, ("samples", "tokens"))
     if body.stream_mode is not None:
         _check_choice("stream_mode", body.stream_mode, ("pinned", "continuous"))
     if body.stream_mode == "continuous":
-        for name, used in (("order", body.order != "stored"), ("themes", body.themes is not UNSET)):
+        for name, used in (
+            ("order", body.order not in (None, "stored")),
+            ("themes", body.themes is not UNSET),
+        ):
             if used:
                 raise bad(
                     name, f"A continuous stream has no end, so it is in stored order; leave {name} out."
@@ -159,7 +166,7 @@ def parse_body(document: Any) -> StreamBody:
     elif body.theme is not None:
         raise bad("theme", "Name either one theme or, in themes, several.")
     for name, number in (("seed", body.seed), ("epoch", body.epoch)):
-        if abs(number) >= MAX_SEED:
+        if number is not None and abs(number) >= MAX_SEED:
             raise bad(name, f"{name} has a hundred digits at most.")
     if body.rank >= body.world_size:
         raise bad(

@@ -57,7 +57,7 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
         checks=tuple(_checks(body, form)),
         explain=body.explain,
     )
-    ordering = Ordering() if body.order == "stored" else Ordering(body.order, body.seed, body.epoch)
+    ordering = build_ordering(body, Ordering())
     after = version.number if body.stream_mode == "continuous" else None
     plan = Plan(version.digest, criteria, form, ordering, continuous=after)
     if body.themes is not UNSET:
@@ -67,6 +67,15 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
         plan = replace(plan, criteria=replace(criteria, conditions=(theme, *criteria.conditions)))
     title = f"{dataset.name} {version.number}" + (" · " if themes else "")
     return Request(plan, version, title + " + ".join(theme.name for theme in themes), missing)
+
+
+def build_ordering(body: StreamBody, before: Ordering) -> Ordering:
+    """The order that is asked for; what is left out is as it was before."""
+    kind = before.kind if body.order is None else body.order
+    if kind == "stored":
+        return Ordering()
+    seed = before.seed if body.seed is None else body.seed
+    return Ordering(kind, seed, before.epoch if body.epoch is None else body.epoch)
 
 
 def _mix(body: StreamBody, themes: list[Theme], plan: Plan, version: Version, mean_bytes: MeanBytes) -> Mix:

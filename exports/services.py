@@ -1,11 +1,11 @@
 """Opening a delivery for a user: a request or a cursor becomes a plan, its version and its selection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
 from exports.body import StreamBody, bad
-from exports.build import build_request
+from exports.build import build_ordering, build_request
 from exports.estimates import estimate_bytes
 from exports.limits import Consumer, count_plan
 from exports.models import StoredPlan
@@ -41,7 +41,8 @@ class Opened:
 def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = None) -> Opened:
     """Open what a request asks for; a new plan is kept, so that its cursors can be resumed.
 
-    With a `consumer`, a plan that is new counts towards its limit.
+    With a `consumer`, a plan that is new counts towards its limit, and is kept also when it is only looked at: whoever
+    asks what a plan is may stream it afterwards, whatever has become of its theme.
     """
     if body.cursor is not None:
         return _resume(body, Cursor.parse(body.cursor), user)
@@ -51,7 +52,7 @@ def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = No
     delivery = open_delivery(request.plan, request.version)
     start = 0 if body.start is UNSET else body.start
     window = _window(delivery, start, body)
-    if not body.dry_run:
+    if consumer is not None or not body.dry_run:
         StoredPlan.keep(request.plan, version=request.version, title=request.title, user=user)
     return Opened(delivery, request.version, start, window, request.title, request.missing_fields)
 
@@ -65,7 +66,7 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
     )
     if stored is None:
         raise _stale("There is no plan of this cursor (any more); start the stream anew without it.")
-    plan = Plan.from_document(stored.document)
+    plan = _reordered(Plan.from_document(stored.document), body)
     if body.stream_mode is not None and (body.stream_mode == "continuous") != bool(plan.continuous):
         raise bad("stream_mode", "The plan of this cursor has another stream_mode; leave it out.")
     version = stored.version or stored.dataset.versions.filter(digest=plan.version).first()
@@ -73,7 +74,21 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
         raise _stale("The version that this cursor belongs to was removed; start the stream anew without it.")
     delivery = open_delivery(plan, version)
     window = _window(delivery, cursor.position, body)
+    if plan.digest != cursor.plan:
+        StoredPlan.keep(plan, version=version, title=stored.title, user=user)
     return Opened(delivery, version, cursor.position, window, stored.title)
+
+
+def _reordered(plan: Plan, body: StreamBody) -> Plan:
+    """The plan with its lines in the order that is asked for beside the cursor, such as that of another epoch."""
+    ordering = build_ordering(body, plan.ordering)
+    if ordering.kind == "weighted" != plan.ordering.kind:
+        raise bad(
+            "order", "The plan of this cursor may have no weights to draw by; start anew for weighted order."
+        )
+    if plan.continuous is not None and ordering.kind != "stored":
+        raise bad("order", "A continuous stream has no end, so it is in stored order; leave order out.")
+    return replace(plan, ordering=ordering)
 
 
 def _window(delivery: Delivery, start: int, body: StreamBody) -> range:

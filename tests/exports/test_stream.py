@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from exports.models import StoredPlan
 from tests.datasets.conftest import Ingest
 from tests.exports.conftest import SAMPLES, Ask, lines, text
 from themis_admin.accounts.models import AuditEntry, User
@@ -135,6 +136,33 @@ def test_a_cursor_alone_goes_on_after_a_new_version_and_without_the_theme(
     assert text(ask(cursor=whole["X-Themis-Plan"] + ".1", limit=1)).splitlines() == before[1:2]
     past = ask(cursor=whole["X-Themis-Plan"] + ".4")
     assert (past.status_code, past.json()["code"]) == (422, "past_the_end")  # type: ignore[attr-defined]
+
+
+def test_a_cursor_leads_to_other_epochs_and_orders_of_the_same_lines(ask: Ask, version: Version) -> None:
+    body = {"dataset": "Gesetze", "order": "shuffled", "seed": 7}
+    first = ask(**body)
+    lines_of = {epoch: text(ask(**body, epoch=epoch)).splitlines() for epoch in (0, 5)}
+    cursor = f"{first['X-Themis-Plan']}.1"
+    fifth = ask(cursor=cursor, epoch=5)
+    assert text(fifth).splitlines() == lines_of[5][1:]
+    assert fifth["X-Themis-Plan"] == ask(**body, epoch=5)["X-Themis-Plan"] != first["X-Themis-Plan"]
+    assert text(ask(cursor=cursor)).splitlines() == lines_of[0][1:], "and without one, to its own"
+    stored = ask(cursor=cursor, order="stored")
+    assert text(stored).splitlines() == text(ask(dataset="Gesetze")).splitlines()[1:]
+    assert text(ask(cursor=f"{stored['X-Themis-Plan']}.2")), "which has cursors of its own"
+    weighted = ask(cursor=cursor, order="weighted")
+    assert weighted.status_code == 400
+    assert "order" in weighted.json()["fields"]  # type: ignore[attr-defined]
+
+
+def test_a_plan_that_was_looked_at_can_be_streamed_whatever_becomes_of_its_theme(
+    ask: Ask, version: Version, alice: User
+) -> None:
+    looked = ask(theme="Lärm", dry_run=True).json()  # type: ignore[attr-defined]
+    assert StoredPlan.objects.filter(digest=looked["plan"]).exists()
+    theme = Theme.objects.get(name="Lärm")
+    services.update_theme(theme, user=alice, where={"field": "category", "op": "eq", "value": "Daten"})
+    assert len(lines(ask(cursor=looked["cursor"]))) == looked["num_samples"]
 
 
 def test_a_cursor_of_nothing_is_stale_and_of_somebody_else_too(
