@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, SupportsIndex, overload
 
+import numpy as np
+import numpy.typing as npt
+
 from themisdb_datasets.errors import CorruptError, NotFoundError
 
 FOLDER = "index"
@@ -35,20 +38,28 @@ class OffsetIndex(Sequence[bytes]):
     """
 
     def __init__(
-        self, locations: Path, files: Sequence[Path], *, open_file: "Callable[[Path], Content] | None" = None
+        self,
+        locations: "Path | npt.NDArray[np.uint64]",
+        files: Sequence[Path],
+        *,
+        open_file: "Callable[[Path], Content] | None" = None,
     ) -> None:
-        self.locations = Path(locations)
+        """`locations` is a file, or the same as an array [num_samples, 3]."""
+        self._places = locations
         self.files = tuple(map(Path, files))
         self._open_file = open_file or _mapped
         try:
-            self._locations = memoryview(_mapped(self.locations)).cast("Q")
+            places = (
+                _mapped(locations) if isinstance(locations, Path) else np.ascontiguousarray(locations).data
+            )
+            self._locations = memoryview(places).cast("B").cast("Q")
             self._maps = [self._open_file(path) for path in self.files]
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no file {error.filename} any more.") from error
         except TypeError as error:  # not a whole number of uint64
-            raise CorruptError(f"{self.locations.name} was cut off.") from error
+            raise CorruptError(f"{LOCATIONS} was cut off.") from error
         if self._locations.nbytes % LOCATION_BYTES:
-            raise CorruptError(f"{self.locations.name} was cut off.")
+            raise CorruptError(f"{LOCATIONS} was cut off.")
         self._sizes = [len(known) for known in self._maps]
 
     @classmethod
@@ -87,13 +98,16 @@ class OffsetIndex(Sequence[bytes]):
             stop = start + locations[at + 2]
             if number >= len(maps) or stop > sizes[number]:
                 raise CorruptError(
-                    f"Sample {i} lies outside its file: the index {self.locations} does not belong to it."
+                    f"Sample {i} lies outside its file: the index does not belong to {self._name(number)}."
                 )
             found.append(maps[number][start:stop])
         return found
 
+    def _name(self, number: int) -> str:
+        return str(self.files[number]) if number < len(self.files) else f"file {number}"
+
     def __reduce__(self) -> tuple[object, ...]:
-        return partial(type(self), open_file=self._open_file), (self.locations, self.files)
+        return partial(type(self), open_file=self._open_file), (self._places, self.files)
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:

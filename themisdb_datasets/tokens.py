@@ -60,7 +60,7 @@ class TokenIndex(Sequence[Tokens]):
     def open(cls, path: Path, *, dtype: str | None = None) -> "TokenIndex":
         """The token index in folder `path`; `dtype` is for one without a manifest, as data-forager writes them."""
         path = Path(path)
-        manifest = _manifest(path)
+        manifest = read_manifest(path)
         try:
             names = (path / FILES).read_text().splitlines()
         except FileNotFoundError as error:
@@ -132,7 +132,7 @@ def _reopened(locations: Path, files: tuple[Path, ...], dtype: str, sample_size:
     return TokenIndex(locations, files, dtype=dtype, sample_size=sample_size)
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = msgspec.json.decode((path / MANIFEST).read_bytes(), type=dict[str, Any])
     except FileNotFoundError:

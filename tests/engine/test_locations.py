@@ -77,8 +77,8 @@ def test_the_index_of_a_version_has_its_samples_less_what_is_deleted(tmp_path: P
 def test_the_index_of_an_appended_version_goes_on_from_the_one_before(tmp_path: Path) -> None:
     before = make_version(tmp_path, [{"n": n} for n in range(5)])
     after = OpenVersion((*before.parts, *make_version(tmp_path, [{"n": 7}, {"n": 8}]).parts), (None, None))
-    known = indexed(before, tmp_path, [0, 2, 4]).locations
-    kept = known.rename(tmp_path / "before.bin")
+    indexed(before, tmp_path, [0, 2, 4])
+    kept = (tmp_path / "locations.bin").rename(tmp_path / "before.bin")
     found = indexed(after, tmp_path, [6], base=(kept, 3))
     assert [after.line(n) + b"\n" for n in (0, 2, 4, 6)] == list(found)
 

@@ -16,8 +16,13 @@ LINES = [b'{"n":%d}\n' % n for n in range(20)]
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> OffsetIndex:
-    return OffsetIndex.open(ingest_bytes(tmp_path, b"".join(LINES)).shard.path)
+def folder(tmp_path: Path) -> Path:
+    return ingest_bytes(tmp_path, b"".join(LINES)).shard.path
+
+
+@pytest.fixture
+def index(folder: Path) -> OffsetIndex:
+    return OffsetIndex.open(folder)
 
 
 def test_it_is_read_like_a_list(index: OffsetIndex) -> None:
@@ -51,14 +56,13 @@ def test_it_reads_an_index_over_several_files_that_data_forager_wrote(tmp_path: 
     assert list(OffsetIndex.open(tmp_path)) == LINES
 
 
-def test_a_stale_or_broken_index_is_refused(index: OffsetIndex) -> None:
-    folder = index.locations.parents[1]
+def test_a_stale_or_broken_index_is_refused(folder: Path) -> None:
     (folder / "samples.jsonl").write_bytes(b"".join(LINES)[:-1])
     shorter = OffsetIndex.open(folder)
     assert shorter[0] == LINES[0]
     with pytest.raises(CorruptError, match="Sample 19"):
         shorter[19]
-    locations = index.locations
+    locations = folder / "index" / "sample_locations.bin"
     whole = locations.read_bytes()
     for cut in (1, 8):
         locations.write_bytes(whole[:-cut])
