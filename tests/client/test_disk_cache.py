@@ -1,0 +1,170 @@
+"""The cache on disk: whole or not there, filled once whoever asks, within its size, and what data-forager opens."""
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+from data_forager.datasets.jsonl import JsonlDataset
+
+from tests.processes import until
+from themisdb_datasets.disk_cache import DiskCache
+from themisdb_datasets.errors import ThemisError, TooLargeError
+
+PLAN, OTHER, THIRD = "a1" * 32, "b2" * 32, "c3" * 32
+LINES = [f'{{"n": {number}, "text": "{"ä" * (number % 50)}"}}\n'.encode() for number in range(1000)]
+
+
+@dataclass
+class Block:
+    data: bytes
+
+
+def blocks(lines: list[bytes] = LINES, size: int = 7) -> Iterator[Block]:
+    for first in range(0, len(lines), size):
+        yield Block(b"".join(lines[first : first + size]))
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in (folder / "lines").rglob("*") if path.is_file())
+
+
+def test_it_gives_back_what_was_put_in_and_data_forager_opens_it(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    assert cache.open(PLAN) is None
+    cache.fill(PLAN, blocks())
+    index = DiskCache(tmp_path).open(PLAN)
+    assert index is not None
+    assert list(index) == LINES
+    assert index.__getitems__([999, 0, 5]) == [LINES[999], LINES[0], LINES[5]]
+    theirs = JsonlDataset.create_from_index_on_filesystem(str(next((tmp_path / "lines").glob("*/*"))))
+    assert [theirs[number] for number in (0, 500)] == [json.loads(LINES[0]), json.loads(LINES[500])]
+
+
+def test_a_plan_without_samples_is_held_too(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.fill(PLAN, [])
+    index = cache.open(PLAN)
+    assert index is not None
+    assert len(index) == 0
+
+
+def test_a_fill_that_breaks_off_leaves_nothing_that_is_believed(tmp_path: Path) -> None:
+    def broken() -> Iterator[Block]:
+        yield from blocks(LINES[:500])
+        raise ThemisError("The connection was lost.")
+
+    cache = DiskCache(tmp_path)
+    with pytest.raises(ThemisError, match="lost"):
+        cache.fill(PLAN, broken())
+    assert cache.open(PLAN) is None
+    assert size_of(tmp_path) == 0
+    assert not list((tmp_path / "filling").iterdir())
+    cache.fill(PLAN, blocks())
+    assert len(cache.open(PLAN) or []) == len(LINES)
+
+
+def _fill_and_wait(folder: Path, reached: Event) -> None:
+    def half() -> Iterator[Block]:
+        yield from blocks(LINES[:500])
+        reached.set()
+        signal.pause()
+
+    DiskCache(folder).fill(PLAN, half())
+
+
+def test_a_process_that_is_killed_while_filling_leaves_nothing_that_is_believed(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    reached = context.Event()
+    process = context.Process(target=_fill_and_wait, args=(tmp_path, reached))
+    process.start()
+    assert process.pid is not None
+    assert reached.wait(60)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    cache = DiskCache(tmp_path)
+    assert cache.open(PLAN) is None
+    cache.fill(PLAN, blocks())  # its lock is free and its draft is thrown away
+    assert list(cache.open(PLAN) or []) == LINES
+
+
+def damaged(path: Path) -> list[Path]:
+    return [next((path / "lines").glob(f"*/*/{name}")) for name in ("samples.jsonl", "manifest.json")] + [
+        next((path / "lines").glob("*/*/index/sample_locations.bin"))
+    ]
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("how", ["cut", "flipped", "gone"])
+def test_what_is_damaged_is_thrown_away_and_filled_anew(tmp_path: Path, number: int, how: str) -> None:
+    cache = DiskCache(tmp_path)
+    cache.fill(PLAN, blocks())
+    path = damaged(tmp_path)[number]
+    content = path.read_bytes()
+    if how == "gone":
+        path.unlink()
+    elif how == "cut":
+        path.write_bytes(content[:-20])
+    else:
+        path.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    assert DiskCache(tmp_path).open(PLAN) is None
+    cache.fill(PLAN, blocks())
+    assert list(cache.open(PLAN) or []) == LINES
+
+
+def _fill_once(folder: Path, asked: "multiprocessing.Queue[int]") -> None:
+    def counted() -> Iterator[Block]:
+        asked.put(os.getpid())
+        yield from blocks()
+
+    cache = DiskCache(folder)
+    cache.fill(PLAN, counted())
+    index = cache.open(PLAN)
+    assert index is not None
+    assert list(index) == LINES
+
+
+def test_of_many_processes_one_fills_it_and_the_others_wait(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    asked: multiprocessing.Queue[int] = context.Queue()
+    processes = [context.Process(target=_fill_once, args=(tmp_path, asked)) for _ in range(6)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 6
+    assert asked.get(timeout=10)
+    assert asked.empty(), "only one asked for the lines"
+
+
+def test_what_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
+    one = DiskCache(tmp_path)
+    one.fill(PLAN, blocks())
+    each = size_of(tmp_path)
+    cache = DiskCache(tmp_path, max_bytes=int(2.5 * each))
+    cache.fill(OTHER, blocks())
+    for plan, used in ((PLAN, 2_000), (OTHER, 1_000)):
+        os.utime(tmp_path / "used" / plan, (used, used))
+    opened = cache.open(OTHER)
+    assert opened is not None, "so it was used last"
+    cache.fill(THIRD, blocks())
+    assert cache.open(PLAN) is None
+    assert cache.open(OTHER) is not None
+    assert size_of(tmp_path) <= 2.5 * each
+    cache.max_bytes = int(1.5 * each)
+    cache.fill(PLAN, blocks())
+    assert size_of(tmp_path) <= 1.5 * each
+    assert list(opened) == LINES, "what is open stays readable"
+
+
+def test_what_does_not_fit_at_all_is_not_kept_in_part(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path, max_bytes=10_000)
+    with pytest.raises(TooLargeError, match="10,000"):
+        cache.fill(PLAN, blocks())
+    assert cache.open(PLAN) is None
+    until(lambda: not list((tmp_path / "filling").iterdir()), seconds=1)

@@ -1,0 +1,185 @@
+"""A plan's lines on disk: filled once a host, published whole, checked by digest, and evicted when room is needed."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.errors import CorruptError, NotFoundError, TooLargeError
+from themisdb_datasets.offsets import FILES, FOLDER, LOCATIONS, OffsetIndex
+
+KIND = "lines"
+SAMPLES = "samples.jsonl"
+MANIFEST = "manifest.json"
+NAMES = (SAMPLES, f"{FOLDER}/{FILES}", f"{FOLDER}/{LOCATIONS}")
+FORMAT_VERSION = 1
+
+
+class Lines(Protocol):
+    """Whole lines of JSON, each with its LF."""
+
+    @property
+    def data(self) -> bytes: ...
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What an entry holds; `files` are name -> SHA-256."""
+
+    plan: str
+    num_samples: int
+    num_bytes: int
+    files: dict[str, str]
+    format_version: int = FORMAT_VERSION
+
+
+class DiskCache:
+    """Plans' lines under `folder`, each in the order of its plan and with data-forager's index; `max_bytes` in all.
+
+    Any number of processes share a folder, as ranks and workers on one host do: one of them fills an entry while the others
+    wait for it, and what a process has opened stays readable when it is evicted.
+    """
+
+    def __init__(self, folder: Path, *, max_bytes: int | None = None) -> None:
+        self.folder = Path(folder)
+        self.max_bytes = max_bytes
+        self._store = ArtifactStore(self.folder)
+
+    def open(self, plan: str) -> OffsetIndex | None:
+        """The lines of this plan, or None where they are not there; an entry that is not whole is removed.
+
+        Its digests are computed when it is first opened, and again when a file is another than then.
+        """
+        path = self._store.path(KIND, plan)
+        if not path.is_dir():
+            return None
+        try:
+            manifest = _read_manifest(path)
+            self._check(plan, path, manifest)
+            index = OffsetIndex.open(path)
+            if len(index) != manifest.num_samples:
+                raise CorruptError(f"{path} has {len(index):,} samples, not {manifest.num_samples:,}.")
+        except (FileNotFoundError, NotFoundError, CorruptError):
+            self._store.remove_folder(KIND, plan)
+            return None
+        return index
+
+    def fill(self, plan: str, blocks: Iterable[Lines]) -> None:
+        """Put the plan's lines in, of which `blocks` are all, unless they are there; waits while another process does.
+
+        TooLargeError: they are more than `max_bytes`; OSError: the disk is full. Then nothing is left of them.
+        """
+        with self._only(plan):
+            if self.open(plan) is not None:
+                return
+            draft = self.folder / "filling" / plan
+            shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
+            try:
+                manifest = self._write(draft, plan, blocks)
+                self._make_room(manifest.num_bytes)
+                self._store.publish_folder(draft, kind=KIND, digest=plan)
+                self._check(plan, self._store.path(KIND, plan), manifest)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+
+    def _write(self, draft: Path, plan: str, blocks: Iterable[Lines]) -> Manifest:
+        (draft / FOLDER).mkdir(parents=True)
+        size = count = 0
+        samples, rows = hashlib.sha256(), hashlib.sha256()
+        with (draft / SAMPLES).open("wb") as lines, (draft / FOLDER / LOCATIONS).open("wb") as locations:
+            for block in blocks:
+                located = _located(block.data, size)
+                size, count = size + len(block.data), count + len(located)
+                if self.max_bytes is not None and size + located.nbytes > self.max_bytes:
+                    raise TooLargeError(
+                        f"The plan's lines are more than the cache may hold, {self.max_bytes:,} bytes."
+                    )
+                for file, digest, data in ((lines, samples, block.data), (locations, rows, located.data)):
+                    file.write(data)
+                    digest.update(data)
+        names = f"{SAMPLES}\n".encode() if count else b""
+        (draft / FOLDER / FILES).write_bytes(names)
+        digests = (samples.hexdigest(), hashlib.sha256(names).hexdigest(), rows.hexdigest())
+        manifest = Manifest(plan, count, size + count * 24, dict(zip(NAMES, digests, strict=True)))
+        (draft / MANIFEST).write_bytes(msgspec.json.encode(manifest))
+        return manifest
+
+    def _check(self, plan: str, path: Path, manifest: Manifest) -> None:
+        """CorruptError where a file is not what the manifest says. When it was used last is noted, and of which files."""
+        note = self.folder / "used" / plan
+        seen = repr([_identity(path / name) for name in NAMES])
+        with suppress(FileNotFoundError):
+            if note.read_text() == seen:
+                note.touch()
+                return
+        for name in NAMES:
+            with (path / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != manifest.files.get(name):
+                    raise CorruptError(f"{path / name} is damaged.")
+        note.parent.mkdir(parents=True, exist_ok=True)
+        draft = note.with_name(f".{plan}.{os.getpid()}")
+        draft.write_text(seen)
+        draft.replace(note)
+
+    def _make_room(self, num_bytes: int) -> None:
+        """Remove the entries that were used longest ago, until so many bytes more fit."""
+        if self.max_bytes is None:
+            return
+        sizes = {plan: self._size(plan) for plan in self._store.digests(KIND)}
+        total = sum(sizes.values()) + num_bytes
+        for plan in sorted(sizes, key=self._last_used):
+            if total <= self.max_bytes:
+                return
+            self._store.remove_folder(KIND, plan)
+            (self.folder / "used" / plan).unlink(missing_ok=True)
+            total -= sizes[plan]
+
+    def _size(self, plan: str) -> int:
+        path = self._store.path(KIND, plan)
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+    def _last_used(self, plan: str) -> float:
+        try:
+            return (self.folder / "used" / plan).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    @contextmanager
+    def _only(self, plan: str) -> Iterator[None]:
+        """Nobody else fills this entry meanwhile; the system lets go of the lock when a process is killed."""
+        path = self.folder / "locks" / plan
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        manifest = msgspec.json.decode((path / MANIFEST).read_bytes(), type=Manifest)
+    except msgspec.DecodeError as error:
+        raise CorruptError(f"{path / MANIFEST} is damaged.") from error
+    if manifest.format_version != FORMAT_VERSION or manifest.plan != path.name:
+        raise CorruptError(f"{path / MANIFEST} belongs to something else.")
+    return manifest
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _located(lines: bytes, start: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
+    """Where each line lies in the file that these are appended to at `start`: uint64 [n, 3]."""
+    ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n")) + 1
+    rows = np.zeros((len(ends), 3), np.uint64)
+    rows[:, 1] = start + np.concatenate([[0], ends[:-1]]) if len(ends) else 0
+    rows[:, 2] = np.diff(ends, prepend=0)
+    return rows

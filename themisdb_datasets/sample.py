@@ -1,0 +1,22 @@
+"""One sample at the trainer: a dict of its own kind, so that batches can be made of samples that lack a key."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+_DECODER = msgspec.json.Decoder(dict[str, Any])
+
+
+class Sample(dict[str, Any]):
+    """A sample's line, parsed."""
+
+
+def parse(line: bytes) -> Sample:
+    """The sample of a line."""
+    return Sample(_DECODER.decode(line))
+
+
+def parse_lines(lines: bytes) -> Iterable[Sample]:
+    """The samples of whole lines; empty ones are none."""
+    return map(Sample, _DECODER.decode_lines(lines))
