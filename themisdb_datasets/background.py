@@ -80,7 +80,7 @@ class BackgroundColumns:
     def _start(self, layout: Layout, places: Ints) -> None:
         if self._process is None:
             self._process = _taken()
-        self._process.ask(Open(str(self._folder), str(self._spans.path), layout, places.tolist()))
+        self._process.ask(Open(str(self._folder), str(self._spans.path.parent), layout, places.tolist()))
         self._shape = layout.shape
         self._sent = 0
         self._num_starts += 1

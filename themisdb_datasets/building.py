@@ -1,5 +1,6 @@
 """Build a shard: lines go in block by block, a finished folder comes out; memory does not grow with the shard."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -12,11 +13,11 @@ import numpy as np
 from themisdb_datasets import shard as names
 from themisdb_datasets.artifacts import sync, sync_tree
 from themisdb_datasets.background import BackgroundColumns, BackgroundDigest, short_turns
-from themisdb_datasets.columns import Layout, RowGroups
+from themisdb_datasets.columns import ID_BYTES, Layout, RowGroups
 from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.jsonl import Block, LineScanner, Reject
-from themisdb_datasets.scratch import SpanFile
+from themisdb_datasets.scratch import IDS, SPANS, SpanFile
 from themisdb_datasets.shard import describe_file, read_manifest
 from themisdb_datasets.spans import FieldTable
 
@@ -43,7 +44,8 @@ class ShardWriter:
         (folder / names.FILES).write_text(names.SAMPLES + "\n")
         self._samples = (folder / names.SAMPLES).open("wb")
         self._locations = (folder / names.LOCATIONS).open("wb")
-        self._spans = SpanFile(self._scratch / "spans")
+        self._spans = SpanFile(self._scratch / SPANS)
+        self._ids = (self._scratch / IDS).open("wb")
         self._digest = BackgroundDigest()
         self._columns = BackgroundColumns(folder, self._spans)
 
@@ -65,17 +67,19 @@ class ShardWriter:
         return checked.rejects
 
     def _append(self, data: bytes, sizes: Ints) -> None:
-        starts = np.cumsum(sizes) - sizes
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
         locations = np.zeros((len(sizes), 3), np.uint64)
         locations[:, 1] = starts + self.num_bytes
         locations[:, 2] = sizes
         self._samples.write(data)
         self._locations.write(locations.tobytes())
+        self._ids.write(sample_ids(data, starts, ends - 1))
         self.num_samples += len(sizes)
         self.num_bytes += len(data)
 
     def _flush(self) -> None:
-        for file in (self._samples, self._locations, self._spans):
+        for file in (self._samples, self._locations, self._spans, self._ids):
             file.flush()
 
     def _layout(self) -> Layout:
@@ -127,7 +131,7 @@ class ShardWriter:
         )
 
     def _close(self) -> None:
-        for file in (self._samples, self._locations, self._spans):
+        for file in (self._samples, self._locations, self._spans, self._ids):
             file.close()
 
     def abandon(self) -> None:
@@ -137,6 +141,13 @@ class ShardWriter:
         self._close()
         shutil.rmtree(self._scratch, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def sample_ids(data: bytes, starts: Ints, ends: Ints) -> bytes:
+    """The ids, end to end, of the lines data[starts[i]:ends[i]]: the first 16 bytes of their SHA-256."""
+    view, sha256 = memoryview(data), hashlib.sha256
+    lines = zip(starts.tolist(), ends.tolist(), strict=True)
+    return b"".join([sha256(view[start:end]).digest()[:ID_BYTES] for start, end in lines])
 
 
 def samples_of(block: Block, rows: Ints) -> bytes:

@@ -18,7 +18,8 @@ GROUP_SAMPLES = 16_384
 GROUP_BYTES = 16 << 20
 PEEK_SAMPLES = 4_096  # of the first row group, that show how a column is best written
 SHORT_BYTES = 64
-SAMPLE_ID = pa.binary(16)
+ID_BYTES = 16
+SAMPLE_ID = pa.binary(ID_BYTES)
 TYPES = {
     "bool": pa.bool_(),
     "int64": pa.int64(),

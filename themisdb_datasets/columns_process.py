@@ -4,7 +4,6 @@ The two share nothing but the shard's unfinished files. Requests and answers are
 its pipe does, and so with whoever started it, or when nothing is asked for a while.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -17,19 +16,19 @@ import numpy as np
 import pyarrow as pa
 
 from themisdb_datasets import shard as names
-from themisdb_datasets.columns import ColumnsWriter, Layout, Samples
+from themisdb_datasets.columns import ID_BYTES, ColumnsWriter, Layout, Samples
 from themisdb_datasets.errors import ThemisError
-from themisdb_datasets.scratch import Stretch, read_spans
+from themisdb_datasets.scratch import IDS, SPANS, Stretch, read_spans
 from themisdb_datasets.shard import map_file
 
 IDLE_SECONDS = 60.0
 
 
 class Open(msgspec.Struct, tag=True):
-    """Begin the columns of the shard in `folder` anew; its spans lie in the file `spans`, in the order of `places`."""
+    """Begin the columns of the shard in `folder` anew; its ids and spans lie in `scratch`, these in the order of `places`."""
 
     folder: str
-    spans: str
+    scratch: str
     layout: Layout
     places: list[int]
 
@@ -144,7 +143,7 @@ class _Writer:
 
     def __init__(self, opened: Open) -> None:
         self.folder = Path(opened.folder)
-        self.spans = Path(opened.spans)
+        self.scratch = Path(opened.scratch)
         self.places = np.array(opened.places, np.int64)
         self.columns = ColumnsWriter(self.folder / names.COLUMNS, opened.layout)
 
@@ -152,17 +151,14 @@ class _Writer:
         first, num = stretches[0].first, stretches[-1].last - stretches[0].first
         locations = np.fromfile(self.folder / names.LOCATIONS, np.uint64, num * 3, offset=first * 24)
         starts, sizes = locations.reshape(num, 3)[:, 1:].T.astype(np.int64)
-        buffer, ends = map_file(self.folder / names.SAMPLES), starts + sizes - 1
-        view, sha256 = memoryview(buffer), hashlib.sha256
-        cuts = zip(starts.tolist(), ends.tolist(), strict=True)
-        ids = b"".join([sha256(view[a:b]).digest()[:16] for a, b in cuts])
+        ids = np.fromfile(self.scratch / IDS, np.uint8, num * ID_BYTES, offset=first * ID_BYTES)
         self.columns.write(
             Samples(
-                buffer=buffer,
+                buffer=map_file(self.folder / names.SAMPLES),
                 starts=starts,
-                ends=ends,
-                spans=read_spans(self.spans, stretches, self.places),
-                ids=np.frombuffer(ids, np.uint8).reshape(num, 16),
+                ends=starts + sizes - 1,
+                spans=read_spans(self.scratch / SPANS, stretches, self.places),
+                ids=ids.reshape(num, ID_BYTES),
             )
         )
 

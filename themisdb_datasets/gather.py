@@ -84,11 +84,11 @@ def _inline_short(words: Words, buffers: Sequence[pa.Buffer]) -> None:
     short = np.flatnonzero((length <= INLINE) & (length > 0))
     place, size = words[short, 1], length[short].astype(np.int64)
     number, offset = place & LOW, (place >> HIGH).astype(np.int64)
-    for each in np.unique(number).tolist():
-        if each >= len(buffers):
-            raise stale()
+    if len(short) and number.max() >= len(buffers):
+        raise stale()
+    for each, buffer in enumerate(buffers):
         mine = np.flatnonzero(number == each)
-        words[short[mine]] = carried(offset[mine], size[mine], buffers[each])
+        words[short[mine]] = carried(offset[mine], size[mine], buffer)
 
 
 def _check(words: Words, buffers: Sequence[pa.Buffer]) -> None:

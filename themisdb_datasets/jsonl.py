@@ -125,7 +125,7 @@ class LineScanner:
                 self._unread, window = None, rest
             end = window.rfind(b"\n") + 1
             if end:
-                data = b"".join((*begun, window[:end]))
+                data = b"".join((*begun, memoryview(window)[:end]))
                 yield self._block(data, offset)
                 offset += len(data)
                 begun = []

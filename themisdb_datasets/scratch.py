@@ -12,6 +12,8 @@ from themisdb_datasets.fields import Ints
 
 Spans = npt.NDArray[np.uint32]
 
+SPANS = "spans"
+IDS = "ids"
 COPY_BYTES = 4 << 20
 
 

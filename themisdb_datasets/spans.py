@@ -21,6 +21,7 @@ from themisdb_datasets.fields import (
     describe,
 )
 from themisdb_datasets.jsonl import Block, Reject
+from themisdb_datasets.raws import places
 from themisdb_datasets.reasons import MAX_DEPTH, MAX_MEMBERS, explain, not_utf8, too_deep, too_many_members
 
 Spans = npt.NDArray[np.uint32]
@@ -98,9 +99,9 @@ class FieldTable:
             values, codes, rows = values.where(good), codes[good], rows[np.isin(rows, keyed)]
         values, codes = self._admit(values, codes, num_outer)
         spans = np.zeros((len(rows), len(self.paths), 2), np.uint32)
-        places = np.searchsorted(rows, values.rows)
-        spans[places, values.ids, 0] = values.offsets - block.starts[values.rows]
-        spans[places, values.ids, 1] = values.lengths
+        samples = np.searchsorted(rows, values.rows)
+        spans[samples, values.ids, 0] = values.offsets - block.starts[values.rows]
+        spans[samples, values.ids, 1] = values.lengths
         self.counts += np.bincount(values.ids * NUM_CODES + codes, minlength=MAX_FIELDS * NUM_CODES).reshape(
             MAX_FIELDS, NUM_CODES
         )
@@ -118,17 +119,17 @@ class FieldTable:
         """The members of `objects`, which were decoded from `data`; the i-th is of row rows[i]."""
         layouts = self._layouts.setdefault(parent, {})
         names = list(map(tuple, objects))
-        for each in set(names) - layouts.keys():
+        distinct = set(names)
+        for each in distinct - layouts.keys():
             layouts[each] = np.array([self._id((*parent, name)) for name in each], np.int64)
-        sizes = np.fromiter(map(len, names), np.int64, len(names))
-        raws = list(chain.from_iterable(map(dict.values, objects)))
-        address = pa.py_buffer
-        return _Values(
-            np.repeat(rows, sizes),
-            np.concatenate([NONE, *map(layouts.__getitem__, names)]),
-            np.fromiter([address(raw).address for raw in raws], np.int64, len(raws)) - address(data).address,
-            np.fromiter(map(len, raws), np.int64, len(raws)),
-        )
+        if len(distinct) == 1:
+            sizes: int | Ints = len(names[0])
+            ids = np.tile(layouts[names[0]], len(names))
+        else:
+            sizes = np.fromiter(map(len, names), np.int64, len(names))
+            ids = np.concatenate([NONE, *map(layouts.__getitem__, names)])
+        offsets, lengths = places(list(chain.from_iterable(map(dict.values, objects))), data)
+        return _Values(np.repeat(rows, sizes), ids, offsets, lengths)
 
     def _id(self, path: Path) -> int:
         """The place of a field; for a new one a place after the others until it is admitted, -1 when the table is full."""
@@ -147,15 +148,11 @@ class FieldTable:
         parts, part_codes = [values], [codes]
         objects = values.where((codes == OBJECT) & (values.ids >= 0))
         paths, view = list(self._ids), memoryview(data)
-        for number in np.unique(objects.ids).tolist():
+        for number in np.flatnonzero(np.bincount(objects.ids)).tolist():
             mine = objects.where(objects.ids == number)
             ends = mine.offsets + mine.lengths
-            # Each is an object by itself, so that line by line they are decoded at once.
-            lines = b"\n".join([view[a:b] for a, b in zip(mine.offsets.tolist(), ends.tolist(), strict=True)])
-            members = self._values(paths[number], DECODE_LINES(lines), lines, np.arange(len(ends)))
-            shifts = ends - np.cumsum(mine.lengths + 1) + 1  # from a place in `lines` to that in `data`
-            members.offsets += shifts[members.rows]
-            members.rows = mine.rows[members.rows]
+            slices = [view[a:b] for a, b in zip(mine.offsets.tolist(), ends.tolist(), strict=True)]
+            members = self._values(paths[number], list(map(DECODE, slices)), data, mine.rows)
             members = members.where(members.ids >= 0)
             parts.append(members)
             part_codes.append(classify(array, members.offsets, members.lengths))
@@ -176,14 +173,14 @@ class FieldTable:
             new = np.flatnonzero(values.ids >= len(self.paths))
             order = new[np.lexsort((values.offsets[new], values.rows[new]))]
             ids, first = np.unique(values.ids[order], return_index=True)
-            places = np.full(len(candidates) + 1, -1)  # the last one is for -1
-            places[: len(self.paths)] = np.arange(len(self.paths))
+            renamed = np.full(len(candidates) + 1, -1)  # the last one is for -1
+            renamed[: len(self.paths)] = np.arange(len(self.paths))
             for number in ids[np.argsort(first)].tolist()[: MAX_FIELDS - len(self.paths)]:
-                places[number] = len(self.paths)
+                renamed[number] = len(self.paths)
                 self.paths.append(candidates[number])
             self._ids = {path: number for number, path in enumerate(self.paths)}
             self._layouts.clear()
-            values.ids = places[values.ids]
+            values.ids = renamed[values.ids]
         elif sum(map(len, self._layouts.values())) > MAX_LAYOUTS:
             self._layouts.clear()
         known = values.ids >= 0

@@ -8,8 +8,6 @@ Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 PIECE_BYTES = 256 << 10  # stays in the processor's cache
-LONGEST_ESCAPE = 12  # two surrogates
-NEAR = 64
 BACKSLASH = 0x5C
 MEANING = np.arange(256, dtype=np.uint8)  # of the character after a backslash: itself, but for these
 for _letter, _meant in zip(b"bfnrt", b"\b\f\n\r\t", strict=True):
@@ -28,39 +26,24 @@ def unescaped(texts: pa.Array, *, within_json: bool = False) -> pa.Array:
     bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4).astype(np.int64)
     buffer = texts.buffers()[2]
     data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.empty(0, np.uint8)
-    if not (data[bounds[0] : bounds[-1]] == BACKSLASH).any():
-        return texts
-    parts: list[Bytes] = []
+    written = np.empty(bounds[-1] - bounds[0], np.uint8)
     moved = np.zeros(len(bounds), np.int32)
-    start, place, last = int(bounds[0]), 0, int(bounds[-1])
-    while start < last:
-        stop = _safe_stop(data, start, start + PIECE_BYTES) if start + PIECE_BYTES < last else last
-        ending = slice(*np.searchsorted(bounds, [start, stop], side="right"))
-        piece, ends = _piece(data[start:stop], bounds[ending] - start, within_json)
-        parts.append(piece)
-        moved[ending] = ends + place
-        place += len(piece)
-        start = stop
-    joined = np.concatenate(parts) if parts else data[:0]
+    first = place = 0
+    while first < len(texts):
+        # Whole strings, so that no escape is cut.
+        last = int(np.searchsorted(bounds, bounds[first] + PIECE_BYTES, side="right")) - 1
+        last = max(last, first + 1)
+        some = slice(first + 1, last + 1)
+        piece, ends = _piece(data[bounds[first] : bounds[last]], bounds[some] - bounds[first], within_json)
+        written[place : place + len(piece)] = piece
+        moved[some] = ends + place
+        first, place = last, place + len(piece)
+    if place == len(written):
+        return texts
     valid = texts.is_valid().buffers()[1] if texts.null_count else None
-    return pa.Array.from_buffers(pa.string(), len(texts), [valid, pa.py_buffer(moved), pa.py_buffer(joined)])
-
-
-def _safe_stop(data: Bytes, start: int, stop: int) -> int:
-    """A place at or shortly before `stop` that is not within an escape; nor is `start`."""
-    begin, width = stop, NEAR
-    while (
-        begin > start and data[begin - 1] == BACKSLASH
-    ) or begin == stop:  # a run is counted from where it begins
-        begin, width = max(start, stop - width), 8 * width
-    starts = escape_starts(np.flatnonzero(data[begin:stop] == BACKSLASH)) + begin
-    near = starts[starts > stop - LONGEST_ESCAPE]
-    if not len(near):
-        return stop
-    first = int(near[0])
-    # The second half of a pair of surrogates stays with the first.
-    is_low = bytes(data[first + 1 : first + 3]).lower() == b"ud" and data[first + 3] in b"cdefCDEF"
-    return first - 6 if is_low else first
+    return pa.Array.from_buffers(
+        pa.string(), len(texts), [valid, pa.py_buffer(moved), pa.py_buffer(written[:place])]
+    )
 
 
 def _piece(data: Bytes, ends: Ints, within_json: bool) -> tuple[Bytes, Ints]:
@@ -121,12 +104,13 @@ def _write_out(data: Bytes, keep: npt.NDArray[np.bool_], starts: Ints, within_js
 
 def escape_starts(backslashes: Ints) -> Ints:
     """Of the places of all backslashes those that begin an escape: every other one of each run."""
-    if not len(backslashes):
+    followers = np.flatnonzero(np.diff(backslashes) == 1) + 1
+    if not len(followers):
         return backslashes
-    first = np.concatenate(([True], np.diff(backslashes) != 1))
-    if first.all():
-        return backslashes
-    order = np.arange(len(backslashes))
-    begun = np.maximum.accumulate(np.where(first, order, 0))
-    starts: Ints = backslashes[(order - begun) & 1 == 0]
+    begins = np.diff(followers, prepend=-1) != 1  # the second backslash of a run
+    order = np.arange(len(followers))
+    begun = np.maximum.accumulate(np.where(begins, order, 0))
+    keep = np.ones(len(backslashes), bool)
+    keep[followers[(order - begun) & 1 == 0]] = False
+    starts: Ints = backslashes[keep]
     return starts

@@ -53,7 +53,7 @@ def test_a_slash_and_capital_digits_may_be_escaped_too() -> None:
 @pytest.mark.parametrize(
     "filling", ["\\n", "\\\\", "\\ud83d\\ude00", "\\uD83D\\uDE00\\ud7ff", "a\\u00e4", "äöü", "x\\\\\\n"]
 )
-def test_long_texts_are_cut_between_escapes_only(
+def test_texts_are_cut_into_pieces_between_them_only(
     filling: str, shift: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unescape, "PIECE_BYTES", 64)
