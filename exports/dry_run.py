@@ -4,6 +4,7 @@ from typing import Any
 
 from exports.estimates import estimate_bytes, spread
 from exports.services import Opened
+from themisdb_datasets.line_fields import line_fields
 from themisdb_datasets.plan import Delivery
 
 PREVIEW_LINES = 3
@@ -22,6 +23,7 @@ def describe(opened: Opened) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "plan": plan.digest,
         "document": plan.to_document(),
+        "title": opened.title,
         "version": {"id": opened.version.pk, "number": opened.version.number, "digest": plan.version},
         "num_samples": len(window),
         "total": delivery.num_samples,
@@ -37,6 +39,7 @@ def describe(opened: Opened) -> dict[str, Any]:
         "estimated_bytes": num_bytes,
         "estimated_tokens": num_bytes // BYTES_A_TOKEN,
         "lines": lines,
+        "fields": line_fields(plan.form, opened.version.open()),
         "missing_fields": list(opened.missing_fields),
         "cursor": str(opened.cursor),
     }
