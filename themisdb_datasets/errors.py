@@ -74,3 +74,27 @@ class CancelledError(ThemisError):
     """The work was told to stop."""
 
     code = "cancelled"
+
+
+class AuthError(ThemisError):
+    """No token, one that is not known, or one without the scope that is needed."""
+
+    code = "unauthorized"
+
+
+class ServerError(ThemisError):
+    """Themis failed in a way that is not the request's fault."""
+
+    code = "server_error"
+
+
+class ConnectionLostError(ThemisError):
+    """Themis cannot be reached, or not any more, however often it was tried."""
+
+    code = "connection_lost"
+
+
+class PlanChangedError(ThemisError):
+    """What would go on is not what was begun: another plan, another version or another number of samples."""
+
+    code = "plan_changed"

@@ -1,0 +1,196 @@
+"""Streams over connections that break: what comes out is what the server would have sent in one piece."""
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.running import Running
+from themisdb_datasets import Backoff, Client
+from themisdb_datasets.errors import AuthError, ConnectionLostError, MalformedError, PlanChangedError
+from themisdb_datasets.streaming import Progress
+
+QUICK = Backoff(shortest=0.01, longest=0.05, patience=20, first_patience=20)
+
+
+class Cutter:
+    """A proxy that lets each connection's answer through only up to so many bytes; then one without a limit."""
+
+    def __init__(self, port: int, cuts: list[int]) -> None:
+        self.cuts = iter(cuts)
+        self.num_connections = 0
+        self._to = port
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                self.num_connections += 1
+                threading.Thread(
+                    target=self._carry, args=(connection, next(self.cuts, None)), daemon=True
+                ).start()
+
+    def _carry(self, client: socket.socket, cut: int | None) -> None:
+        with closing(client), socket.create_connection(("127.0.0.1", self._to)) as server:
+            threading.Thread(target=self._back, args=(client, server), daemon=True).start()
+            left = cut
+            with suppress(OSError):
+                while data := server.recv(65_536):
+                    part = data if left is None else data[:left]
+                    client.sendall(part)
+                    if left is not None:
+                        left -= len(part)
+                        if left <= 0:
+                            break
+                client.shutdown(socket.SHUT_RDWR)
+
+    def _back(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(65_536):
+                server.sendall(data)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def query(live: Running) -> dict[str, Any]:
+    return {"theme": live.known["themes"][0], "order": "shuffled", "seed": 7}
+
+
+@pytest.fixture
+def whole(live: Running, query: dict[str, Any]) -> bytes:
+    """The stream in one piece, read by nothing of ours."""
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=60)
+    headers = {"Authorization": f"Bearer {live.known['token']}", "Content-Type": "application/json"}
+    with closing(connection):
+        connection.request("POST", "/api/export/jsonl_llm/stream", json.dumps(query), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read()
+
+
+@pytest.fixture
+def client(live: Running) -> Iterator[Client]:
+    with Client(live.url, live.known["token"]) as client:
+        yield client
+
+
+def test_a_stream_is_what_the_server_sends(client: Client, query: dict[str, Any], whole: bytes) -> None:
+    with client.stream(query) as stream:
+        lines = b"".join(block.data for block in stream)
+        assert lines == whole
+        assert stream.num_samples == whole.count(b"\n")
+        assert stream.cursor == f"{stream.plan}.{stream.num_samples}"
+
+
+def test_it_goes_on_byte_for_byte_however_often_it_breaks(
+    live: Running, query: dict[str, Any], whole: bytes
+) -> None:
+    size = len(whole)
+    cutter = Cutter(live.port, [0, 10, 900, size // 7, size // 3, 1100, size // 4])
+    with closing(cutter), Client(cutter.url, live.known["token"], backoff=QUICK) as client:
+        stream = client.stream(query)
+        got = []
+        for block in stream:
+            got.append(block.data)
+            assert block.num_lines == block.data.count(b"\n")
+            at = b"".join(got).count(b"\n")
+            assert stream.cursor == f"{stream.plan}.{at}"
+        assert b"".join(got) == whole
+        assert cutter.num_connections == 8
+
+
+def test_ranks_go_on_too(live: Running, query: dict[str, Any], whole: bytes) -> None:
+    lines = whole.splitlines(keepends=True)
+    shares = []
+    for rank in range(3):
+        cutter = Cutter(live.port, [1500, len(whole) // 9])
+        with closing(cutter), Client(cutter.url, live.known["token"], backoff=QUICK) as client:
+            stream = client.stream(query, rank=rank, world_size=3, drop_last=True)
+            shares.append(b"".join(block.data for block in stream).splitlines(keepends=True))
+            assert cutter.num_connections == 3
+    each = len(lines) // 3
+    assert shares == [lines[rank : 3 * each : 3] for rank in range(3)]
+
+
+def test_a_limit_holds_over_all_connections(live: Running, query: dict[str, Any], whole: bytes) -> None:
+    cutter = Cutter(live.port, [2000])
+    with closing(cutter), Client(cutter.url, live.known["token"], backoff=QUICK) as client:
+        lines = b"".join(block.data for block in client.stream({**query, "limit": 40}))
+        assert lines == b"".join(whole.splitlines(keepends=True)[:40])
+
+
+def test_a_cursor_goes_on_in_another_process_life(
+    client: Client, query: dict[str, Any], whole: bytes
+) -> None:
+    with client.stream(query, limit=11) as stream:
+        first = b"".join(block.data for block in stream)
+        rest = b"".join(block.data for block in client.stream({}, cursor=stream.cursor))
+    assert first + rest == whole
+
+
+def test_what_is_refused_is_not_tried_again(live: Running, query: dict[str, Any]) -> None:
+    cutter = Cutter(live.port, [])
+    with closing(cutter), Client(cutter.url, "themis_wrong", backoff=QUICK) as client:
+        with pytest.raises(AuthError):
+            next(client.stream(query))
+        assert cutter.num_connections == 1
+    with Client(live.url, live.known["token"]) as client:
+        with pytest.raises(MalformedError) as caught:
+            client.plan({"theme": "No such theme"})
+        assert "No such theme" in caught.value.message
+        assert caught.value.code
+
+
+def test_a_server_that_is_not_there_is_given_up_soon() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    backoff = Backoff(shortest=0.01, longest=0.02, first_patience=0.05)
+    with Client(f"http://127.0.0.1:{port}", "themis_x", backoff=backoff) as client:
+        with pytest.raises(ConnectionLostError):
+            next(client.stream({"theme": "x"}))
+        with pytest.raises(ConnectionLostError):
+            client.get("datasets/")
+
+
+def test_another_plan_is_refused() -> None:
+    progress = Progress({"theme": "x"})
+    progress.answered(answer(plan="a" * 64, position=0, count=3))
+    assert progress.take(b"{}\n{") == (b"{}\n", 1)
+    assert progress.request() == {"cursor": f"{'a' * 64}.1", "limit": 2}
+    with pytest.raises(PlanChangedError):
+        progress.answered(answer(plan="b" * 64, position=1, count=2))
+    with pytest.raises(PlanChangedError):
+        progress.answered(answer(plan="a" * 64, position=1, count=1))
+    progress.answered(answer(plan="a" * 64, position=1, count=2))
+    assert progress.take(b"[]\n[]\n") == (b"[]\n[]\n", 2)
+    assert progress.is_complete
+
+
+def test_keep_alive_lines_of_a_stream_without_an_end_are_no_samples() -> None:
+    progress = Progress({"theme": "x"})
+    progress.answered(answer(plan="a" * 64, position=0, count=None))
+    assert progress.take(b"\n") is None
+    assert progress.take(b"{}\n\n\n{}\n\n{") == (b"{}\n{}\n", 2)
+    assert not progress.is_complete
+
+
+def answer(*, plan: str, position: int, count: int | None) -> httpx.Headers:
+    headers = {"X-Themis-Plan": plan, "X-Themis-Version": "v", "X-Themis-Cursor": f"{plan}.{position}"}
+    return httpx.Headers(headers if count is None else {**headers, "X-Themis-Num-Samples": str(count)})
+
+
+def test_lists_are_read_page_by_page(client: Client) -> None:
+    themes = list(client.pages("themes/", page_size=1))
+    assert len(themes) > 1
+    assert [theme["id"] for theme in themes] == [theme["id"] for theme in client.pages("themes/")]
