@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from themisdb_datasets.client import Client, PlanInfo
     from themisdb_datasets.connection import Backoff
     from themisdb_datasets.errors import ThemisError
+    from themisdb_datasets.pytorch import ThemisDBStreamDataset
     from themisdb_datasets.sample import Sample
 
 _PLACES = {
@@ -18,9 +19,10 @@ _PLACES = {
     "Client": "client",
     "PlanInfo": "client",
     "Sample": "sample",
+    "ThemisDBStreamDataset": "pytorch",
     "ThemisError": "errors",
 }
-__all__ = ["Backoff", "Client", "PlanInfo", "Sample", "ThemisError"]
+__all__ = ["Backoff", "Client", "PlanInfo", "Sample", "ThemisDBStreamDataset", "ThemisError"]
 
 
 def __getattr__(name: str) -> Any:

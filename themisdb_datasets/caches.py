@@ -46,7 +46,11 @@ class MemoryCache:
 
     def has_all(self, numbers: Sequence[int]) -> bool:
         """Whether all of these are held."""
-        return len(numbers) <= len(self._lines) and all(number in self._lines for number in numbers)
+        return all(number in self._lines for number in numbers)
+
+    def __getitems__(self, numbers: Sequence[int]) -> list[bytes]:
+        """The lines of these numbers, all of which are held."""
+        return [self._lines[number] for number in numbers]
 
 
 class HybridLines:

@@ -1,0 +1,263 @@
+"""The samples of a pinned plan, epoch by epoch and from anywhere: out of a stream, out of memory, or off the disk."""
+
+import hashlib
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+from themisdb_datasets.caches import HybridLines, MemoryCache
+from themisdb_datasets.client import Client
+from themisdb_datasets.disk_cache import DiskCache
+from themisdb_datasets.errors import PlanChangedError, ThemisError
+from themisdb_datasets.order import Order, Ordering, StoredOrder
+from themisdb_datasets.prefetch import Prefetch
+from themisdb_datasets.sample import Sample, parse, parse_lines
+from themisdb_datasets.sharing import Share
+from themisdb_datasets.streaming import Block, SampleStream
+
+READ_ROWS = 1024  # lines that are found at once
+
+Connect = Callable[[], Client]
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """What a training goes through: a plan, and the window of it that is asked for.
+
+    `total` counts the lines of an epoch; `num_samples` those of the window, None where it has no end.
+    """
+
+    plan: str
+    version: str
+    document: dict[str, Any]
+    total: int
+    start: int
+    num_samples: int | None
+
+    @property
+    def ordering(self) -> Ordering:
+        """The order of its lines."""
+        return Ordering.from_document(self.document["order"])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the window is all of an epoch."""
+        return self.start == 0 and self.num_samples == self.total
+
+
+class Kept(NamedTuple):
+    """The lines that a cache holds for an epoch: all of plan `plan`, which `query` asks for, and where each is in it."""
+
+    plan: str
+    query: dict[str, Any]
+    order: Order
+
+
+class Numbered(Protocol):
+    """Lines by their number."""
+
+    def __getitems__(self, numbers: Sequence[int], /) -> list[bytes]: ...
+
+
+def pin(client: Client, query: Mapping[str, Any]) -> Pinned:
+    """Ask for the plan of a query, and for which of it; a plan that was asked for can be streamed from then on."""
+    info = client.plan(query)
+    start = int(info.cursor.rpartition(".")[2])
+    continuous = "continuous" in info.document
+    num_samples = query.get("limit") if continuous else info.num_samples
+    return Pinned(info.digest, info.version, info.document, info.total, start, num_samples)
+
+
+def kept(pinned: Pinned, epoch: int) -> Kept:
+    """What to hold for this epoch of a plan.
+
+    Stored and shuffled epochs are the same lines, which `order/1` finds in every one of them. Weighted draws and mixes are
+    known to the server alone, so an epoch of theirs is held as it is delivered.
+    """
+    ordering = replace(pinned.ordering, epoch=epoch)
+    if "mix" in pinned.document or ordering.kind == "weighted":
+        query: dict[str, Any] = {"epoch": epoch}
+        order: Order = StoredOrder(pinned.total)
+    else:
+        query, order = {"order": "stored"}, ordering.over(pinned.total)
+        ordering = Ordering()
+    document = {**pinned.document, "order": ordering.to_document()}
+    digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
+    return Kept(digest, {"cursor": f"{pinned.plan}.0", **query}, order)
+
+
+class Epochs:
+    """The samples of a pinned plan's epochs for one process; what it caches is what `memory` and `disk` are there for."""
+
+    def __init__(
+        self,
+        pinned: Pinned,
+        connect: Connect,
+        *,
+        prefetch_size: int,
+        memory: MemoryCache | None = None,
+        disk: DiskCache | None = None,
+        cursors: bool = False,
+    ) -> None:
+        self.pinned, self.memory, self.cursors = pinned, memory, cursors
+        # Lines of a part of an epoch only would cost all of them.
+        self.disk = disk if pinned.is_whole else None
+        self._connect, self._prefetch_size = connect, prefetch_size
+        self._filling: _Filling | None = None
+
+    def samples(self, share: Share, *, epoch: int, done: int = 0) -> Iterator[Sample]:
+        """The samples of a share from its `done`-th on; at their end a cache on disk is filled."""
+        if share.left(done) == 0:
+            return
+        if self.pinned.num_samples is None:
+            yield from self._streamed(share, epoch, done, None)
+            return
+        held = kept(self.pinned, epoch)
+        lines = self._held(held, share, done)
+        if lines is not None:
+            yield from self._read(lines, held, share, done)
+            return
+        if self.disk is not None and (self._filling is None or self._filling.ended):
+            self._filling = _Filling(self.disk, held, self._connect)
+        yield from self._streamed(share, epoch, done, held)
+        if self._filling is not None:
+            self._filling.finish()
+
+    def line(self, number: int) -> bytes:
+        """The line of this number in stored order (in its delivered order, of a mix), from a cache where it is there."""
+        held = kept(self.pinned, self.pinned.ordering.epoch)
+        if self.memory is not None:
+            self.memory.use(held.plan)
+            if (line := self.memory.get(number)) is not None:
+                return line
+        index = self.disk.open(held.plan) if self.disk is not None else None
+        if index is not None:
+            line = index[number]
+        else:
+            query = {**held.query, "cursor": f"{self.pinned.plan}.{number}"}
+            with self._connect() as client:
+                line = b"".join(block.data for block in client.stream(query, limit=1))
+        if self.memory is not None:
+            self.memory.put(number, line)
+        return line
+
+    def _held(self, held: Kept, share: Share, done: int) -> Numbered | None:
+        """Lines that need no network, where all of the share are there."""
+        if self.memory is not None:
+            self.memory.use(held.plan)
+        if self.disk is not None and (index := self.disk.open(held.plan)) is not None:
+            return index if self.memory is None else HybridLines(self.memory, index)
+        if self.memory is not None and len(self.memory) >= (share.left(done) or 0):
+            return self.memory if self.memory.has_all(self._numbers(held, share, done, None)) else None
+        return None
+
+    def _numbers(self, held: Kept, share: Share, done: int, stop: int | None) -> list[int]:
+        """The numbers of the share's lines from `done` to `stop`."""
+        stop = share.num_samples if stop is None else stop
+        positions = np.arange(done, stop, dtype=np.uint64)
+        positions *= np.uint64(share.num_consumers)
+        positions += np.uint64(share.start + share.consumer)
+        numbers: list[int] = held.order.at(positions % np.uint64(self.pinned.total)).tolist()
+        return numbers
+
+    def _read(self, lines: Numbered, held: Kept, share: Share, done: int) -> Iterator[Sample]:
+        assert share.num_samples is not None
+        for first in range(done, share.num_samples, READ_ROWS):
+            numbers = self._numbers(held, share, first, min(first + READ_ROWS, share.num_samples))
+            for number, line in zip(numbers, lines.__getitems__(numbers), strict=True):
+                sample = parse(line)
+                if self.cursors:
+                    sample["cursor"] = f"{held.plan}.{number}"
+                yield sample
+
+    def _streamed(self, share: Share, epoch: int, done: int, held: Kept | None) -> Iterator[Sample]:
+        blocks = Prefetch(self._blocks(share, epoch, done), size=self._prefetch_size, weigh=_num_lines)
+        with closing(blocks):
+            for plan, block in blocks:
+                samples = parse_lines(block.data)
+                if held is not None and self.memory is not None:
+                    samples = self._remembered(block, held, share, done)
+                if self.cursors:
+                    samples = self._with_cursors(samples, plan, share, done)
+                yield from samples
+                done += block.num_lines
+
+    def _blocks(self, share: Share, epoch: int, done: int) -> Iterator[tuple[str, Block]]:
+        """The plan that is streamed, with each block of it."""
+        query = {"cursor": f"{self.pinned.plan}.{share.base(done)}", "epoch": epoch}
+        consumer, num_consumers, left = share.consumer, share.num_consumers, share.left(done)
+        with self._connect() as client:
+            stream = client.stream(query, rank=consumer, world_size=num_consumers, limit=left)
+            for block in stream:
+                _check_version(stream, self.pinned)
+                yield stream.plan, block
+
+    def _remembered(self, block: Block, held: Kept, share: Share, done: int) -> Iterable[Sample]:
+        assert self.memory is not None
+        numbers = self._numbers(held, share, done, done + block.num_lines)
+        lines = block.data.split(b"\n")[:-1]
+        for number, line in zip(numbers, lines, strict=True):
+            self.memory.put(number, line)
+        return map(parse, lines)
+
+    def _with_cursors(
+        self, samples: Iterable[Sample], plan: str, share: Share, done: int
+    ) -> Iterator[Sample]:
+        for number, sample in enumerate(samples, done):
+            position = share.position(number)
+            if self.pinned.num_samples is not None:
+                position %= self.pinned.total
+            sample["cursor"] = f"{plan}.{position}"
+            yield sample
+
+
+class _Filling:
+    """A cache on disk being filled in a thread, or waited for while another process fills it."""
+
+    def __init__(self, disk: DiskCache, held: Kept, connect: Connect) -> None:
+        self._disk, self._held, self._connect = disk, held, connect
+        self._error: ThemisError | OSError | None = None
+        self._thread = threading.Thread(target=self._fill, name="themis-cache", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over, well or not."""
+        return not self._thread.is_alive()
+
+    def finish(self) -> None:
+        """Wait for its end; training goes on without a cache where it failed, with a warning that says why."""
+        self._thread.join()
+        error, self._error = self._error, None
+        if error is not None:
+            warnings.warn(f"Nothing was cached, so it is streamed again: {error}", stacklevel=2)
+
+    def _fill(self) -> None:
+        try:
+            self._disk.fill(self._held.plan, self._blocks())
+        except (ThemisError, OSError) as error:
+            self._error = error
+
+    def _blocks(self) -> Iterator[Block]:
+        with self._connect() as client:
+            stream = client.stream(self._held.query)
+            if stream.plan != self._held.plan:
+                raise PlanChangedError("The server writes this plan in another way than this release does.")
+            yield from stream
+
+
+def _num_lines(item: tuple[str, Block]) -> int:
+    return item[1].num_lines
+
+
+def _check_version(stream: SampleStream, pinned: Pinned) -> None:
+    if stream.version != pinned.version:
+        raise PlanChangedError(
+            f"The stream is of version {stream.version[:12]}, not of {pinned.version[:12]}, which was pinned."
+        )
