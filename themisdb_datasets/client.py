@@ -61,7 +61,9 @@ class Client:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """The document at `path`, such as "datasets/" beneath /api/v1/, or an absolute one."""
-        return self.request("GET", path, params=parameters).json()
+        return self.request(
+            "GET", path, params=parameters or None
+        ).json()  # {} would take the path's own away
 
     def post(self, path: str, body: Any = None, *, idempotency_key: str = "") -> Any:
         """What Themis answers to a document; with a key it may be posted again without being done again."""
