@@ -8,21 +8,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from themisdb_datasets.cards import push_card
     from themisdb_datasets.client import Client, PlanInfo
     from themisdb_datasets.connection import Backoff
     from themisdb_datasets.errors import ThemisError
+    from themisdb_datasets.huggingface import load, themisdb_generator
     from themisdb_datasets.pytorch import ThemisDBStreamDataset
     from themisdb_datasets.sample import Sample
+    from themisdb_datasets.samples import JsonlDataset, ThemisDataset, TokensDataset
 
 _PLACES = {
     "Backoff": "connection",
     "Client": "client",
+    "JsonlDataset": "samples",
     "PlanInfo": "client",
     "Sample": "sample",
     "ThemisDBStreamDataset": "pytorch",
+    "ThemisDataset": "samples",
     "ThemisError": "errors",
+    "TokensDataset": "samples",
+    "load": "huggingface",
+    "push_card": "cards",
+    "themisdb_generator": "huggingface",
 }
-__all__ = ["Backoff", "Client", "PlanInfo", "Sample", "ThemisDBStreamDataset", "ThemisError"]
+__all__ = [
+    "Backoff",
+    "Client",
+    "JsonlDataset",
+    "PlanInfo",
+    "Sample",
+    "ThemisDBStreamDataset",
+    "ThemisDataset",
+    "ThemisError",
+    "TokensDataset",
+    "load",
+    "push_card",
+    "themisdb_generator",
+]
 
 
 def __getattr__(name: str) -> Any:

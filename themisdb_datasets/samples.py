@@ -1,6 +1,7 @@
 """Samples by their number, as map-style datasets: of a folder, a snapshot or a server, in stored or in shuffled order."""
 
 import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from themisdb_datasets import tokens
 from themisdb_datasets.errors import CorruptError, MalformedError, NotFoundError
 from themisdb_datasets.offsets import FOLDER, OffsetIndex
 from themisdb_datasets.order import Ordering
+from themisdb_datasets.sample import Sample
 from themisdb_datasets.tokens import TokenIndex
 
 SNAPSHOTS = (".parquet", ".duckdb")
@@ -77,6 +79,9 @@ class Numbered(Sequence[T]):
 
     def __getitems__(self, indices: Iterable[SupportsIndex]) -> list[T]:
         """The samples of a batch at once, which is what torch's DataLoader asks for. IndexError for one outside."""
+        if "torch" in sys.modules:
+            # So that a DataLoader's default_collate makes batches of samples that lack a key.
+            import_module("themisdb_datasets.collating")
         return list(self._source.__getitems__(self._numbers([operator.index(each) for each in indices])))
 
     def __iter__(self) -> Iterator[T]:
@@ -215,8 +220,9 @@ class TokensDataset(Forager[npt.NDArray[Any]]):
         return super().create_from_index_on_filesystem(base_path, index_data_folder, name, **options)
 
 
-def _object(line: bytes) -> Any:
-    return msgspec.json.decode(line)
+def _object(line: bytes | str) -> Any:
+    value = msgspec.json.decode(line)
+    return Sample(value) if isinstance(value, dict) else value
 
 
 class _Encoded:
@@ -224,7 +230,7 @@ class _Encoded:
         self.encoding = encoding
 
     def __call__(self, line: bytes) -> Any:
-        return msgspec.json.decode(line.decode(self.encoding))
+        return _object(line.decode(self.encoding))
 
 
 class _Tokens:

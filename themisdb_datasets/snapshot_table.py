@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 from themisdb_datasets.duck import read_database
 from themisdb_datasets.errors import CorruptError, NotFoundError
 from themisdb_datasets.names import nearest
+from themisdb_datasets.sample import Sample
 from themisdb_datasets.samples import SNAPSHOTS
 
 ROWS = 256  # of a batch of the Arrow file
 READ = 64 * ROWS
 ABOUT = b"themis"
-Values = dict[str, Any]
 
 
 class SnapshotTable:
@@ -52,7 +52,7 @@ class SnapshotTable:
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def __getitems__(self, numbers: list[int]) -> list[Values]:
+    def __getitems__(self, numbers: list[int]) -> list[Sample]:
         """The samples of these numbers, in their order."""
         places = [bisect_right(self._starts, number) - 1 for number in numbers]
         batches = {place: self._file.get_batch(place) for place in set(places)}
@@ -61,9 +61,9 @@ class SnapshotTable:
             for place, number in zip(places, numbers, strict=True)
         ]
 
-    def _sample(self, row: pa.RecordBatch) -> Values:
+    def _sample(self, row: pa.RecordBatch) -> Sample:
         (values,) = row.to_pylist()
-        found = {name: value for name, value in values.items() if value is not None}
+        found = Sample((name, value) for name, value in values.items() if value is not None)
         for name in self._json:
             if name in found:
                 found[name] = msgspec.json.decode(found[name])

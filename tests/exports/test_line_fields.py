@@ -1,12 +1,14 @@
 """What a dry run says of the lines' fields is true of every line that is then streamed."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.datasets.conftest import Ingest
-from tests.exports.conftest import Ask, lines
+from tests.exports.conftest import Ask, text
 from themis_admin.datasets.models import Version
+from themisdb_datasets.typed_lines import TypedLines
 
 SAMPLES: list[dict[str, Any]] = [
     {"id": "1", "question": "Wie?", "answer": "So", "year": 1974, "score": 1, "on": True, "meta": {"slug": "a"}},
@@ -84,8 +86,9 @@ def test_every_line_has_these_fields_of_these_kinds(
             body["metadata_fields"] = ["year", "mixed", "meta", "big"]
             body["weighting"] = {"enable_weights": True}
         fields = told(ask, **body)["fields"]
-        got = lines(ask(dataset="Gesetze", **body))
-        assert len(got) == 4
+        sent = text(ask(dataset="Gesetze", **body))
+        got = [json.loads(line) for line in sent.splitlines()]
+        assert len(got) == len(list(TypedLines(fields).read(sent.encode()))) == 4
         for line in got:
             assert fits(line, {"kind": "object", "fields": fields}), (form, line, kinds(fields))
             order = [field["name"] for field in fields if field["name"] in line]
