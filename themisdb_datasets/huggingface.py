@@ -76,11 +76,10 @@ def load(
     """The samples that a stream's `query` asks for, with the features that its plan declares.
 
     The plan is made once and pinned: workers, nodes and later epochs read the same version, whatever is published
-    meanwhile. Streamed, a dataset has `num_shards` shards, 64 at most unless you say so, which are stretches of the plan one after
-    the other; with `drop_last`
-    all have the same length, so that nodes have too. `epochs` of a shuffled query follow each other, each shuffled
-    anew. With `streaming=False` the samples are written to `cache_dir` once a plan, in `num_proc` processes, and
-    memory-mapped. NotFoundError and the like: the query asks for what is not there.
+    meanwhile. Streamed, it is in `num_shards` shards (64, fewer where they would be small), stretches of the plan one
+    after the other; with `drop_last` all have the same length, so that nodes have too. `epochs` follow each other, each
+    shuffled anew where the query is shuffled. With `streaming=False` the samples are written to `cache_dir` once a plan,
+    by `num_proc` processes, and memory-mapped. MalformedError, NotFoundError: the query asks for what cannot be.
     """
     for name in NOT_HERE & query.keys():
         raise MalformedError(
@@ -88,17 +87,12 @@ def load(
         )
     with Client(base_url, token) as client:
         plan = client.plan(query)
-    fields = plan.answer["fields"]
-    if features is None and fields is not None:
+    fields = plan.answer["fields"] if features is None else None
+    if fields is not None:
         features = features_of(fields)
     wanted = num_shards or (None if streaming else num_proc or 1)
     shards = _shards(plan, wanted, epochs=epochs, drop_last=drop_last)
-    given = {
-        "base_url": base_url,
-        "token": token,
-        "shards": shards,
-        "lines": TypedLines(fields),
-    }
+    given = {"base_url": base_url, "token": token, "shards": shards, "lines": TypedLines(fields)}
     dataset: IterableDataset | Dataset
     if streaming:
         dataset = IterableDataset.from_generator(_generate, features=features, gen_kwargs=given)
