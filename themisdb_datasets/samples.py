@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets import tokens
+from themisdb_datasets.client import Client
 from themisdb_datasets.errors import CorruptError, MalformedError, NotFoundError
 from themisdb_datasets.offsets import FOLDER, OffsetIndex
 from themisdb_datasets.order import Ordering
+from themisdb_datasets.remote import open_index
 from themisdb_datasets.sample import Sample
 from themisdb_datasets.tokens import TokenIndex
 
@@ -123,14 +125,24 @@ class Lines(Generic[T]):
 
 
 class ThemisDataset(Numbered[Any]):
-    """The samples of a downloaded index or snapshot, or of an index that stays on the server.
+    """The samples of a downloaded index or snapshot, or by `remote` of an index that stays on the server.
 
     `path` is the folder of an offset index (samples as objects) or of a token index (arrays of tokens), or a snapshot:
     its folder, its .duckdb or its .parquet file. Snapshots need the extra [engine].
     """
 
-    def __init__(self, path: str | Path, *, shuffle: bool = False, seed: int = 0, epoch: int = 0) -> None:
-        super().__init__(_open(Path(path)), shuffle=shuffle, seed=seed, epoch=epoch)
+    def __init__(
+        self, path: str | Path | Source[Any], *, shuffle: bool = False, seed: int = 0, epoch: int = 0
+    ) -> None:
+        source = _open(Path(path)) if isinstance(path, str | Path) else path
+        super().__init__(source, shuffle=shuffle, seed=seed, epoch=epoch)
+
+    @classmethod
+    def remote(
+        cls, index: int, base_url: str | None = None, token: str | None = None, **options: Any
+    ) -> "ThemisDataset":
+        """The samples of the index of this id on the server, each batch one call; `options` are the constructor's."""
+        return cls(open_index(index, Client(base_url, token)), **options)
 
 
 def _open(path: Path) -> Source[Any]:
