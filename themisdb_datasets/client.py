@@ -1,18 +1,29 @@
 """Themis over HTTP: its REST API, its plans, and streams that go on after any break."""
 
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import httpx
 
-from themisdb_datasets.connection import TIMEOUT, TRANSIENT, Backoff, Server, error_of
-from themisdb_datasets.errors import ConnectionLostError
-from themisdb_datasets.streaming import PATH, Patience, Progress, SampleStream, said
-
-API = "/api/v1/"
+from themisdb_datasets.connection import (
+    TIMEOUT,
+    TRANSIENT,
+    Backoff,
+    Patience,
+    Server,
+    answer_of,
+    error_of,
+    unreachable,
+)
+from themisdb_datasets.download import AT_ONCE, Report, download, find
+from themisdb_datasets.errors import CancelledError, ConflictError, ImpossibleError, ThemisError
+from themisdb_datasets.streaming import PATH, Progress, SampleStream
+from themisdb_datasets.upload import upload
 
 
 class PlanInfo(NamedTuple):
@@ -25,6 +36,19 @@ class PlanInfo(NamedTuple):
     cursor: str
     document: dict[str, Any]
     answer: dict[str, Any]
+
+    @classmethod
+    def of(cls, answer: dict[str, Any]) -> "PlanInfo":
+        """What the answer to a dry run says."""
+        return cls(
+            digest=answer["plan"],
+            version=answer["version"]["digest"],
+            num_samples=answer["num_samples"],
+            total=answer["total"],
+            cursor=answer["cursor"],
+            document=answer["document"],
+            answer=answer,
+        )
 
 
 class Client:
@@ -44,6 +68,7 @@ class Client:
     ) -> None:
         self.server = Server.known(base_url, token)
         self.backoff = backoff or Backoff()
+        self.answered = False  # whether the server ever has
         self._timeout = timeout
         self._http: httpx.Client | None = None
         self._process = 0
@@ -61,14 +86,13 @@ class Client:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """The document at `path`, such as "datasets/" beneath /api/v1/, or an absolute one."""
-        return self.request(
-            "GET", path, params=parameters or None
-        ).json()  # {} would take the path's own away
+        # {} would take the path\'s own parameters away.
+        return answer_of(self.request("GET", path, params=parameters or None))
 
     def post(self, path: str, body: Any = None, *, idempotency_key: str = "") -> Any:
         """What Themis answers to a document; with a key it may be posted again without being done again."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return self.request("POST", path, repeatable=bool(headers), json=body, headers=headers).json()
+        return answer_of(self.request("POST", path, repeatable=bool(headers), json=body, headers=headers))
 
     def delete(self, path: str) -> None:
         """Remove the object at `path`."""
@@ -87,37 +111,26 @@ class Client:
     def request(self, method: str, path: str, *, repeatable: bool = False, **options: Any) -> httpx.Response:
         """The answer, read; ThemisError for one that is an error. What may be asked twice is tried again for a while."""
         repeatable = repeatable or method in ("GET", "HEAD")
-        patience = Patience(self.backoff)
+        patience = Patience(self.backoff, known=self.answered)
         while True:
             try:
-                response = self.http.request(method, self.url(path), **options)
-            except httpx.TransportError as error:
-                if not repeatable or not patience.pause():
-                    raise ConnectionLostError(
-                        f"{self.server.base_url} cannot be reached ({said(error)})."
-                    ) from error
-                continue
-            if response.is_success:
-                return response
-            if response.status_code not in TRANSIENT - {429} or not repeatable or not patience.pause():
-                raise error_of(response)
-
-    def url(self, path: str) -> str:
-        """A path beneath the server's address; one without a slash in front is beneath /api/v1/."""
-        return path if path.startswith("/") else API + path
+                response = self.http.request(method, self.server.path(path), **options)
+            except httpx.TransportError as broken:
+                error: ThemisError = unreachable(self.server.base_url, broken)
+                passes = True
+            else:
+                if response.is_success:
+                    self.answered = True
+                    return response
+                error, passes = error_of(response), response.status_code in TRANSIENT - {429}
+            if not repeatable or not passes:
+                raise error
+            time.sleep(patience.after(error))
 
     def plan(self, query: Mapping[str, Any]) -> PlanInfo:
         """What a stream of this query would deliver; from then on its cursor can be streamed."""
-        answer = self.request("POST", PATH, repeatable=True, json={**query, "dry_run": True}).json()
-        return PlanInfo(
-            digest=answer["plan"],
-            version=answer["version"]["digest"],
-            num_samples=answer["num_samples"],
-            total=answer["total"],
-            cursor=answer["cursor"],
-            document=answer["document"],
-            answer=answer,
-        )
+        body = {**query, "dry_run": True}
+        return PlanInfo.of(answer_of(self.request("POST", PATH, repeatable=True, json=body)))
 
     def stream(
         self,
@@ -134,10 +147,66 @@ class Client:
         progress = Progress(asked, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
         return SampleStream(self, progress)
 
+    def download(
+        self,
+        url: str,
+        path: str | Path,
+        *,
+        sha256: str | None = None,
+        at_once: int = AT_ONCE,
+        replace: bool = False,
+        report: Report = lambda done, total: None,
+    ) -> Path:
+        """Bring the file at `url` to `path`, into it where that is a folder; answers where it is.
+
+        It comes in parts, `at_once` of them side by side; what an earlier call left half done is gone on with. Its SHA-256
+        is checked, and is also compared with the one given. ConflictError: another file is there (`replace` allows that).
+        """
+        remote = find(self.http, self.server.path(url), backoff=self.backoff)
+        if sha256 not in (None, remote.sha256):
+            raise ConflictError(
+                f"{url} is another file now; its SHA-256 is {remote.sha256}.", code="file_changed"
+            )
+        target = Path(path)
+        if target.is_dir():
+            target /= remote.name
+        download(
+            self.http, remote, target, backoff=self.backoff, at_once=at_once, replace=replace, report=report
+        )
+        return target
+
+    def upload(self, path: str | Path, *, report: Report = lambda done, total: None) -> str:
+        """Send a file for an ingest; answers the upload's id. One that broke off, in an earlier process too, goes on."""
+        return upload(self, Path(path), report=report)
+
+    def wait(
+        self, job: Mapping[str, Any], *, report: Callable[[dict[str, Any]], None] = lambda job: None
+    ) -> dict[str, Any]:
+        """Wait for the end of a job as `post` answered it, and answer how it ended; `report` is told how it goes.
+
+        ImpossibleError: it failed; CancelledError: somebody cancelled it.
+        """
+        wait = 0.1
+        while True:
+            document: dict[str, Any] = self.get(job["url"])
+            report(document)
+            if document["state"] == "succeeded":
+                return document
+            if document["state"] == "failed":
+                raise ImpossibleError(
+                    f"{document['title']}: {document['error']}", code=document["error_code"]
+                )
+            if document["state"] == "cancelled":
+                raise CancelledError(f"{document['title']} was cancelled.")
+            time.sleep(wait)
+            wait = min(wait * 1.5, 2)
+
     def begin(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The answer to a POST, its body unread; httpx.TransportError where there is none."""
         request = self.http.build_request("POST", path, json=body)
-        return self.http.send(request, stream=True)
+        response = self.http.send(request, stream=True)
+        self.answered = self.answered or response.is_success
+        return response
 
     def close(self) -> None:
         """Close this process' connections; a further request opens others."""

@@ -1,9 +1,9 @@
 """Where Themis is, who asks, how long one waits, and how its answers become errors: what all clients share."""
 
-import json
 import os
 import random
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import msgspec
 from themisdb_datasets.errors import (
     AuthError,
     ConflictError,
+    ConnectionLostError,
     GoneError,
     ImpossibleError,
     LimitError,
@@ -25,14 +26,11 @@ from themisdb_datasets.errors import (
     TooLargeError,
 )
 
+API = "/api/v1/"
 # Seconds. A stream's first byte waits for its selection, which of a large version may take a while.
 TIMEOUT = httpx.Timeout(connect=10, read=120, write=60, pool=10)
-TRANSIENT = {
-    429,
-    502,
-    503,
-    504,
-}  # what a proxy answers while Themis restarts, and Themis when it is asked too much
+# What a proxy answers while Themis restarts, and Themis when it is asked too much.
+TRANSIENT = {429, 502, 503, 504}
 KINDS: dict[int, type[ThemisError]] = {
     400: MalformedError,
     401: AuthError,
@@ -67,6 +65,34 @@ class Backoff:
             wait = min(2 * wait, self.longest)
 
 
+class Patience:
+    """How long it is still worth trying again; the clock runs from the first failure after something has come."""
+
+    def __init__(self, backoff: Backoff, *, known: bool = False) -> None:
+        """`known`: the server has answered before, so it is more likely to come back than to be none."""
+        self._backoff = backoff
+        self._known = known
+        self._since: float | None = None
+        self._waits = backoff.waits()
+
+    def renew(self) -> None:
+        """Something came."""
+        if self._since is not None:
+            self._waits = self._backoff.waits()
+        self._known, self._since = True, None
+
+    def after(self, error: ThemisError, *, at_least: float = 0) -> float:
+        """Seconds until it is worth another attempt after this error; raises it where none is."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        patience = self._backoff.patience if self._known else self._backoff.first_patience
+        wait = max(next(self._waits), at_least)
+        if now - self._since + wait > patience:
+            raise error
+        return wait
+
+
 @dataclass(frozen=True)
 class Server:
     """An address of Themis, without a slash at its end, and the token to ask it with."""
@@ -80,14 +106,15 @@ class Server:
 
         The written token is only sent to the server that it was written for.
         """
-        written = read_login()
-        url = base_url or os.environ.get("THEMIS_URL") or written.get("url")
+        url = base_url or os.environ.get("THEMIS_URL")
+        token = token or os.environ.get("THEMIS_TOKEN")
+        written = {} if url and token else read_login()
+        url = url or written.get("url")
         if not url:
             raise MalformedError(
                 "Which Themis? Give base_url, set THEMIS_URL, or run: themis login", code="no_server"
             )
         url = checked_url(url)
-        token = token or os.environ.get("THEMIS_TOKEN")
         if not token and written.get("url") == url:
             token = written.get("token")
         if not token:
@@ -95,7 +122,18 @@ class Server:
                 f"There is no token for {url}: give token, set THEMIS_TOKEN, or run: themis login",
                 code="no_token",
             )
-        return cls(url, token)
+        return cls(url, checked_token(token))
+
+    def path(self, path: str) -> str:
+        """A path beneath this address: of an address there, of a path, or of one beneath /api/v1/.
+
+        MalformedError for an address elsewhere, where the token must not go.
+        """
+        if path.startswith(("http://", "https://")):
+            if not path.startswith(f"{self.base_url}/"):
+                raise MalformedError(f"{path} is not beneath {self.base_url}.", code="bad_url")
+            path = path.removeprefix(self.base_url)
+        return path if path.startswith("/") else API + path
 
     @property
     def headers(self) -> dict[str, str]:
@@ -107,12 +145,27 @@ class Server:
 
 def checked_url(url: str) -> str:
     """The address without slashes at its end; MalformedError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise MalformedError(
-            f"{url!r} is no address; write one such as https://themis.example.org", code="bad_url"
+    try:
+        parts = urlsplit(url)
+        plain = parts.hostname and not parts.query and not parts.fragment and not any(map(str.isspace, url))
+        if plain and parts.scheme in ("http", "https"):
+            _ = parts.port  # which has to be a number
+            return str(httpx.URL(url)).rstrip("/")
+    except (ValueError, httpx.InvalidURL):
+        pass
+    raise MalformedError(
+        f"{url!r} is no address; write one such as https://themis.example.org", code="bad_url"
+    )
+
+
+def checked_token(token: str) -> str:
+    """The token without white space around it; AuthError for what cannot be one."""
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise AuthError(
+            "This is no token: it has characters that no token has. Copy it anew.", code="bad_token"
         )
-    return url.rstrip("/")
+    return token
 
 
 def login_path() -> Path:
@@ -133,31 +186,47 @@ def read_login() -> dict[str, str]:
         ) from error
 
 
+def answer_of(response: httpx.Response) -> Any:
+    """The document that was answered; MalformedError where it is none, as from a proxy that wants a login."""
+    try:
+        return msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise MalformedError(f"What answers is no Themis: {_strange(response)}", code="no_themis") from None
+
+
 def error_of(response: httpx.Response) -> ThemisError:
     """The error that an answer stands for; its body has been read."""
-    document = _document(response)
+    try:
+        document = msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        document = None
+    if not isinstance(document, dict):
+        document = {}
     code = document.get("code")
-    fields: Mapping[str, Any] = document.get("fields") or {}
     message = document.get("error") or _strange(response)
     if response.status_code == 429:
         return LimitError(message, retry_after=retry_after(response) or 1, code=code)
-    return KINDS.get(response.status_code, ServerError)(message, code=code, fields=fields)
+    return KINDS.get(response.status_code, ServerError)(message, code=code, fields=document.get("fields"))
 
 
-def retry_after(response: httpx.Response) -> int | None:
-    """Seconds after which an answer asks to be asked again."""
+def unreachable(base_url: str, error: httpx.TransportError) -> ConnectionLostError:
+    """The error of a request that got no answer."""
+    return ConnectionLostError(f"{base_url} cannot be reached ({said(error)}).")
+
+
+def retry_after(response: httpx.Response) -> int:
+    """Seconds after which an answer asks to be asked again, else 0."""
     text = response.headers.get("Retry-After", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def _document(response: httpx.Response) -> dict[str, Any]:
-    try:
-        document = response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return {}
-    return document if isinstance(document, dict) else {}
+def said(error: Exception) -> str:
+    """What an error of the connection says, or is."""
+    return str(error) or type(error).__name__
 
 
 def _strange(response: httpx.Response) -> str:
+    if (place := response.headers.get("Location")) and response.is_redirect:
+        return f"{response.url} has moved to {place}; use that address."
     text = " ".join(response.text.split())[:SHOWN]
     return f"{response.url} answered {response.status_code}: {text or 'nothing'}"

@@ -2,14 +2,19 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 import httpx
 
-from themisdb_datasets.connection import TRANSIENT, Backoff, error_of, retry_after
-from themisdb_datasets.errors import ConnectionLostError, MalformedError, PlanChangedError, ThemisError
+from themisdb_datasets.connection import TRANSIENT, Backoff, Patience, error_of, retry_after, said
+from themisdb_datasets.errors import (
+    ConnectionLostError,
+    CorruptError,
+    MalformedError,
+    PlanChangedError,
+    ThemisError,
+)
 
 PATH = "/api/export/jsonl_llm/stream"
 BROKEN = (httpx.TransportError, httpx.DecodingError)
@@ -78,12 +83,13 @@ class Progress:
         """A stream begins; PlanChangedError where it is not the one that broke off."""
         plan, version = headers.get("X-Themis-Plan", ""), headers.get("X-Themis-Version", "")
         cursor, count = headers.get("X-Themis-Cursor", ""), headers.get("X-Themis-Num-Samples")
-        if not plan or not cursor.startswith(f"{plan}."):
-            raise MalformedError("What answered is no Themis: its answer names no plan.", code="no_themis")
+        named, _, start = cursor.partition(".")
+        if not plan or named != plan or not start.isdecimal() or not (count or "0").isdecimal():
+            raise MalformedError("What answers is no Themis: its answer names no plan.", code="no_themis")
         promised = None if count is None else self.num_lines + int(count)
         if not self.plan:
             self.plan, self.version, self.num_samples = plan, version, promised
-            self._start = int(cursor.rpartition(".")[2])
+            self._start = int(start)
         elif (plan, cursor, promised) != (self.plan, self.cursor, self.num_samples):
             raise PlanChangedError(
                 f"The stream broke off at {self.cursor} with {self.num_samples} lines promised, and would go on at"
@@ -93,7 +99,7 @@ class Progress:
         self._begun = []
 
     def take(self, chunk: bytes) -> Block | None:
-        """The lines that are whole now; None while there is none."""
+        """The lines that are whole now; None while there is none. CorruptError: they are more than was promised."""
         end = chunk.rfind(b"\n") + 1
         if not end:
             self._begun.append(chunk)
@@ -106,43 +112,29 @@ class Progress:
             if not data:
                 return None
         block = Block(data, data.count(b"\n"))
+        if self.num_samples is not None and self.num_lines + block.num_lines > self.num_samples:
+            raise CorruptError(f"More lines came than the {self.num_samples:,} that were promised.")
         self.num_lines += block.num_lines
         return block
 
 
-class Patience:
-    """How long it is still worth trying again."""
+def passing(response: httpx.Response) -> tuple[ThemisError, int]:
+    """An answer that is no stream, its body read: the error and how long it asks to wait; raises what does not pass."""
+    error = error_of(response)
+    if response.status_code not in TRANSIENT:
+        raise error
+    return error, retry_after(response)
 
-    def __init__(self, backoff: Backoff) -> None:
-        self._backoff = backoff
-        self._since = time.monotonic()
-        self._waits = backoff.waits()
-        self._came = False  # anything, ever
 
-    def renew(self) -> None:
-        """Something came."""
-        self._came = True
-        self._since = time.monotonic()
-        self._waits = self._backoff.waits()
-
-    def next_wait(self, *, at_least: float = 0) -> float | None:
-        """Seconds until the next attempt; None where it is not worth one."""
-        patience = self._backoff.patience if self._came else self._backoff.first_patience
-        wait = max(next(self._waits), at_least)
-        return wait if time.monotonic() - self._since + wait <= patience else None
-
-    def pause(self, *, at_least: float = 0) -> bool:
-        """Wait until the next attempt; False where it is not worth one."""
-        wait = self.next_wait(at_least=at_least)
-        if wait is not None:
-            time.sleep(wait)
-        return wait is not None
+BROKE_OFF = "The stream broke off ({})."
+TOO_SHORT = "The stream ended before all its lines had come."
 
 
 class Opens(Protocol):
     """A client that can begin a stream."""
 
     backoff: Backoff
+    answered: bool
 
     def begin(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The answer to a POST, its body unread."""
@@ -159,7 +151,8 @@ class SampleStream(Iterator[Block]):
     def __init__(self, client: Opens, progress: Progress) -> None:
         self._client = client
         self._progress = progress
-        self._patience = Patience(client.backoff)
+        # A cursor was got from a server that answered.
+        self._patience = Patience(client.backoff, known=client.answered or "cursor" in progress.query)
         self._response: httpx.Response | None = None
         self._chunks: Iterator[bytes] = iter(())
 
@@ -201,12 +194,16 @@ class SampleStream(Iterator[Block]):
                 continue
             try:
                 chunk = next(self._chunks, None)
+                block = progress.take(chunk) if chunk is not None else None
             except BROKEN as error:
-                self._broke(ConnectionLostError(f"The stream broke off ({said(error)})."))
+                self._broke(BROKE_OFF.format(said(error)))
                 continue
+            except ThemisError:
+                self.close()
+                raise
             if chunk is None:
-                self._broke(ConnectionLostError("The stream ended before all its lines had come."))
-            elif block := progress.take(chunk):
+                self._broke(TOO_SHORT)
+            elif block is not None:
                 self._patience.renew()
                 return block
         self.close()
@@ -215,31 +212,25 @@ class SampleStream(Iterator[Block]):
     def _connect(self) -> None:
         """Make one attempt; where it fails for a reason that passes, wait."""
         try:
-            response = self._client.begin(PATH, self._progress.request())
-        except httpx.TransportError as error:
-            self._wait(ConnectionLostError(f"Themis cannot be reached ({said(error)})."))
-            return
-        if response.status_code != 200:
-            with suppress(*BROKEN):
-                response.read()
-            response.close()
-            failed = error_of(response)
-            if response.status_code not in TRANSIENT:
-                raise failed
-            self._wait(failed, at_least=retry_after(response) or 0)
-            return
-        self._response = response
-        self._progress.answered(response.headers)
-        self._chunks = response.iter_bytes()
-
-    def _broke(self, error: ThemisError) -> None:
+            self._response = self._client.begin(PATH, self._progress.request())
+            if self._response.status_code == 200:
+                self._progress.answered(self._response.headers)
+                self._chunks = self._response.iter_bytes()
+                return
+            self._response.read()
+            error, pause = passing(self._response)
+        except BROKEN as broken:
+            error, pause = ConnectionLostError(f"Themis cannot be reached ({said(broken)})."), 0
+        except ThemisError:
+            self.close()
+            raise
         self.close()
-        self._wait(error)
+        time.sleep(self._patience.after(error, at_least=pause))
 
-    def _wait(self, error: ThemisError, *, at_least: float = 0) -> None:
-        """Wait until it is worth another attempt; else raise the error that was in its way."""
-        if not self._patience.pause(at_least=at_least):
-            raise error
+    def _broke(self, what: str) -> None:
+        """Wait until it is worth another attempt."""
+        self.close()
+        time.sleep(self._patience.after(ConnectionLostError(what)))
 
     def close(self) -> None:
         """Let the connection go; reading on would open another."""
@@ -255,8 +246,3 @@ class SampleStream(Iterator[Block]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def said(error: Exception) -> str:
-    """What an error of the connection says, or is."""
-    return str(error) or type(error).__name__

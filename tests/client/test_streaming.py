@@ -1,88 +1,23 @@
 """Streams over connections that break: what comes out is what the server would have sent in one piece."""
 
-import http.client
-import json
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import closing, suppress
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.client.conftest import QUICK, quick_client
+from tests.client.proxy import before, cut, ended
 from tests.running import Running
 from themisdb_datasets import Backoff, Client
-from themisdb_datasets.errors import AuthError, ConnectionLostError, MalformedError, PlanChangedError
+from themisdb_datasets.errors import (
+    AuthError,
+    ConnectionLostError,
+    CorruptError,
+    MalformedError,
+    PlanChangedError,
+)
 from themisdb_datasets.streaming import Progress
-
-QUICK = Backoff(shortest=0.01, longest=0.05, patience=20, first_patience=20)
-
-
-class Cutter:
-    """A proxy that lets each connection's answer through only up to so many bytes; then one without a limit."""
-
-    def __init__(self, port: int, cuts: list[int]) -> None:
-        self.cuts = iter(cuts)
-        self.num_connections = 0
-        self._to = port
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                self.num_connections += 1
-                threading.Thread(
-                    target=self._carry, args=(connection, next(self.cuts, None)), daemon=True
-                ).start()
-
-    def _carry(self, client: socket.socket, cut: int | None) -> None:
-        with closing(client), socket.create_connection(("127.0.0.1", self._to)) as server:
-            threading.Thread(target=self._back, args=(client, server), daemon=True).start()
-            left = cut
-            with suppress(OSError):
-                while data := server.recv(65_536):
-                    part = data if left is None else data[:left]
-                    client.sendall(part)
-                    if left is not None:
-                        left -= len(part)
-                        if left <= 0:
-                            break
-                client.shutdown(socket.SHUT_RDWR)
-
-    def _back(self, client: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError):
-            while data := client.recv(65_536):
-                server.sendall(data)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.fixture
-def query(live: Running) -> dict[str, Any]:
-    return {"theme": live.known["themes"][0], "order": "shuffled", "seed": 7}
-
-
-@pytest.fixture
-def whole(live: Running, query: dict[str, Any]) -> bytes:
-    """The stream in one piece, read by nothing of ours."""
-    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=60)
-    headers = {"Authorization": f"Bearer {live.known['token']}", "Content-Type": "application/json"}
-    with closing(connection):
-        connection.request("POST", "/api/export/jsonl_llm/stream", json.dumps(query), headers)
-        answer = connection.getresponse()
-        assert answer.status == 200
-        return answer.read()
-
-
-@pytest.fixture
-def client(live: Running) -> Iterator[Client]:
-    with Client(live.url, live.known["token"]) as client:
-        yield client
 
 
 def test_a_stream_is_what_the_server_sends(client: Client, query: dict[str, Any], whole: bytes) -> None:
@@ -97,8 +32,8 @@ def test_it_goes_on_byte_for_byte_however_often_it_breaks(
     live: Running, query: dict[str, Any], whole: bytes
 ) -> None:
     size = len(whole)
-    cutter = Cutter(live.port, [0, 10, 900, size // 7, size // 3, 1100, size // 4])
-    with closing(cutter), Client(cutter.url, live.known["token"], backoff=QUICK) as client:
+    cuts = [0, 10, 900, size // 7, size // 3, 1100, size // 4]
+    with before(live.port, *map(cut, cuts)) as proxy, quick_client(proxy, live) as client:
         stream = client.stream(query)
         got = []
         for block in stream:
@@ -107,25 +42,24 @@ def test_it_goes_on_byte_for_byte_however_often_it_breaks(
             at = b"".join(got).count(b"\n")
             assert stream.cursor == f"{stream.plan}.{at}"
         assert b"".join(got) == whole
-        assert cutter.num_connections == 8
+        assert len(proxy.requests) == 8
 
 
 def test_ranks_go_on_too(live: Running, query: dict[str, Any], whole: bytes) -> None:
     lines = whole.splitlines(keepends=True)
     shares = []
     for rank in range(3):
-        cutter = Cutter(live.port, [1500, len(whole) // 9])
-        with closing(cutter), Client(cutter.url, live.known["token"], backoff=QUICK) as client:
+        cuts = [cut(1500), ended(len(whole) // 9)]
+        with before(live.port, *cuts) as proxy, quick_client(proxy, live) as client:
             stream = client.stream(query, rank=rank, world_size=3, drop_last=True)
             shares.append(b"".join(block.data for block in stream).splitlines(keepends=True))
-            assert cutter.num_connections == 3
+            assert len(proxy.requests) == 3
     each = len(lines) // 3
     assert shares == [lines[rank : 3 * each : 3] for rank in range(3)]
 
 
 def test_a_limit_holds_over_all_connections(live: Running, query: dict[str, Any], whole: bytes) -> None:
-    cutter = Cutter(live.port, [2000])
-    with closing(cutter), Client(cutter.url, live.known["token"], backoff=QUICK) as client:
+    with before(live.port, cut(2000)) as proxy, quick_client(proxy, live) as client:
         lines = b"".join(block.data for block in client.stream({**query, "limit": 40}))
         assert lines == b"".join(whole.splitlines(keepends=True)[:40])
 
@@ -140,11 +74,10 @@ def test_a_cursor_goes_on_in_another_process_life(
 
 
 def test_what_is_refused_is_not_tried_again(live: Running, query: dict[str, Any]) -> None:
-    cutter = Cutter(live.port, [])
-    with closing(cutter), Client(cutter.url, "themis_wrong", backoff=QUICK) as client:
+    with before(live.port) as proxy, Client(proxy.url, "themis_wrong", backoff=QUICK) as client:
         with pytest.raises(AuthError):
             next(client.stream(query))
-        assert cutter.num_connections == 1
+        assert len(proxy.requests) == 1
     with Client(live.url, live.known["token"]) as client:
         with pytest.raises(MalformedError) as caught:
             client.plan({"theme": "No such theme"})
@@ -175,6 +108,13 @@ def test_another_plan_is_refused() -> None:
     progress.answered(answer(plan="a" * 64, position=1, count=2))
     assert progress.take(b"[]\n[]\n") == (b"[]\n[]\n", 2)
     assert progress.is_complete
+
+
+def test_more_lines_than_were_promised_are_refused() -> None:
+    progress = Progress({"theme": "x"})
+    progress.answered(answer(plan="a" * 64, position=0, count=1))
+    with pytest.raises(CorruptError):
+        progress.take(b"{}\n{}\n")
 
 
 def test_keep_alive_lines_of_a_stream_without_an_end_are_no_samples() -> None:

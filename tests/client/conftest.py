@@ -1,0 +1,43 @@
+"""What the client's tests share: a client of the live server, and a stream in one piece to compare with."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.client.proxy import Proxy
+from tests.running import Running
+from themisdb_datasets import Backoff, Client
+
+QUICK = Backoff(shortest=0.01, longest=0.05, patience=20, first_patience=20)
+
+
+def quick_client(proxy: Proxy, live: Running) -> Client:
+    """A client that comes through the proxy and does not wait long between its attempts."""
+    return Client(proxy.url, live.known["token"], backoff=QUICK)
+
+
+@pytest.fixture
+def query(live: Running) -> dict[str, Any]:
+    return {"theme": live.known["themes"][0], "order": "shuffled", "seed": 7}
+
+
+@pytest.fixture
+def whole(live: Running, query: dict[str, Any]) -> bytes:
+    """The stream in one piece, read by nothing of ours."""
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=60)
+    headers = {"Authorization": f"Bearer {live.known['token']}", "Content-Type": "application/json"}
+    with closing(connection):
+        connection.request("POST", "/api/export/jsonl_llm/stream", json.dumps(query), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read()
+
+
+@pytest.fixture
+def client(live: Running) -> Iterator[Client]:
+    with Client(live.url, live.known["token"]) as client:
+        yield client
