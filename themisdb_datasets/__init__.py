@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from themisdb_datasets.async_client import AsyncClient
     from themisdb_datasets.cards import push_card
     from themisdb_datasets.client import Client, PlanInfo
     from themisdb_datasets.connection import Backoff
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from themisdb_datasets.samples import JsonlDataset, ThemisDataset, TokensDataset
 
 _PLACES = {
+    "AsyncClient": "async_client",
     "Backoff": "connection",
     "Client": "client",
     "JsonlDataset": "samples",
@@ -32,6 +34,7 @@ _PLACES = {
     "themisdb_generator": "huggingface",
 }
 __all__ = [
+    "AsyncClient",
     "Backoff",
     "Client",
     "JsonlDataset",

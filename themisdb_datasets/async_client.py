@@ -1,0 +1,230 @@
+"""The client for programs that run on asyncio: the same plans and streams, awaited."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from themisdb_datasets.client import PlanInfo
+from themisdb_datasets.connection import (
+    TIMEOUT,
+    TRANSIENT,
+    Backoff,
+    Patience,
+    Server,
+    answer_of,
+    error_of,
+    said,
+    unreachable,
+)
+from themisdb_datasets.errors import ConnectionLostError, ThemisError
+from themisdb_datasets.streaming import BROKE_OFF, BROKEN, PATH, TOO_SHORT, Block, Progress, passing
+
+
+class AsyncClient:
+    """One server and one token, as `Client`; for one event loop."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        token: str | None = None,
+        *,
+        timeout: httpx.Timeout | float = TIMEOUT,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.server = Server.known(base_url, token)
+        self.backoff = backoff or Backoff()
+        self.answered = False
+        self.http = httpx.AsyncClient(
+            base_url=self.server.base_url, headers=self.server.headers, timeout=timeout
+        )
+
+    async def get(self, path: str, **parameters: Any) -> Any:
+        """The document at `path`, such as "datasets/" beneath /api/v1/, or an absolute one."""
+        return answer_of(await self.request("GET", path, params=parameters or None))
+
+    async def post(self, path: str, body: Any = None, *, idempotency_key: str = "") -> Any:
+        """What Themis answers to a document; with a key it may be posted again without being done again."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return answer_of(
+            await self.request("POST", path, repeatable=bool(headers), json=body, headers=headers)
+        )
+
+    async def delete(self, path: str) -> None:
+        """Remove the object at `path`."""
+        await self.request("DELETE", path)
+
+    async def pages(self, path: str, **parameters: Any) -> AsyncIterator[dict[str, Any]]:
+        """All objects of a list, page by page."""
+        page = await self.get(path, **parameters)
+        while True:
+            for each in page["results"]:
+                yield each
+            if not page["next"]:
+                return
+            following = urlsplit(page["next"])
+            page = await self.get(f"{following.path}?{following.query}")
+
+    async def request(
+        self, method: str, path: str, *, repeatable: bool = False, **options: Any
+    ) -> httpx.Response:
+        """The answer, read; ThemisError for one that is an error. What may be asked twice is tried again for a while."""
+        repeatable = repeatable or method in ("GET", "HEAD")
+        patience = Patience(self.backoff, known=self.answered)
+        while True:
+            try:
+                response = await self.http.request(method, self.server.path(path), **options)
+            except httpx.TransportError as broken:
+                error: ThemisError = unreachable(self.server.base_url, broken)
+                passes = True
+            else:
+                if response.is_success:
+                    self.answered = True
+                    return response
+                error, passes = error_of(response), response.status_code in TRANSIENT - {429}
+            if not repeatable or not passes:
+                raise error
+            await asyncio.sleep(patience.after(error))
+
+    async def plan(self, query: Mapping[str, Any]) -> PlanInfo:
+        """What a stream of this query would deliver; from then on its cursor can be streamed."""
+        body = {**query, "dry_run": True}
+        return PlanInfo.of(answer_of(await self.request("POST", PATH, repeatable=True, json=body)))
+
+    def stream(
+        self,
+        query: Mapping[str, Any],
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        drop_last: bool = False,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> "AsyncSampleStream":
+        """The lines of a query of the export API, or from `cursor` on; nothing is asked before the first is wanted."""
+        asked = {"cursor": cursor} if cursor is not None else query
+        progress = Progress(asked, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
+        return AsyncSampleStream(self, progress)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self.server.base_url!r})"
+
+
+class AsyncSampleStream(AsyncIterator[Block]):
+    """The blocks of a stream, as `SampleStream`; what it says of its plan is known once `opened` or a block was awaited."""
+
+    def __init__(self, client: AsyncClient, progress: Progress) -> None:
+        self._client = client
+        self._progress = progress
+        self._patience = Patience(client.backoff, known=client.answered or "cursor" in progress.query)
+        self._response: httpx.Response | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    @property
+    def plan(self) -> str:
+        """The plan's digest; empty before anything was answered, like `version`."""
+        return self._progress.plan
+
+    @property
+    def version(self) -> str:
+        """The version's digest."""
+        return self._progress.version
+
+    @property
+    def num_samples(self) -> int | None:
+        """The lines of this stream in all; None where it has no end."""
+        return self._progress.num_samples
+
+    @property
+    def cursor(self) -> str:
+        """`<plan>.<position>` behind the last line that was given out; AttributeError before anything was answered."""
+        return self._progress.cursor
+
+    @property
+    def export(self) -> str:
+        """The id by which Themis speaks of the connection that is open now."""
+        return self._progress.export
+
+    async def opened(self) -> Self:
+        """Wait until the server has answered what it will send."""
+        while not self._progress.plan:
+            await self._connect()
+        return self
+
+    async def __anext__(self) -> Block:
+        progress = self._progress
+        while not progress.is_complete:
+            if self._chunks is None:
+                await self._connect()
+                continue
+            try:
+                chunk = await anext(self._chunks, None)
+                block = progress.take(chunk) if chunk is not None else None
+            except BROKEN as error:
+                await self._broke(BROKE_OFF.format(said(error)))
+                continue
+            except ThemisError:
+                await self.aclose()
+                raise
+            if chunk is None:
+                await self._broke(TOO_SHORT)
+            elif block is not None:
+                self._patience.renew()
+                return block
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def _connect(self) -> None:
+        """Make one attempt; where it fails for a reason that passes, wait."""
+        http = self._client.http
+        try:
+            request = http.build_request("POST", PATH, json=self._progress.request())
+            self._response = response = await http.send(request, stream=True)
+            if response.status_code == 200:
+                self._client.answered = True
+                self._progress.answered(response.headers)
+                self._chunks = response.aiter_bytes()
+                return
+            await response.aread()
+            error, pause = passing(response)
+        except BROKEN as broken:
+            error, pause = ConnectionLostError(f"Themis cannot be reached ({said(broken)})."), 0
+        except ThemisError:
+            await self.aclose()
+            raise
+        await self.aclose()
+        await asyncio.sleep(self._patience.after(error, at_least=pause))
+
+    async def _broke(self, what: str) -> None:
+        """Wait until it is worth another attempt."""
+        await self.aclose()
+        await asyncio.sleep(self._patience.after(ConnectionLostError(what)))
+
+    async def aclose(self) -> None:
+        """Let the connection go; reading on would open another."""
+        response, self._response, self._chunks = self._response, None, None
+        if response is not None:
+            await response.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
