@@ -1,10 +1,15 @@
-# Make .venv what requirements/$1.lock says; does nothing where it is that already.
+# Make .venv (for client: .venv-client) what requirements/$1.lock says; does nothing where it is that already.
 #
-# usage: sh scripts/environment.sh run|dev
+# usage: sh scripts/environment.sh run|dev|client
 set -eu
 cd "$(dirname "$0")/.."
 lock=$1
 venv=.venv
+wanted="requirements/$lock.lock"
+if [ "$lock" = client ]; then
+    venv=.venv-client
+    wanted="requirements/torch.txt $wanted"
+fi
 
 right_version() {
     "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
@@ -21,7 +26,7 @@ find_python() {
     exit 1
 }
 
-# What pip shall install for .venv with: its own pip, else that of the Python it was made from (pip >= 22.3).
+# What pip shall install for the venv with: its own pip, else that of the Python it was made from (pip >= 22.3).
 pip() {
     if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         "$venv/bin/python" -m pip "$@"
@@ -32,7 +37,7 @@ pip() {
 
 make_venv() {
     python=$(find_python)
-    echo "Making .venv with $python"
+    echo "Making $venv with $python"
     rm -rf "$venv"
     # Debian's Python comes without ensurepip unless python3-venv is installed.
     if "$python" -c 'import ensurepip' 2>/dev/null && "$python" -m venv "$venv"; then
@@ -56,17 +61,27 @@ make_venv() {
 
 # What is installed is noted beside it: the lock files that were gone through.
 installed() {
-    cmp -s "requirements/$1.lock" "$venv/installed-$1.lock"
+    # shellcheck disable=SC2086 # they are several files
+    cat $wanted | cmp -s - "$venv/installed-$lock.lock"
 }
 
 right_version "$venv/bin/python" || make_venv
-if installed "$lock"; then
+if installed; then
     exit 0
 fi
 rm -f "$venv"/installed-*.lock
 echo "Installing requirements/$lock.lock"
-PIP_DISABLE_PIP_VERSION_CHECK=1 pip install --quiet --require-hashes --requirement "requirements/$lock.lock"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+compile=""
+if [ "$lock" = client ]; then
+    # Which build of torch a machine takes (for its CPU, for a CUDA) is for pip's configuration to say, so torch has no
+    # hash. Nothing is compiled ahead: of torch and transformers the tests import a small part.
+    compile=--no-compile
+    pip install --quiet $compile --requirement requirements/torch.txt
+fi
+pip install --quiet $compile --require-hashes --requirement "requirements/$lock.lock"
 if [ "$lock" = dev ]; then # it holds all that run.lock does, in the same versions
     cp requirements/run.lock "$venv/installed-run.lock"
 fi
-cp "requirements/$lock.lock" "$venv/installed-$lock.lock"
+# shellcheck disable=SC2086
+cat $wanted >"$venv/installed-$lock.lock"

@@ -88,6 +88,15 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         process.wait(30)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a test that was skipped is one that failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("Tests were skipped; in CI nothing is.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def wait_for(look: Callable[[], Any], *, seconds: float = START_SECONDS) -> None:
     """Wait until `look` answers something true."""
     deadline = time.monotonic() + seconds
