@@ -1,7 +1,5 @@
 """What a request is about: the dataset and the themes that it names, as far as its user may see them."""
 
-from collections.abc import Iterable
-
 from msgspec import UNSET
 
 from exports.body import StreamBody, bad
@@ -12,7 +10,7 @@ from themisdb_datasets.names import nearest
 
 def find_subject(body: StreamBody, user: Viewer) -> tuple[Dataset, list[Theme]]:
     """The dataset, and the themes of it that are asked for: none for all of it, several for a mix."""
-    dataset = _dataset(body.dataset, Dataset.objects.visible_to(user)) if body.dataset is not None else None
+    dataset = find_dataset(body.dataset, user) if body.dataset is not None else None
     if body.themes is not UNSET:
         return _mixed([share.theme for share in body.themes], dataset, user)
     if body.theme is not None:
@@ -50,8 +48,9 @@ def _theme(name: str, dataset: Dataset | None, user: Viewer, *, place: str) -> T
     return found[0]
 
 
-def _dataset(name: str | int, datasets: Iterable[Dataset]) -> Dataset:
-    known = list(datasets)
+def find_dataset(name: str | int, user: Viewer) -> Dataset:
+    """The dataset of this name, in any case, or id, among those the user may see; NotFoundError names the nearest."""
+    known = list(Dataset.objects.visible_to(user))
     for dataset in known:
         if dataset.name.casefold() == str(name).casefold():
             return dataset

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from exports import downloads, file_pages, link_pages, pages
 from exports.api import DownloadView, StatusView, StreamsView, StreamView
+from exports.feedback_api import DifficultyView, FeedbackRunView, FeedbackView, RunWeightingView
 from exports.file_api import ArtifactAboutView, ArtifactsView, ArtifactView, FileExportsView, FileExportView
 from exports.link_api import LinksView, LinkView
 
@@ -20,6 +21,10 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("artifacts/<int:pk>", ArtifactView.as_view()),
     path("artifacts/<int:pk>/", ArtifactView.as_view()),
     path("artifacts/<int:pk>/about/", ArtifactAboutView.as_view()),
+    path("feedback/", FeedbackView.as_view()),
+    path("feedback/<int:pk>/", FeedbackRunView.as_view()),
+    path("feedback/<int:pk>/difficulty/", DifficultyView.as_view()),
+    path("feedback/<int:pk>/weighting/", RunWeightingView.as_view()),
     path("links/", LinksView.as_view()),
     path("links/<int:pk>/", LinkView.as_view()),
 ]

@@ -4,7 +4,11 @@ from channels.routing import URLRouter
 from channels.sessions import SessionMiddlewareStack
 from django.urls import URLPattern, path
 
+from exports.feedback_socket import FeedbackConsumer
 from themis_admin.jobs.consumers import EventsConsumer
 
-websocket_urlpatterns: list[URLPattern] = [path("ws/events", EventsConsumer.as_asgi())]
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/events", EventsConsumer.as_asgi()),
+    path("ws/feedback", FeedbackConsumer.as_asgi()),
+]
 sockets = SessionMiddlewareStack(URLRouter(websocket_urlpatterns))

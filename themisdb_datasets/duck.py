@@ -26,7 +26,7 @@ class DuckLimits:
 def connect(
     directories: Sequence[Path], *, limits: DuckLimits | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A locked connection that can read the given folders and nothing else; closed at the end of the block.
+    """A locked connection that can read the given folders and files and nothing else; closed at the end of the block.
 
     Errors that come from what a user wrote (a bad regular expression, a value out of range) leave as MalformedError,
     running out of memory as ImpossibleError.
@@ -71,10 +71,13 @@ def _opened(
         if attached:
             connection.execute(attached)
             connection.execute("USE file")
-        allowed = [_quote(f"{path.resolve()}/") for path in directories]
+        paths = [path.resolve() for path in directories]
+        allowed = [_quote(f"{path}/") for path in paths if not path.is_file()]
+        files = [_quote(str(path)) for path in paths if path.is_file()]
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET temp_directory = {_quote(str(limits.temp_directory or ''))}")
         connection.execute(f"SET allowed_directories = [{', '.join(allowed)}]")
+        connection.execute(f"SET allowed_paths = [{', '.join(files)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection

@@ -220,6 +220,10 @@ class Delivery:
                     totals[:, column] += np.bincount(number, weights, len(totals)).astype(np.int64)
         return [Share(*row) for row in totals.tolist()]
 
+    def samples_at(self, positions: Words) -> Ints:
+        """Where in the version the samples of these lines stand; from the epoch's end on, lines wrap round."""
+        return self._at(positions % np.uint64(max(self.num_samples, 1))).positions
+
     def _positions(self, window: range) -> Words:
         positions = np.arange(window.start, window.stop, window.step, dtype=np.uint64)
         if len(window) and window[-1] >= self.num_samples:
@@ -227,7 +231,9 @@ class Delivery:
         return positions
 
     def _samples(self, window: range) -> Samples:
-        positions = self._positions(window)
+        return self._at(self._positions(window))
+
+    def _at(self, positions: Words) -> Samples:
         if self.schedule is None:
             return self._parts[0].at(positions)
         part, index = self.schedule.at(positions)

@@ -216,7 +216,25 @@ class ExpressionRule(_Base, frozen=True, tag="expression"):
         parse_expression(self.expression)
 
 
-WeightingRule = ValueRule | MapRule | FreshnessRule | LengthRule | LinearRule | StepRule | ExpressionRule
+class AdaptiveRule(_Base, frozen=True, tag="adaptive"):
+    """A factor for each sample, by its id, out of a published file that `difficulty.write_factors` made."""
+
+    factors: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]  # the file's SHA-256
+
+    def to_sql(self, query: ShardQuery) -> str:
+        # The file has each id once, and in it every factor is a number within bounds.
+        factor = (
+            f"SELECT factor FROM read_parquet({query.bind(query.stored(self.factors))}) WHERE id = sample_id"
+        )
+        return f"COALESCE(({factor}), {query.bind(self.missing)})"
+
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
+
+WeightingRule = (
+    ValueRule | MapRule | FreshnessRule | LengthRule | LinearRule | StepRule | ExpressionRule | AdaptiveRule
+)
 KINDS: dict[str, type[_Base]] = {
     "value": ValueRule,
     "map": MapRule,
@@ -225,6 +243,7 @@ KINDS: dict[str, type[_Base]] = {
     "linear": LinearRule,
     "step": StepRule,
     "expression": ExpressionRule,
+    "adaptive": AdaptiveRule,
 }
 
 

@@ -104,7 +104,7 @@ class SelectionCache:
         """The selection of `version` by `criteria`, built if it is not there."""
 
         def fill(folder: Path) -> None:
-            with connect(version.folders, limits=self.limits) as connection:
+            with connect(version.readable(criteria.weighting), limits=self.limits) as connection:
                 _write(folder, version, criteria, Scan(connection, version, criteria))
 
         return self.selection(criteria.key(version_digest), fill)

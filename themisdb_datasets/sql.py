@@ -1,11 +1,15 @@
 """SQL over one shard's columns.parquet: fields by name, values bound in the order in which they are written."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from themisdb_datasets.errors import GoneError
 from themisdb_datasets.shard import Shard
 
+Files = Callable[[str], Path]  # where the published file of a digest is
 Value = str | int | float | bool
 
 
@@ -24,6 +28,7 @@ class ShardQuery:
     shard: Shard
     prefix: str = "v"  # of the placeholders, where statements over several shards are put together
     deleted: bytes | None = None  # one bit a row, as `deletions.as_bits` makes them
+    files: Files | None = None
     values: dict[str, Any] = field(default_factory=dict)
 
     def bind(self, value: Any) -> str:
@@ -44,6 +49,10 @@ class ShardQuery:
             return columns
         bits = f"CAST({self.bind(self.deleted)} AS BIT)"
         return f"(SELECT * FROM {columns} WHERE get_bit({bits}, CAST(file_row_number AS INTEGER)) = 0)"
+
+    def stored(self, digest: str) -> str:
+        """The path of a published file that a rule reads; GoneError where there is none."""
+        return str(stored(self.files, digest))
 
     def column(self, name: str) -> Column | None:
         """The field `name`, in dotted form to any depth; None where no sample of the shard has it."""
@@ -104,6 +113,16 @@ class ShardQuery:
         iso = f"CASE WHEN regexp_matches({column.sql}, '^\\d{{4}}-\\d\\d?-\\d\\d?') THEN epoch(TRY_CAST({column.sql} AS TIMESTAMPTZ)) END"
         digits = f"CASE WHEN regexp_full_match({column.sql}, '-?\\d{{9,19}}(\\.\\d+)?') THEN {_epoch(f'TRY_CAST({column.sql} AS DOUBLE)')} END"
         return f"COALESCE({iso}, {digits})"
+
+
+def stored(files: Files | None, digest: str) -> Path:
+    """Where the published file of a digest is; GoneError where it is not."""
+    path = files(digest) if files is not None else None
+    if path is None or not path.is_file():
+        raise GoneError(
+            f"The file {digest[:12]} that a weighting rule reads is not there.", code="factors_gone"
+        )
+    return path
 
 
 def _epoch(number: str) -> str:

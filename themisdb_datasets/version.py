@@ -7,9 +7,10 @@ it is what a shard's files and its columns know. Where nothing is deleted the tw
 import hashlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from themisdb_datasets import deletions
 from themisdb_datasets.fields import NULL, NUM_CODES, Bytes, Ints, classify, types_of
 from themisdb_datasets.shard import Field, Shard
-from themisdb_datasets.sql import ShardQuery
+from themisdb_datasets.sql import Files, ShardQuery, stored
 
 DIGEST_SCHEME = b"themis version digest 1\n"
 COUNTED = 65_536  # samples at a time
@@ -61,23 +62,35 @@ class VersionField:
     absent: int
 
 
+class Reads(Protocol):
+    """What may read published files beside a version's shards."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Their digests."""
+        ...
+
+
 @dataclass(frozen=True)
 class OpenVersion:
     """A version's shards in order, and of each the rows that are deleted, ascending, or None where none is."""
 
     parts: tuple[Shard, ...]
     deleted: tuple[Ints | None, ...]
+    files: Files | None = field(default=None, compare=False)  # the published files that rules may read
 
     @classmethod
-    def open(cls, paths: Sequence[Path], deleted: Sequence[Path | None] = ()) -> "OpenVersion":
+    def open(
+        cls, paths: Sequence[Path], deleted: Sequence[Path | None] = (), *, files: Files | None = None
+    ) -> "OpenVersion":
         """Open the shards at `paths`, in this order, less the deletions in the file for each, if any."""
         parts = tuple(_CACHE.open(path) for path in paths)
-        files = deleted or [None] * len(parts)
+        gone = deleted or [None] * len(parts)
         rows = (
             None if file is None else deletions.read(file, num_rows=part.num_samples)
-            for part, file in zip(parts, files, strict=True)
+            for part, file in zip(parts, gone, strict=True)
         )
-        return cls(parts, tuple(rows))
+        return cls(parts, tuple(rows), files)
 
     @cached_property
     def starts(self) -> Ints:
@@ -112,6 +125,10 @@ class OpenVersion:
     def folders(self) -> list[Path]:
         """The shards' folders: all that a query over this version may read."""
         return [part.path for part in self.parts]
+
+    def readable(self, weighting: "Reads") -> list[Path]:
+        """The shards' folders, and the files that the rules of a weighting read; GoneError where one is not there."""
+        return [*self.folders, *(stored(self.files, digest) for digest in weighting.files)]
 
     @cached_property
     def part_names(self) -> list[str]:
@@ -179,7 +196,7 @@ class OpenVersion:
         """The beginning of an SQL statement over part `number`, which does not see what is deleted."""
         rows, shard = self.deleted[number], self.parts[number]
         bits = None if rows is None else deletions.as_bits(rows, num_rows=shard.num_samples)
-        return ShardQuery(shard, prefix=prefix, deleted=bits)
+        return ShardQuery(shard, prefix=prefix, deleted=bits, files=self.files)
 
 
 def merge_fields(version: OpenVersion) -> list[VersionField]:
@@ -212,13 +229,13 @@ def _fields_left(shard: Shard, deleted: Ints) -> list[Field]:
     rows = np.flatnonzero(left)
     for first in range(0, len(rows), COUNTED):
         some = rows[first : first + COUNTED]
-        for number, field in enumerate(shard.fields):
-            counts[number] += _codes(data, shard, some, field)
+        for number, each in enumerate(shard.fields):
+            counts[number] += _codes(data, shard, some, each)
     fields = []
-    for field, mine in zip(shard.fields, counts, strict=True):
+    for each, mine in zip(shard.fields, counts, strict=True):
         if total := int(mine.sum()):
             fields.append(
-                replace(field, types=types_of(mine), nulls=int(mine[NULL]), absent=len(rows) - total)
+                replace(each, types=types_of(mine), nulls=int(mine[NULL]), absent=len(rows) - total)
             )
     return fields
 

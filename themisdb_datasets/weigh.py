@@ -39,7 +39,7 @@ def spread(
     """How the rule's factors are spread over the samples that `where` keeps; those that are missing count too."""
     told = msgspec.structs.replace(rule, missing=ABSENT)
     missing = rule.missing
-    with connect(version.folders, limits=limits) as connection:
+    with connect(version.readable(Weighting(rules=(("", rule),))), limits=limits) as connection:
         tables = [_factors(connection, version, told, where, number) for number in range(len(version.parts))]
         if not tables:
             return Spread(0, 0, 0.0, 0.0, 0.0, [], rule.curve())
@@ -103,6 +103,6 @@ def explain(
     source = query.source()
     row_number = query.bind(row)
     statement = f"SELECT {', '.join(columns)} FROM {source} WHERE file_row_number = {row_number}"
-    with connect(version.folders, limits=limits) as connection:
+    with connect(version.readable(weighting), limits=limits) as connection:
         found: Any = connection.execute(statement, query.arguments(statement)).fetchone()
     return Explanation(found[0] / UNIT, dict(zip(names, map(float, found[1:]), strict=True)))

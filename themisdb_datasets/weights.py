@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from themisdb_datasets.mapping import MappedValue, parse_value
-from themisdb_datasets.rules import Rule, WeightingRule, bounded, parse_rule
+from themisdb_datasets.rules import AdaptiveRule, Rule, WeightingRule, bounded, parse_rule
 from themisdb_datasets.sql import ShardQuery
 
 UNIT = 10_000
@@ -83,6 +83,11 @@ class Weighting:
         named = {"explicit": self.explicit, "length": self.length, "freshness": self.freshness}
         own: dict[str, Rule] = {name: factor for name, factor in named.items() if factor is not None}
         return {**own, **dict(self.rules)}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The digests of the published files that its rules read."""
+        return tuple(rule.factors for _, rule in self.rules if isinstance(rule, AdaptiveRule))
 
     def to_document(self) -> dict[str, Any]:
         named = {"explicit": self.explicit, "length": self.length, "freshness": self.freshness}

@@ -1,6 +1,7 @@
 """Datasets, the shards and versions they are made of, themes and weighting rules."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -10,7 +11,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models.functions import Lower
 
-from themis_admin.datasets.artifacts import Artifact, ArtifactRef
+from themis_admin.datasets.artifacts import FILES, Artifact, ArtifactRef
+from themis_admin.datasets.feedback_models import Factors, FeedbackRun, FeedbackSender
 from themis_admin.datasets.label_models import VersionLabel
 from themis_admin.datasets.snapshot_models import Snapshot
 from themis_admin.datasets.statistics_models import StatisticsDocument
@@ -23,6 +25,9 @@ from themisdb_datasets.version import OpenVersion
 __all__ = [
     "Artifact",
     "ArtifactRef",
+    "Factors",
+    "FeedbackRun",
+    "FeedbackSender",
     "IdempotencyKey",
     "Snapshot",
     "StatisticsDocument",
@@ -198,7 +203,7 @@ class Version(models.Model):
         deleted = [store.path(deletions.KIND, digest) if digest else None for _, digest in rows]
         if not shards and self.num_samples:
             raise GoneError("The version was removed.")
-        return OpenVersion.open(shards, deleted)
+        return OpenVersion.open(shards, deleted, files=partial(store.path, FILES))
 
     def to_dict(self) -> dict[str, Any]:
         return {

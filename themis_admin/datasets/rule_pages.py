@@ -29,7 +29,11 @@ KINDS = {
     "linear": "a line between points",
     "step": "steps over a number",
     "expression": "a free expression",
+    "adaptive": "what a training run found hard",
 }
+WRITTEN = {
+    kind: what for kind, what in KINDS.items() if kind != "adaptive"
+}  # by hand; that one is made of a run
 START = {"kind": "freshness", "half_life_days": 365}
 
 
@@ -92,7 +96,7 @@ def _form(
         "dataset": dataset,
         "rule": rule,
         "latest": latest,
-        "kinds": KINDS,
+        "kinds": WRITTEN,
         "field_names": [field["name"] for field in latest.fields] if latest else [],
     }
     return render(request, "rules/form.html", context, status=422 if form.errors else 200)

@@ -8,8 +8,8 @@ from themis_admin.datasets import checks, rows, samples
 from themis_admin.datasets.models import Dataset, Version, WeightingRule
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.filters import parse_filter
+from themisdb_datasets.rules import AdaptiveRule, parse_rule
 from themisdb_datasets.rules import WeightingRule as Rule
-from themisdb_datasets.rules import parse_rule
 from themisdb_datasets.weigh import Explanation, Spread, explain, spread
 from themisdb_datasets.weights import Weighting
 
@@ -18,7 +18,20 @@ RESERVED = ("explicit", "length", "freshness")  # the factors that a request has
 
 def clean_definition(value: Any, dataset: Dataset) -> dict[str, Any]:
     """A rule's definition over the dataset's latest version, written canonically."""
-    return parse_rule(value, fields=checks.known_fields(dataset.latest)).to_document()
+    rule = parse_rule(value, fields=checks.known_fields(dataset.latest))
+    if isinstance(rule, AdaptiveRule) and not dataset.factors.filter(digest=rule.factors).exists():
+        message = (
+            "The dataset has no such factors; they are made of what a run told, at feedback/{id}/weighting/."
+        )
+        raise MalformedError(message, code="bad_rule", fields={"factors": message})
+    return rule.to_document()
+
+
+def check_free(dataset: Dataset, name: str) -> None:
+    """ConflictError where a rule has the name already, MalformedError where none may have it."""
+    values = _values(dataset, {"name": name})
+    if dataset.weighting_rules.named(values["name"]).exists():
+        raise rows.name_taken(values["name"], "weighting rule")
 
 
 def create_rule(
@@ -43,7 +56,8 @@ def preview(dataset: Dataset, definition: Any, where: Any = None) -> Spread:
     """How a rule's factors are spread over the dataset's latest version, or over what a filter keeps of it."""
     version = _latest(dataset)
     names = checks.known_fields(version)
-    rule = parse_rule(definition, fields=names).pinned(version.as_of.timestamp())
+    definition = clean_definition(definition, dataset)
+    rule = parse_rule(definition).pinned(version.as_of.timestamp())
     kept = parse_filter(where, fields=names) if where is not None else None
     return spread(version.open(), rule, kept, limits=samples.limits())
 

@@ -12,7 +12,7 @@ from django.db.models import ProtectedError
 
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
-from themis_admin.datasets import checks, rows, statistics, uploads
+from themis_admin.datasets import checks, feedback, rows, statistics, uploads
 from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
 from themis_admin.datasets.rows import hold, name_taken, saved, still_used
@@ -86,6 +86,7 @@ def delete_dataset(dataset: Dataset, *, user: User) -> Job:
         data = {"dataset": locked.pk, "name": locked.name}
         for pk in Job.objects.filter(lane=locked.lane).values_list("pk", flat=True):
             transaction.on_commit(partial(remove_file, rejects_path(pk)))
+        feedback.forget_all(locked)
         try:
             locked.delete()
         except ProtectedError as error:

@@ -5,6 +5,7 @@ from typing import Any
 from themis_admin.datasets import (
     build,
     compacting,
+    feedback_build,
     ingesting,
     snapshot_build,
     statistics_build,
@@ -71,3 +72,15 @@ def retain(job: RunningJob, **params: Any) -> None:
 def compact(job: RunningJob, **params: Any) -> None:
     """Make a dataset's newest version again, from fewer shards."""
     compacting.compact(job, **params)
+
+
+@job_task(kind="difficulty", queue="default")
+def difficulty(job: RunningJob, *, run: int) -> None:
+    """Fold what a training run has told into one difficulty a sample."""
+    feedback_build.fold_run(job, run=run)
+
+
+@job_task(kind="adapt", queue="default")
+def adapt(job: RunningJob, **params: Any) -> None:
+    """Make a weighting rule of what a training run has told."""
+    feedback_build.adapt(job, **params)

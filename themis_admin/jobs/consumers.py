@@ -27,11 +27,33 @@ BATCH = 200
 log = logging.getLogger(__name__)
 
 
-class EventsConsumer(AsyncWebsocketConsumer):
-    """`/ws/events?since=<id>`: events as JSON; without `since`, only what happens from now on.
+class KnownConsumer(AsyncWebsocketConsumer):
+    """A socket whose other end is known by a bearer token, or by the session where its page is of this origin."""
 
-    Who listens is known by a bearer token, or by the session where the page that opens the socket is of this origin.
-    """
+    scope_needed = "read"
+
+    async def authenticate(self) -> User | None:
+        """The user who opens the socket; None where it is nobody, or the page is of another origin."""
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.scope["headers"]
+        }
+        scheme, _, text = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            found: tuple[User, ApiToken] | None
+            found = await database_sync_to_async(user_of_token)(text.strip())
+            if found is None or self.scope_needed not in allowed(found[1].scopes):
+                return None
+            return found[0]
+        if not same_origin(headers.get("origin", ""), headers.get("host", "")):
+            return None
+        # Read anew, for the one in the scope does not hear of a logout.
+        session = SessionStore(self.scope["session"].session_key)
+        user: User | AnonymousUser = await get_user({**self.scope, "session": session})
+        return user if isinstance(user, User) and user.is_active else None
+
+
+class EventsConsumer(KnownConsumer):
+    """`/ws/events?since=<id>`: events as JSON; without `since`, only what happens from now on."""
 
     feed: asyncio.Task[None] | None = None
 
@@ -47,25 +69,6 @@ class EventsConsumer(AsyncWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         if self.feed is not None:
             self.feed.cancel()
-
-    async def authenticate(self) -> User | None:
-        """The user who opens the socket; None where it is nobody, or the page is of another origin."""
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.scope["headers"]
-        }
-        scheme, _, text = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            found: tuple[User, ApiToken] | None
-            found = await database_sync_to_async(user_of_token)(text.strip())
-            if found is None or "read" not in allowed(found[1].scopes):
-                return None
-            return found[0]
-        if not same_origin(headers.get("origin", ""), headers.get("host", "")):
-            return None
-        # Read anew, for the one in the scope does not hear of a logout.
-        session = SessionStore(self.scope["session"].session_key)
-        user: User | AnonymousUser = await get_user({**self.scope, "session": session})
-        return user if isinstance(user, User) and user.is_active else None
 
     async def _feed(self, user: User, since: int | None) -> None:
         """Send what there is, then wait for a nudge, until the listener goes or may listen no more."""
