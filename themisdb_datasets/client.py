@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from themisdb_datasets import wire
 from themisdb_datasets.connection import (
     TIMEOUT,
     TRANSIENT,
@@ -204,7 +205,8 @@ class Client:
     def begin(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The answer to a POST, its body unread; httpx.TransportError where there is none."""
         request = self.http.build_request("POST", path, json=body)
-        response = self.http.send(request, stream=True)
+        through_proxy = wire.wants_proxy(request.url)
+        response = self.http.send(request, stream=True) if through_proxy else wire.send(request)
         self.answered = self.answered or response.is_success
         return response
 
