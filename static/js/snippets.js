@@ -14,19 +14,21 @@ function python(value, depth = 0) {
   return JSON.stringify(value);
 }
 
+const ENV_TOKEN = `os.environ["THEMIS_TOKEN"]`;
+
 export function snippets(endpoint, body) {
-  const head = `URL = ${JSON.stringify(endpoint)}\nHEADERS = {"Authorization": f"Bearer {os.environ['THEMIS_TOKEN']}"}\nBODY = ${python(body)}\n`;
-  const loop = (indent, verb) => [
-    "with requests.post(URL, headers=HEADERS, json=BODY, stream=True) as answer:",
-    "    answer.raise_for_status()",
-    "    for line in answer.iter_lines():",
-    // What keeps a continuous stream alive is an empty line.
-    ...(body.stream_mode === "continuous" ? ["        if line:", `            ${verb}`] : [`        ${verb}`]),
-  ].map((line) => indent + line).join("\n");
+  const address = JSON.stringify(new URL(endpoint).origin);
+  const query = `QUERY = ${python(body)}`;
+  const endless = body.stream_mode === "continuous";
+  // What keeps a continuous stream alive is an empty line.
+  const each = endless ? "        if line:\n            sample = json.loads(line)" : "        sample = json.loads(line)";
+  const hugging = endless
+    ? `from datasets import IterableDataset\nfrom themisdb_datasets import themisdb_generator\n\n${query}\n\ndataset = IterableDataset.from_generator(\n    themisdb_generator,\n    gen_kwargs={"base_url": ${address}, "token": ${ENV_TOKEN}, "query_params": QUERY},\n)`
+    : `from themisdb_datasets import load\n\n${query}\n\ndataset = load(QUERY, base_url=${address}, token=${ENV_TOKEN})`;
   return [
     `curl -N -X POST ${endpoint} \\\n  -H "Authorization: Bearer $THEMIS_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d ${shellQuoted(JSON.stringify(body))}`,
-    `import json, os\nimport requests\n\n${head}\n${loop("", "sample = json.loads(line)")}`,
-    `import json, os\nimport requests\nfrom torch.utils.data import DataLoader, IterableDataset\n\n${head}\n\nclass Stream(IterableDataset):\n    def __iter__(self):\n${loop("        ", "yield json.loads(line)")}\n\n\nloader = DataLoader(Stream(), batch_size=8, collate_fn=list)`,
-    `import json, os\nimport requests\nfrom datasets import IterableDataset\n\n${head}\n\ndef samples():\n${loop("    ", "yield json.loads(line)")}\n\n\ndataset = IterableDataset.from_generator(samples)`,
+    `import json, os\nimport requests\n\nURL = ${JSON.stringify(endpoint)}\nHEADERS = {"Authorization": f"Bearer {os.environ['THEMIS_TOKEN']}"}\n${query}\n\nwith requests.post(URL, headers=HEADERS, json=QUERY, stream=True) as answer:\n    answer.raise_for_status()\n    for line in answer.iter_lines():\n${each}`,
+    `# pip install "themisdb-datasets[torch]"\nimport os\nfrom torch.utils.data import DataLoader\nfrom themisdb_datasets import ThemisDBStreamDataset\n\n${query}\n\ndataset = ThemisDBStreamDataset(${address}, ${ENV_TOKEN}, QUERY)\nloader = DataLoader(dataset, batch_size=32, num_workers=2)`,
+    `# pip install "themisdb-datasets[hf]"\nimport os\n${hugging}`,
   ];
 }

@@ -1,8 +1,10 @@
 """The main job in a real browser on a real server: a corpus goes in, a theme is cut, a stream comes out."""
 
+import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -190,6 +192,12 @@ def upload_with_a_break(page: Page, name: str, corpus: Path) -> list[int]:
     return sent
 
 
+def query_of(program: str) -> Any:
+    """What a Python program calls QUERY."""
+    found = (each for each in ast.parse(program).body if isinstance(each, ast.Assign))
+    return next(ast.literal_eval(each.value) for each in found if ast.unparse(each.targets[0]) == "QUERY")
+
+
 def test_a_mix_in_a_trainers_format_is_built_and_runs_as_it_says(logged_in: Page, server: Server) -> None:
     page = logged_in
     page.goto("/stream/?theme=1")
@@ -210,8 +218,9 @@ def test_a_mix_in_a_trainers_format_is_built_and_runs_as_it_says(logged_in: Page
     expect(promised.first).to_contain_text("75.0 %")
     expect(page.locator('[data-part="lines"]')).to_contain_text('"conversations"')
 
-    command = page.locator("#stream-code pre").first.inner_text()
+    command, *programs = page.locator("#stream-code pre").all_text_contents()
     body = json.loads(command[command.index("{") : command.rindex("}") + 1])
+    assert [query_of(program) for program in programs] == [body] * 3, "in Python, PyTorch and HuggingFace"
     token = {"Authorization": f"Bearer {server.token}"}
     response = requests.post(
         f"{server.url}/api/export/jsonl_llm/stream", headers=token, json=body, timeout=60
