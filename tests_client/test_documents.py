@@ -1,11 +1,13 @@
 """What the documents show runs as it stands there."""
 
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from tests_client.conftest import Live
 from tests_client.documents import run
+from themisdb_datasets import Client
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +21,24 @@ def _reader(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_readme_reads_a_stream() -> None:
     names = run("README.md")
     assert set(names["sample"]) >= {"instruction", "output", "weight", "metadata"}
+
+
+def test_huggingface_reads_streams_files_and_cards(tmp_path: Path) -> None:
+    names = run("docs/huggingface.md")
+    assert len(names["dataset"]) == int(names["card"].split("num_examples: ")[1].split()[0])
+    assert (tmp_path / "export" / "README.md").read_text() == names["card"]
+
+
+def test_indexes_are_read_from_their_folder_and_from_the_server(live: Live, tmp_path: Path) -> None:
+    with Client(live.url, live.token) as client:
+        dataset = next(each for each in client.pages("datasets/") if "Demo" in each["name"])
+        while len(list(client.pages("indexes/"))) < 2:  # the document's has the id 2
+            version = client.get(f"datasets/{dataset['id']}/")["latest"]["id"]
+            answer = client.post("indexes/", {"kind": "offsets", "version": version})
+            client.wait(answer["job"])
+        client.download("indexes/2/download/", tmp_path / "index.tar")
+    with tarfile.open(tmp_path / "index.tar") as tar:
+        tar.extractall(tmp_path / "index", filter="data")
+    names = run("docs/indexes.md")
+    assert sorted(map(str, names["shuffled"])) == sorted(map(str, names["samples"]))
+    assert names["remote"][:40] == names["shuffled"][:40]
