@@ -16,6 +16,7 @@ from themisdb_datasets.unescape import unescaped
 
 GROUP_SAMPLES = 16_384
 GROUP_BYTES = 16 << 20
+FIRST_BYTES = 4 << 20  # of the first row group, so that writing begins soon after decoding has
 PEEK_SAMPLES = 4_096  # of the first row group, that show how a column is best written
 SHORT_BYTES = 64
 ID_BYTES = 16
@@ -62,7 +63,10 @@ class Layout:
 
 
 class RowGroups:
-    """Cuts samples into row groups as they come: at most 16,384 samples and, unless a single one, 16 MiB each."""
+    """Cuts samples into row groups as they come: at most 16,384 samples and, unless a single one, 16 MiB each.
+
+    The first one has less.
+    """
 
     def __init__(self) -> None:
         self.ends: list[int] = []  # of the groups that are complete
@@ -75,7 +79,8 @@ class RowGroups:
         while start < len(sizes):
             begun = self._num_samples - (self.ends[-1] if self.ends else 0)
             some = np.cumsum(sizes[start : start + GROUP_SAMPLES - begun])
-            fit = int(np.searchsorted(some, GROUP_BYTES - self._num_bytes, side="right"))
+            most = GROUP_BYTES if self.ends else FIRST_BYTES
+            fit = int(np.searchsorted(some, most - self._num_bytes, side="right"))
             if fit == 0 and begun == 0:
                 fit = 1
             self._num_samples += fit
