@@ -17,36 +17,45 @@ if TYPE_CHECKING:
     from themisdb_datasets.pytorch import ThemisDBStreamDataset
     from themisdb_datasets.sample import Sample
     from themisdb_datasets.samples import JsonlDataset, ThemisDataset, TokensDataset
+    from themisdb_datasets.training import PackingCollator, WeightedCollator, WeightedTrainer, weighted_loss
 
 _PLACES = {
     "AsyncClient": "async_client",
     "Backoff": "connection",
     "Client": "client",
     "JsonlDataset": "samples",
+    "PackingCollator": "training",
     "PlanInfo": "client",
     "Sample": "sample",
     "ThemisDBStreamDataset": "pytorch",
     "ThemisDataset": "samples",
     "ThemisError": "errors",
     "TokensDataset": "samples",
+    "WeightedCollator": "training",
+    "WeightedTrainer": "training",
     "load": "huggingface",
     "push_card": "cards",
     "themisdb_generator": "huggingface",
+    "weighted_loss": "training",
 }
 __all__ = [
     "AsyncClient",
     "Backoff",
     "Client",
     "JsonlDataset",
+    "PackingCollator",
     "PlanInfo",
     "Sample",
     "ThemisDBStreamDataset",
     "ThemisDataset",
     "ThemisError",
     "TokensDataset",
+    "WeightedCollator",
+    "WeightedTrainer",
     "load",
     "push_card",
     "themisdb_generator",
+    "weighted_loss",
 ]
 
 
