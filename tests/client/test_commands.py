@@ -1,0 +1,353 @@
+"""The command `themis` against a whole Themis: what it says, what it writes, how it goes on, and how it fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.client.proxy import before, cut, ended, passed, refused, stalled
+from tests.processes import ROOT, until
+from tests.running import Running
+from themisdb_datasets import Client, ThemisDataset
+from themisdb_datasets.commands import COMMANDS, main
+from themisdb_datasets.commands.ls import KINDS
+from themisdb_datasets.download import sha256_of
+
+Themis = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of one's own, in which one stands."""
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def themis(live: Running, monkeypatch: pytest.MonkeyPatch) -> Themis:
+    """Call the command, which is to end with this code."""
+    monkeypatch.setenv("THEMIS_URL", live.url)
+    monkeypatch.setenv("THEMIS_TOKEN", live.known["token"])
+
+    def call(*arguments: str, code: int = 0, given: str | None = None) -> Result:
+        result = CliRunner().invoke(main, list(arguments), input=given)
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return call
+
+
+def answer(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def made(live: Running) -> dict[str, dict[str, Any]]:
+    """A snapshot, an index and an export of three files."""
+    with Client(live.url, live.known["token"]) as client:
+        theme = next(iter(client.pages("themes/")))
+        dataset = client.get(f"datasets/{theme['dataset']}/")
+        version = dataset["latest"]["id"]
+        asked = {
+            "snapshot": ("snapshots/", {"version": version, "theme": theme["id"]}),
+            "index": ("indexes/", {"kind": "offsets", "version": version}),
+            "export": ("exports/", {"dataset": dataset["id"], "file": {"max_bytes": 2_000_000}}),
+        }
+        answers = {kind: client.post(path, body) for kind, (path, body) in asked.items()}
+        for each in answers.values():
+            client.wait(each["job"])
+        return {kind: client.get(each[kind]["url"]) for kind, each in answers.items()}
+
+
+def test_login_is_kept_for_the_owner_only(
+    themis: Themis, live: Running, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = live.known["token"]
+    monkeypatch.delenv("THEMIS_URL")
+    monkeypatch.delenv("THEMIS_TOKEN")
+    assert "themis login" in themis("ls", code=1).stderr
+    assert "token" in themis("login", live.url, given="thm_wrong\n", code=1).stderr.lower()
+    written = home / "xdg_config_home" / "themis" / "login.json"
+    assert not written.exists(), "what does not work is not kept"
+    said = themis("login", f"{live.url}/", given=f"{token}\n").stdout
+    assert live.url in said
+    assert "admin" in said
+    assert token not in said
+    assert written.stat().st_mode & 0o077 == 0
+    assert live.known["dataset"] in themis("ls").stdout
+    # It is only sent to where it belongs.
+    with before(live.port) as elsewhere:
+        assert "no token" in themis("ls", "--url", elsewhere.url, code=1).stderr
+        assert elsewhere.requests == []
+    written.write_text("{")
+    assert "cannot be read" in themis("ls", code=1).stderr
+    themis("login", live.url, given=token)
+    themis("logout")
+    assert not written.exists()
+    themis("logout")
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_there_is_is_listed(themis: Themis, live: Running, kind: str) -> None:
+    arguments = ["ls", kind, *([live.known["dataset"].upper()] if kind == "versions" else [])]
+    objects = answer(themis(*arguments, "--json"))
+    lines = themis(*arguments).stdout.splitlines()
+    if not objects:
+        assert lines == [f"There are no {kind}."]
+        return
+    assert lines[0].split() == list(KINDS[kind].columns)
+    assert len(lines) == len(objects) + 1
+    for line, each in zip(lines[1:], objects, strict=True):
+        assert str(each.get("id", each.get("export_id"))) == line.split()[0]
+
+
+def test_what_cannot_be_listed_says_what_can(themis: Themis, live: Running) -> None:
+    assert "themis ls versions DATASET" in themis("ls", "versions", code=1).stderr
+    assert "did you mean" in themis("ls", "themes", live.known["dataset"][:-2], code=1).stderr
+    assert "leave it out" in themis("ls", "jobs", live.known["dataset"], code=1).stderr
+    assert "'datasets'" in themis("ls", "dataset", code=2).stderr
+    assert "did you mean 'ls'" in themis("lss", code=2).stderr
+    assert "Usage: themis" in CliRunner().invoke(main, ["--help"], prog_name="themis").stdout
+    for name in COMMANDS:
+        assert "Usage" in themis(name, "--help").stdout
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "export"])
+def test_files_are_pulled_checked_and_not_pulled_twice(
+    live: Running, themis: Themis, made: dict[str, dict[str, Any]], kind: str
+) -> None:
+    url, folder = made[kind]["url"], Path("pulled")
+    with before(live.port, passed, passed, cut(300), refused(502), cut(90_000)) as proxy:
+        files = answer(themis("pull", url, "-o", str(folder), "--json", "--url", proxy.url))
+        assert {Path(file["path"]).name: file["sha256"] for file in files} == {
+            file["name"]: file["sha256"] for file in made[kind]["files"]
+        }
+        assert files[-1]["path"].endswith("manifest.json"), "what has one is whole"
+        assert {file.name: sha256_of(file) for file in folder.iterdir()} == {
+            file["name"]: file["sha256"] for file in made[kind]["files"]
+        }
+        proxy.requests.clear()
+        themis("pull", url, "-o", str(folder), "--url", proxy.url)
+        assert not [request for request in proxy.requests if b"GET /api/v1/artifacts" in request]
+    themis("verify", str(folder))
+    themis("verify", str(folder), url)
+    victim = folder / made[kind]["files"][0]["name"]
+    victim.write_bytes(victim.read_bytes()[:-1] + b"?")
+    assert "damaged" in themis("verify", str(folder), code=1).stdout
+    assert "already" in themis("pull", url, "-o", str(folder), code=1).stderr
+    themis("pull", url, "-o", str(folder), "--replace")
+    themis("verify", str(folder), url)
+    victim.unlink()
+    assert answer(themis("verify", str(folder), "--json", code=1))["problems"] == [
+        f"{victim.name} is missing."
+    ]
+
+
+def test_some_files_and_single_ones_are_pulled(themis: Themis, made: dict[str, dict[str, Any]]) -> None:
+    snapshot = made["snapshot"]
+    themis("pull", f"snapshot/{snapshot['id']}", "--only", "*.parquet")
+    assert [file.name for file in Path(f"snapshot-{snapshot['id']}").iterdir()] == ["samples.parquet"]
+    themis("pull", f"datasets/{snapshot['dataset']}/snapshots/{snapshot['series']}", "-o", "newest")
+    themis("verify", "newest", snapshot["url"])
+    (first, *_) = snapshot["files"]
+    themis("pull", first["url"])
+    themis("verify", first["name"], first["url"])
+    themis("verify", first["name"], snapshot["url"])
+    assert "say of what" in themis("verify", first["name"], code=1).stderr
+    Path(first["name"]).write_text("other")
+    assert "none of the files" in themis("verify", first["name"], snapshot["url"], code=1).stdout
+    assert "there are" in themis("pull", snapshot["url"], "--only", "*.csv", code=1).stderr
+    assert "themis ls snapshots" in themis("pull", "nonsense", code=1).stderr
+    themis("pull", "artifacts/999999", code=1)
+
+
+def test_an_index_is_pulled_as_a_folder_that_opens(
+    themis: Themis, made: dict[str, dict[str, Any]], home: Path
+) -> None:
+    index = made["index"]
+    themis("pull", index["url"], "-o", "laws")
+    assert [path.name for path in home.iterdir()] == ["laws"], "no archive is left"
+    assert len(ThemisDataset("laws")) == index["num_samples"]
+    themis("verify", "laws")
+    themis("verify", "laws", index["url"])
+    themis("pull", index["url"], "-o", "laws")
+    (home / "laws" / "samples.jsonl").write_text("{}\n")
+    assert "samples.jsonl is damaged" in themis("verify", "laws", code=1).stdout
+    assert "already" in themis("pull", index["url"], "-o", "laws", code=1).stderr
+    themis("pull", index["url"], "-o", "laws", "--replace")
+    themis("verify", "laws")
+    # Nothing that is not an index is ever removed.
+    (home / "mine").mkdir()
+    (home / "mine" / "thesis.txt").write_text("years of work")
+    themis("pull", index["url"], "-o", "mine", "--replace", code=1)
+    assert (home / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_link_needs_no_login_and_gets_no_token(
+    live: Running, themis: Themis, made: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client(live.url, live.known["token"]) as client:
+        link = client.post("links/", {"export": made["export"]["id"]})
+    with before(live.port) as proxy:
+        path = link["files"][0]["url"].partition("/d/")[2]
+        themis("pull", f"{proxy.url}/d/{path}")
+        assert sha256_of(Path(link["files"][0]["name"])) in {
+            file["sha256"] for file in made["export"]["files"]
+        }
+        assert not [request for request in proxy.requests if b"authorization" in request.lower()]
+        monkeypatch.delenv("THEMIS_TOKEN")
+        themis("pull", f"{proxy.url}/d/{path}", "-o", "again.jsonl")
+        several = link["url"].partition("/d/")[2]
+        assert "several files" in themis("pull", f"{proxy.url}/d/{several}", code=1).stderr
+        themis("pull", f"{proxy.url}/d/forged", code=1)
+
+
+def options(query: dict[str, Any]) -> list[str]:
+    return [query["theme"], "--order", query["order"], "--seed", str(query["seed"])]
+
+
+def test_a_stream_is_what_the_server_sends(themis: Themis, query: dict[str, Any], whole: bytes) -> None:
+    assert themis("stream", *options(query)).stdout_bytes == whole
+    Path("query.json").write_text(json.dumps(query))
+    lines = themis("stream", "-q", "@query.json", "--limit", "5").stdout_bytes
+    assert lines == b"".join(whole.splitlines(keepends=True)[:5])
+    plan = answer(themis("stream", "-q", json.dumps(query), "--dry-run", "--json"))
+    cursor = f"{plan['plan']}.5"
+    assert lines + themis("stream", "--cursor", cursor).stdout_bytes == whole
+    assert plan["cursor"] in themis("stream", *options(query), "--dry-run").stdout
+
+
+def test_a_streamed_file_goes_on_where_it_broke_off(
+    live: Running, themis: Themis, query: dict[str, Any], whole: bytes, home: Path
+) -> None:
+    arguments = ["stream", *options(query), "-o", "laws.jsonl"]
+    with before(live.port, ended(len(whole) // 2), refused(401, b"{}")) as proxy:
+        themis(*arguments, "--url", proxy.url, code=1)
+        assert not Path("laws.jsonl").exists()
+        assert Path("laws.jsonl.part").stat().st_size > len(whole) // 3
+        with Path("laws.jsonl.part").open("ab") as file:
+            file.write(b'{"half a li')  # that nobody has noted
+        assert "another query" in themis("stream", "-o", "laws.jsonl", query["theme"], code=1).stderr
+        proxy.requests.clear()
+        done = answer(themis(*arguments, "--url", proxy.url, "--json"))
+        assert b'"cursor"' in proxy.requests[0]
+    assert Path("laws.jsonl").read_bytes() == whole
+    assert (done["num_samples"], done["num_bytes"]) == (whole.count(b"\n"), len(whole))
+    assert [path.name for path in home.iterdir()] == ["laws.jsonl"]
+    assert "already" in themis(*arguments, code=1).stderr
+
+
+def test_a_streamed_file_goes_on_after_a_kill(
+    live: Running, themis: Themis, query: dict[str, Any], whole: bytes
+) -> None:
+    arguments = ["stream", *options(query), "-o", "laws.jsonl"]
+    with before(live.port, stalled(len(whole) // 2)) as proxy:
+        command = [sys.executable, "-m", "themisdb_datasets", *arguments, "--url", proxy.url]
+        process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        part = Path("laws.jsonl.part")
+        until(lambda: part.exists() and part.stat().st_size > len(whole) // 4, what="some of it is there")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    themis(*arguments)
+    assert Path("laws.jsonl").read_bytes() == whole
+
+
+def test_files_are_pushed_as_a_version_and_compared(themis: Themis) -> None:
+    name = f"Pushed {time.time_ns()}"
+    lines = [json.dumps({"id": str(n), "text": "ä" * n}) for n in range(100)]
+    Path("one.jsonl").write_text("\n".join(lines[:50]))
+    Path("two.jsonl").write_text("\n".join([*lines[50:], "not JSON"]))
+    assert "no dataset" in themis("push", name, "one.jsonl", code=1).stderr
+    said = themis("push", name, "one.jsonl", "two.jsonl", "--create", "--note", "first").stdout
+    assert "Version 1" in said
+    assert "100 samples, 1 lines rejected" in said
+    changed = [json.dumps({"id": str(n), "text": "new"}) for n in (3, 4, 200)]
+    Path("three.jsonl").write_text("\n".join(changed))
+    version = answer(themis("push", name.lower(), "three.jsonl", "--mode", "upsert", "--json"))
+    assert (version["number"], version["num_samples"]) == (2, 101)
+    difference = answer(themis("diff", name, "--json"))
+    expected = {"added": 1, "removed": 0, "changed": 2, "unchanged": 98, "fields": {"text": 2}}
+    assert {key: difference[key] for key in expected} == expected
+    assert "added" in themis("diff", name, "1", "2").stdout
+    (added,) = themis("diff", name, "--samples", "added").stdout.splitlines()
+    assert json.loads(added)["sample"]["id"] == "200"
+    job = answer(themis("push", name, "one.jsonl", "--no-wait", "--json"))
+    assert job["kind"] == "ingest"
+
+
+def test_errors_are_sentences_or_documents_and_never_a_traceback(themis: Themis, live: Running) -> None:
+    failed = themis("stream", "Datenschuz", "--json", code=1)
+    assert failed.stdout == ""
+    document = json.loads(failed.stderr)
+    assert document["status"] == "error"
+    assert "Datenschutz" in document["error"]
+    assert themis("stream", "-q", "[1]", code=1).stderr.startswith("Error: --query")
+    assert themis("stream", "-q", "@nothing", code=1).stderr.startswith("Error: --query")
+    assert "no address" in themis("ls", "--url", "x", code=1).stderr
+    themis("push", live.known["dataset"], "nothing.jsonl", code=2)
+    assert "99" in themis("diff", live.known["dataset"], "latest", "99", code=1).stderr
+
+
+def test_it_needs_nothing_heavy_and_ends_quietly_with_its_reader(live: Running, home: Path) -> None:
+    blocked = home / "blocked"
+    for name in (
+        "duckdb",
+        "pyarrow",
+        "torch",
+        "datasets",
+        "transformers",
+        "tokenizers",
+        "jsonschema_rs",
+        "django",
+    ):
+        (blocked / name).mkdir(parents=True)
+        (blocked / name / "__init__.py").write_text("raise ImportError('not installed')")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{blocked}:{ROOT}",
+        "THEMIS_URL": live.url,
+        "THEMIS_TOKEN": live.known["token"],
+    }
+
+    def run(line: str) -> subprocess.CompletedProcess[str]:
+        line = line.replace("themis", f"{sys.executable} -m themisdb_datasets", 1)
+        return subprocess.run(
+            ["bash", "-c", line], env=environment, capture_output=True, text=True, check=False
+        )
+
+    first = run(f"themis stream {live.known['themes'][0]} --order shuffled | head -n 1")
+    assert first.stdout.count("\n") == 1
+    assert first.stderr == ""
+    assert live.known["dataset"] in run("themis ls").stdout
+    # What a shell asks for when somebody presses Tab.
+    for words, expected in (("themis pu", "pull"), ("themis ls versions ", live.known["dataset"])):
+        number = words.count(" ")
+        asked = subprocess.run(
+            [sys.executable, "-m", "themisdb_datasets"],
+            env={
+                **environment,
+                "_THEMIS_COMPLETE": "bash_complete",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(number),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert f"plain,{expected}" in asked.stdout.splitlines()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_is_told_how_to_complete(themis: Themis, shell: str) -> None:
+    assert "_THEMIS_COMPLETE" in themis("completion", shell).stdout

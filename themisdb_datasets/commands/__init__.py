@@ -1,0 +1,73 @@
+"""The command `themis`: what one does with a Themis from a terminal."""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from themisdb_datasets.commands.session import Session, failed
+from themisdb_datasets.errors import ThemisError
+from themisdb_datasets.names import nearest
+
+# Name -> what it does; the module of each is imported when it is called.
+COMMANDS = {
+    "login": "Remember an address and a token.",
+    "logout": "Forget them.",
+    "ls": "List datasets, versions, themes, snapshots, indexes, exports, …",
+    "pull": "Download a snapshot, an index, an export or a link.",
+    "stream": "Write samples, as a trainer would get them.",
+    "verify": "Compare what was downloaded with its digests.",
+    "diff": "Say how two versions differ.",
+    "push": "Send files and ingest them as a new version.",
+    "completion": "Print a shell's completions.",
+}
+
+
+class Themis(click.Group):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            ctx.fail(f"There is no command {name!r}{nearest(name, COMMANDS)}.")
+        command: click.Command = getattr(import_module(f"{__name__}.{_place(name)}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command; an error that is meant is one sentence and the exit code 1."""
+        session = ctx.ensure_object(Session)
+        try:
+            super().invoke(ctx)
+        except ThemisError as error:
+            failed(session, error)
+            ctx.exit(1)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):  # whoever reads has enough
+                raise
+            failed(session, ThemisError(str(error), code="system"))
+            ctx.exit(1)
+        finally:
+            session.close()
+
+
+def _place(name: str) -> str:
+    return "login" if name == "logout" else name
+
+
+def _version() -> str:
+    try:
+        return version("themisdb-datasets")
+    except PackageNotFoundError:  # a checkout
+        return "0"
+
+
+@click.command(cls=Themis, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), message="%(version)s")
+def main() -> None:
+    """Themis from a terminal. The address and the token are those of THEMIS_URL and THEMIS_TOKEN, or of themis login."""
