@@ -203,10 +203,14 @@ def test_memory_mapped_it_is_fetched_once_a_plan(live: Live, query: dict[str, An
     again = load(growing, streaming=False, cache_dir=tmp_path)
     assert numbers(again) == [0, 1] and again.cache_files == dataset.cache_files
     assert num_streams() == before
+    pinned = load(growing)
     take_in(live, "Growing", [mixed(2)])
+    assert numbers(pinned) == [0, 1], "as when it was made"
     newer = load(growing, streaming=False, cache_dir=tmp_path)
     assert numbers(newer) == [0, 1, 2]
     assert newer.cache_files != dataset.cache_files
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert live.token.encode() not in written
 
 
 def test_several_processes_fill_a_memory_mapped_one(query: dict[str, Any], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Samples of an index that stays on the server, by number: one call a batch, stretches of tokens as ranges of bytes."""
 
+import tarfile
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -8,9 +9,11 @@ import numpy as np
 
 from themisdb_datasets.client import Client
 from themisdb_datasets.errors import ConflictError, CorruptError, MalformedError
+from themisdb_datasets.offsets import LOCATION_BYTES
 from themisdb_datasets.sample import Sample
 from themisdb_datasets.tokens import DTYPES, Tokens
 
+STRETCH = 4096  # samples that are read at once by their places
 ASKED = 500  # numbers in one address, which proxies cut at 8 KB
 T = TypeVar("T")
 
@@ -33,8 +36,10 @@ _TOKENS = msgspec.json.Decoder(list[int])
 class RemoteIndex(Generic[T]):
     """What the indexes of lines and of tokens have in common. It can be pickled, and shared by threads and forks."""
 
-    def __init__(self, client: Client, about: dict[str, Any]) -> None:
+    def __init__(self, client: Client, about: dict[str, Any], digest: str) -> None:
+        """`digest` is that of the file of which ranges are read."""
         self._client = client
+        self._etag = f'"{digest}"'
         self._path = f"indexes/{about['id']}/"
         self._num_samples: int = about["num_samples"]
 
@@ -72,38 +77,71 @@ class RemoteIndex(Generic[T]):
     def _read(self, raw: msgspec.Raw) -> T:
         raise NotImplementedError
 
+    def _bytes(self, path: str, start: int, stop: int) -> bytes:
+        """A range of what lies at a path of the index; CorruptError where it is not the one that was opened."""
+        asked = {"Range": f"bytes={start}-{stop - 1}"}
+        answer = self._client.request("GET", f"{self._path}{path}", headers=asked)
+        if answer.headers.get("ETag") != self._etag or len(answer.content) != stop - start:
+            raise CorruptError(
+                f"What {self._path}{path} sent is not what was asked for; open the index anew."
+            )
+        return answer.content
+
 
 class RemoteLines(RemoteIndex[Any]):
-    """The samples of an offset index as objects."""
+    """The samples of an offset index as objects; stretches that are longer than one call takes come as ranges of bytes."""
+
+    def __init__(self, client: Client, about: dict[str, Any]) -> None:
+        super().__init__(client, about, about["sha256"])
+        self._places: dict[str, int] = {}
+
+    def __getitems__(self, numbers: list[int]) -> list[Any]:
+        if len(numbers) <= ASKED or not _follow_each_other(numbers):
+            return super().__getitems__(numbers)
+        cuts = range(numbers[0], numbers[-1] + 1, STRETCH)
+        return [
+            each for first in cuts for each in self._stretch(first, min(first + STRETCH, numbers[-1] + 1))
+        ]
+
+    def _stretch(self, first: int, stop: int) -> Iterator[Any]:
+        """Where the samples lie is read from the download's index, then they themselves."""
+        samples = self._place("samples.jsonl")  # the last one, so all are known from then on
+        base = self._place("index/sample_locations.bin")
+        data = self._bytes("download/", base + LOCATION_BYTES * first, base + LOCATION_BYTES * stop)
+        starts, sizes = np.frombuffer(data, "<u8").reshape(-1, 3)[:, 1:].T.tolist()
+        lines = self._bytes("download/", samples + starts[0], samples + starts[-1] + sizes[-1])
+        for start, size in zip(starts, sizes, strict=True):
+            yield _object(lines[start - starts[0] : start - starts[0] + size])
+
+    def _place(self, name: str) -> int:
+        """Where a file of the download begins, which is a tar file."""
+        at = 0
+        while name not in self._places:
+            header = self._bytes("download/", at, at + tarfile.BLOCKSIZE)
+            member = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
+            self._places[member.name] = at + tarfile.BLOCKSIZE
+            at += tarfile.BLOCKSIZE + member.size + -member.size % tarfile.BLOCKSIZE
+        return self._places[name]
 
     def _read(self, raw: msgspec.Raw) -> Any:
-        value = msgspec.json.decode(raw)
-        return Sample(value) if isinstance(value, dict) else value
+        return _object(raw)
 
 
 class RemoteTokens(RemoteIndex[Tokens]):
     """The samples of a token index as arrays; those that follow each other come raw, as one range of bytes."""
 
     def __init__(self, client: Client, about: dict[str, Any]) -> None:
-        super().__init__(client, about)
         manifest = about["manifest"]
+        super().__init__(client, about, manifest["files"][manifest["samples"]]["sha256"])
         self._dtype = DTYPES[manifest["dtype"]]
         self._size: int | None = manifest["sample_size"]
-        self._etag = f'"{manifest["files"][manifest["samples"]]["sha256"]}"'
 
     def __getitems__(self, numbers: list[int]) -> list[Tokens]:
-        if self._size and numbers and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-            return list(self._stretch(numbers[0], len(numbers), self._size))
-        return super().__getitems__(numbers)
-
-    def _stretch(self, first: int, count: int, size: int) -> Tokens:
-        row = size * self._dtype.itemsize
-        asked = f"bytes={first * row}-{(first + count) * row - 1}"
-        answer = self._client.request("GET", f"{self._path}blocks/", headers={"Range": asked})
-        if answer.headers.get("ETag") != self._etag or len(answer.content) != count * row:
-            raise CorruptError(f"What {self._path} sent is not what was asked for; open the index anew.")
-        tokens: Tokens = np.frombuffer(answer.content, self._dtype).reshape(count, size).copy()
-        return tokens
+        if not self._size or not _follow_each_other(numbers):
+            return super().__getitems__(numbers)
+        row = self._size * self._dtype.itemsize
+        data = self._bytes("blocks/", numbers[0] * row, (numbers[-1] + 1) * row)
+        return list(np.frombuffer(data, self._dtype).reshape(-1, self._size).copy())
 
     def _read(self, raw: msgspec.Raw) -> Tokens:
         tokens: Tokens = np.array(_TOKENS.decode(raw), self._dtype)
@@ -118,6 +156,15 @@ def open_index(index: int, client: Client) -> RemoteLines | RemoteTokens:
             f"Index {index} has no samples yet: it is {about['state']}.", code="index_unfinished"
         )
     return RemoteTokens(client, about) if about["kind"] == "tokens" else RemoteLines(client, about)
+
+
+def _object(line: bytes | msgspec.Raw) -> Any:
+    value = msgspec.json.decode(line)
+    return Sample(value) if isinstance(value, dict) else value
+
+
+def _follow_each_other(numbers: list[int]) -> bool:
+    return bool(numbers) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def spelled(numbers: Sequence[int]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from tests.processes import until
 from tests.running import Running
 from themisdb_datasets.client import Client
 from themisdb_datasets.errors import AuthError, CorruptError, NotFoundError
-from themisdb_datasets.remote import RemoteTokens, open_index, spelled
+from themisdb_datasets.remote import RemoteLines, RemoteTokens, open_index, spelled
 from themisdb_datasets.samples import ThemisDataset
 
 NUM_SAMPLES = 1_200  # more than one address names
@@ -115,6 +115,20 @@ def test_lines_are_those_of_the_download_and_a_batch_is_one_call(
         counted.__getitems__([0, NUM_SAMPLES + 3])
 
 
+def test_a_long_stretch_comes_as_ranges_of_bytes(
+    client: Counting, lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("themisdb_datasets.remote.STRETCH", 400)
+    local, dataset = downloaded(client, lines, tmp_path), over(client, lines)
+    client.asked.clear()
+    assert dataset[100:1200] == local[100:1200]
+    assert all(asked is not None for _, asked in client.asked)
+    assert len(client.asked) == 4 + 2 * 3, "the heads of the download's files, then three stretches"
+    client.asked.clear()
+    assert dataset[:] == local[:]
+    assert len(client.asked) == 2 * 4
+
+
 def test_what_is_too_large_for_one_answer_comes_in_several(client: Counting, lines: int) -> None:
     found = over(client, lines)[NUM_SAMPLES - 1 :]
     assert [sample["n"] for sample in found] == [NUM_SAMPLES - 1, 0, 1, 2]
@@ -153,7 +167,10 @@ def test_tokens_are_those_of_the_download(
     found[0][0] = 1  # which torch wants to be able to
 
 
-def test_tokens_of_another_index_are_not_believed(client: Counting, tokens: dict[int | None, int]) -> None:
+def test_another_index_is_not_believed(client: Counting, lines: int, tokens: dict[int | None, int]) -> None:
+    about = client.get(f"indexes/{lines}/")
+    with pytest.raises(CorruptError, match="open the index anew"):
+        RemoteLines(client, {**about, "sha256": "0" * 64}).__getitems__(list(range(600)))
     about = client.get(f"indexes/{tokens[16]}/")
     about["manifest"]["files"][about["manifest"]["samples"]]["sha256"] = "0" * 64
     with pytest.raises(CorruptError, match="open the index anew"):
