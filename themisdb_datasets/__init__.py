@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from themisdb_datasets.client import Client, PlanInfo
     from themisdb_datasets.connection import Backoff
     from themisdb_datasets.errors import ThemisError
+    from themisdb_datasets.feedback import Feedback
     from themisdb_datasets.huggingface import load, themisdb_generator
     from themisdb_datasets.pytorch import ThemisDBStreamDataset
     from themisdb_datasets.sample import Sample
@@ -23,6 +24,7 @@ _PLACES = {
     "AsyncClient": "async_client",
     "Backoff": "connection",
     "Client": "client",
+    "Feedback": "feedback",
     "JsonlDataset": "samples",
     "PackingCollator": "training",
     "PlanInfo": "client",
@@ -42,6 +44,7 @@ __all__ = [
     "AsyncClient",
     "Backoff",
     "Client",
+    "Feedback",
     "JsonlDataset",
     "PackingCollator",
     "PlanInfo",

@@ -1,7 +1,7 @@
 """A theme as a torch IterableDataset: shared out to ranks and workers, resumed in mid-epoch, cached where asked for."""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from themisdb_datasets import collating, ranks
 from themisdb_datasets.caches import MemoryCache
 from themisdb_datasets.client import Client
 from themisdb_datasets.disk_cache import DiskCache
-from themisdb_datasets.epochs import Epochs, Pinned, pin
+from themisdb_datasets.epochs import Epochs, Pinned, kept, pin
 from themisdb_datasets.errors import MalformedError, PlanChangedError
+from themisdb_datasets.feedback import Feedback
 from themisdb_datasets.sample import Sample, parse
 from themisdb_datasets.sharing import Share, check_rank, rank_size, share
 
@@ -44,7 +45,10 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 
     Caches: `cache_dir` keeps the lines on disk while the first epoch runs, at most `cache_bytes` of all plans together;
     `cache_enabled = True` keeps them in memory, at most `memory_bytes`; both together keep those in memory that are used
-    most. With `cursors=True` each sample has its "cursor". ThemisError and its kinds say what is wrong.
+    most. ThemisError and its kinds say what is wrong.
+
+    With `cursors=True` each sample has its "cursor", by which `dataset.feedback(batch["cursor"], losses)` tells Themis how
+    hard it was, as a part of the run named `run`.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
         cache_bytes: int | None = None,
         memory_bytes: int = MEMORY_BYTES,
         cursors: bool = False,
+        run: str = "default",
         **connection: Any,
     ) -> None:
         self.base_url, self.token = base_url, token
@@ -69,7 +74,7 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
         self.prefetch_size = prefetch_size
         self.cache_bytes, self.memory_bytes = cache_bytes, memory_bytes
         self.cache_enabled = False
-        self.cursors, self.drop_last = cursors, drop_last
+        self.cursors, self.run, self.drop_last = cursors, run, drop_last
         self._connect = partial(Client, base_url, token, **connection)
         self.rank, self.world_size = ranks.own(rank, world_size)
         check_rank(self.rank, self.world_size)
@@ -99,6 +104,11 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
     def set_epoch(self, epoch: int) -> None:
         """Have the next loop go through this epoch: shuffled and weighted orders are drawn anew in each."""
         self._epoch.fill_(epoch)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """Call it with the cursors of samples and their losses: they are told in the background, and nothing waits for it."""
+        return Feedback(self.base_url, self.token, run=self.run)
 
     def __len__(self) -> int:
         """How many samples this rank gets in an epoch; TypeError for a continuous stream."""
@@ -174,7 +184,11 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 
     def _pin(self) -> Pinned:
         with self._connect() as client:
-            return pin(client, self.query_params)
+            pinned = pin(client, self.query_params)
+            if self.cursors and pinned.num_samples is not None:
+                # Lines out of a cache are named by the plan that it holds, so the server has to know that one.
+                client.plan(kept(pinned, pinned.ordering.epoch).query)
+            return pinned
 
     def _opened(self) -> Epochs:
         """The reader of this process, with the caches that are wanted."""
@@ -191,7 +205,9 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker that is spawned opens its own connections, files and caches.
-        return {**self.__dict__, "_epochs": None}
+        state = {**self.__dict__, "_epochs": None}
+        state.pop("feedback", None)
+        return state
 
 
 def _check_query(query: Mapping[str, Any]) -> None:
