@@ -44,30 +44,36 @@ class SnapshotTable:
             raise CorruptError(
                 f"{cached} was changed by somebody else while it was opened; open it once more."
             )
-        self._file = opened
-        self._json = msgspec.json.decode(opened.schema.metadata[ABOUT])["json"]
-        sizes = (opened.get_batch(number).num_rows for number in range(opened.num_record_batches))
-        self._starts: list[int] = list(accumulate(sizes, initial=0))
+        self._schema = opened.schema
+        self._json = set(msgspec.json.decode(self._schema.metadata[ABOUT])["json"])
+        self._batches = [opened.get_batch(number) for number in range(opened.num_record_batches)]
+        self._starts: list[int] = list(accumulate((len(batch) for batch in self._batches), initial=0))
 
     def __len__(self) -> int:
         return self._starts[-1]
 
     def __getitems__(self, numbers: list[int]) -> list[Sample]:
         """The samples of these numbers, in their order."""
-        places = [bisect_right(self._starts, number) - 1 for number in numbers]
-        batches = {place: self._file.get_batch(place) for place in set(places)}
+        table = pa.Table.from_batches(map(self._row, numbers), self._schema).combine_chunks()
+        columns = [self._values(name, table[name]) for name in table.column_names]
         return [
-            self._sample(batches[place].slice(number - self._starts[place], 1))
-            for place, number in zip(places, numbers, strict=True)
+            Sample(
+                (name, value)
+                for name, value in zip(table.column_names, row, strict=True)
+                if value is not None
+            )
+            for row in zip(*columns, strict=True)
         ]
 
-    def _sample(self, row: pa.RecordBatch) -> Sample:
-        (values,) = row.to_pylist()
-        found = Sample((name, value) for name, value in values.items() if value is not None)
-        for name in self._json:
-            if name in found:
-                found[name] = msgspec.json.decode(found[name])
-        return found
+    def _row(self, number: int) -> pa.RecordBatch:
+        place = bisect_right(self._starts, number) - 1
+        return self._batches[place].slice(number - self._starts[place], 1)
+
+    def _values(self, name: str, column: pa.ChunkedArray) -> list[Any]:
+        values: list[Any] = column.to_pylist()
+        if name not in self._json:
+            return values
+        return [None if value is None else msgspec.json.decode(value) for value in values]
 
     def __reduce__(self) -> tuple[object, ...]:
         return _reopened, (self.path, self.cache_dir)
