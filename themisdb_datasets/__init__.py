@@ -4,8 +4,9 @@ The names below are imported when they are first used, so that each needs only w
 `ThemisDBStreamDataset`, nothing but httpx, msgspec and numpy for `Client`.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from themisdb_datasets.extras import import_ours
 
 if TYPE_CHECKING:
     from themisdb_datasets.async_client import AsyncClient
@@ -65,7 +66,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(import_ours(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:

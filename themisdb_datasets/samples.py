@@ -3,7 +3,6 @@
 import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar, overload
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from themisdb_datasets import tokens
 from themisdb_datasets.client import Client
 from themisdb_datasets.errors import CorruptError, MalformedError, NotFoundError
+from themisdb_datasets.extras import import_ours
 from themisdb_datasets.offsets import FOLDER, OffsetIndex
 from themisdb_datasets.order import Ordering
 from themisdb_datasets.remote import open_index
@@ -83,7 +83,7 @@ class Numbered(Sequence[T]):
         """The samples of a batch at once, which is what torch's DataLoader asks for. IndexError for one outside."""
         if "torch" in sys.modules:
             # So that a DataLoader's default_collate makes batches of samples that lack a key.
-            import_module("themisdb_datasets.collating")
+            import_ours("collating")
         return list(self._source.__getitems__(self._numbers([operator.index(each) for each in indices])))
 
     def __iter__(self) -> Iterator[T]:
@@ -152,7 +152,7 @@ def _open(path: Path) -> Source[Any]:
         return Lines(OffsetIndex.open(path), _object)
     if path.suffix in SNAPSHOTS or any(any(path.glob(f"*{suffix}")) for suffix in SNAPSHOTS):
         # They need DuckDB or pyarrow, which nothing else here does.
-        table: Source[Any] = import_module("themisdb_datasets.snapshot_table").SnapshotTable(path)
+        table: Source[Any] = import_ours("snapshot_table").SnapshotTable(path)
         return table
     raise NotFoundError(
         f"{path} is neither the folder of an index nor a snapshot; give the folder that the download was unpacked to."

@@ -189,17 +189,29 @@ def test_what_is_no_index_is_refused_with_the_remedy(tmp_path: Path, folder: Pat
 def without_extras(tmp_path: Path) -> Path:
     """A program's folder in which no extra can be imported."""
     blocked = tmp_path / "blocked"
-    for name in ("duckdb", "pyarrow", "torch", "datasets", "tokenizers", "jsonschema_rs"):
+    for name in ("duckdb", "pyarrow", "torch", "datasets", "tokenizers", "jsonschema_rs", "transformers"):
         (blocked / name).mkdir(parents=True)
-        (blocked / name / "__init__.py").write_text("raise ImportError('not installed')")
+        (blocked / name / "__init__.py").write_text("raise ModuleNotFoundError(name=__name__)")
     return blocked
 
 
-def test_folders_are_read_without_any_extra(folder: Path, without_extras: Path) -> None:
+def test_folders_are_read_without_any_extra_and_what_needs_one_says_so(
+    folder: Path, without_extras: Path
+) -> None:
     program = f"""
-from themisdb_datasets.samples import JsonlDataset, ThemisDataset
+import themisdb_datasets
+from themisdb_datasets import JsonlDataset, ThemisDataset
 assert ThemisDataset({str(folder)!r}, shuffle=True)[0]["n"] < 500
 print(len(JsonlDataset.create_from_index_on_filesystem({str(folder)!r})))
+for name in ("ThemisDBStreamDataset", "load"):
+    try:
+        getattr(themisdb_datasets, name)
+    except ModuleNotFoundError as error:
+        print(error)
+try:
+    ThemisDataset("snapshot.duckdb")
+except ModuleNotFoundError as error:
+    print(error)
 """
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
@@ -209,4 +221,10 @@ print(len(JsonlDataset.create_from_index_on_filesystem({str(folder)!r})))
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, "500\n"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "500",
+        "This needs torch: pip install 'themisdb-datasets[torch]'",
+        "This needs datasets: pip install 'themisdb-datasets[hf]'",
+        "This needs pyarrow: pip install 'themisdb-datasets[engine]'",
+    ]
