@@ -14,6 +14,8 @@ sys.path.insert(0, sys.argv[1])
 import themisdb_datasets
 assert themisdb_datasets.__file__.startswith(sys.argv[1]), themisdb_datasets.__file__
 for module in pkgutil.iter_modules(themisdb_datasets.__path__):
+    if module.name == "__main__":  # a program
+        continue
     try:
         __import__(f"themisdb_datasets.{module.name}")
     except ModuleNotFoundError as error:
