@@ -23,6 +23,14 @@ def test_the_readme_reads_a_stream() -> None:
     assert set(names["sample"]) >= {"instruction", "output", "weight", "metadata"}
 
 
+def test_the_client_streams_downloads_and_uploads(tmp_path: Path) -> None:
+    names = run("docs/client.md")
+    assert len(names["lines"].splitlines()) == 50
+    assert names["num_lines"] == names["plan"].num_samples
+    assert (tmp_path / names["path"]).stat().st_size == names["snapshot"]["files"][0]["num_bytes"]
+    assert names["done"]["state"] == "succeeded"
+
+
 def test_huggingface_reads_streams_files_and_cards(tmp_path: Path) -> None:
     names = run("docs/huggingface.md")
     assert len(names["dataset"]) == int(names["card"].split("num_examples: ")[1].split()[0])

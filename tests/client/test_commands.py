@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -284,6 +285,24 @@ def test_files_are_pushed_as_a_version_and_compared(themis: Themis) -> None:
     assert json.loads(added)["sample"]["id"] == "200"
     job = answer(themis("push", name, "one.jsonl", "--no-wait", "--json"))
     assert job["kind"] == "ingest"
+
+
+def test_what_the_document_shows_runs(
+    themis: Themis, live: Running, made: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("THEMIS_URL")
+    monkeypatch.delenv("THEMIS_TOKEN")
+    Path("laws.jsonl").write_text('{"id": 1, "text": "§ 1"}\n')
+    text = (ROOT / "docs" / "client.md").read_text()
+    block = text.partition("## The command")[2].partition("```sh\n")[2].partition("```")[0]
+    lines = block.replace("https://themis.example.org", live.url).splitlines()
+    for line in lines:
+        words = shlex.split(line.replace("snapshots/3", made["snapshot"]["url"]), comments=True)
+        assert words[0] == "themis"
+        themis(*words[1:], given=live.known["token"])
+    assert Path("train.jsonl").read_bytes().count(b"\n") > 1000
+    assert Path("frozen", "manifest.json").exists()
+    assert {line.split()[1] for line in lines} >= set(COMMANDS) - {"logout", "completion"}
 
 
 def test_errors_are_sentences_or_documents_and_never_a_traceback(themis: Themis, live: Running) -> None:
