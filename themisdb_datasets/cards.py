@@ -97,7 +97,7 @@ def _provenance(plan: PlanInfo, title: str) -> list[str]:
         "mapping, the order. Who has access to that Themis gets them again, in this order:",
         "",
         "```python",
-        "from themisdb_datasets.huggingface import load",
+        "from themisdb_datasets import load",
         "",
         f"dataset = load({_query(plan)})",
         "```",

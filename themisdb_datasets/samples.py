@@ -128,13 +128,20 @@ class ThemisDataset(Numbered[Any]):
     """The samples of a downloaded index or snapshot, or by `remote` of an index that stays on the server.
 
     `path` is the folder of an offset index (samples as objects) or of a token index (arrays of tokens), or a snapshot:
-    its folder, its .duckdb or its .parquet file. Snapshots need the extra [engine].
+    its folder, its .duckdb or its .parquet file. Snapshots need the extra [engine], and an Arrow file is written beside
+    them, or into `cache_dir`, when they are opened for the first time.
     """
 
     def __init__(
-        self, path: str | Path | Source[Any], *, shuffle: bool = False, seed: int = 0, epoch: int = 0
+        self,
+        path: str | Path | Source[Any],
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        cache_dir: str | Path | None = None,
     ) -> None:
-        source = _open(Path(path)) if isinstance(path, str | Path) else path
+        source = _open(Path(path), cache_dir) if isinstance(path, str | Path) else path
         super().__init__(source, shuffle=shuffle, seed=seed, epoch=epoch)
 
     @classmethod
@@ -145,14 +152,16 @@ class ThemisDataset(Numbered[Any]):
         return cls(open_index(index, Client(base_url, token)), **options)
 
 
-def _open(path: Path) -> Source[Any]:
+def _open(path: Path, cache_dir: str | Path | None) -> Source[Any]:
     if (path / tokens.FOLDER).is_dir():
         return TokenIndex.open(path)
     if (path / FOLDER).is_dir():
         return Lines(OffsetIndex.open(path), _object)
     if path.suffix in SNAPSHOTS or any(any(path.glob(f"*{suffix}")) for suffix in SNAPSHOTS):
         # They need DuckDB or pyarrow, which nothing else here does.
-        table: Source[Any] = import_ours("snapshot_table").SnapshotTable(path)
+        table: Source[Any] = import_ours("snapshot_table").SnapshotTable(
+            path, cache_dir=None if cache_dir is None else Path(cache_dir)
+        )
         return table
     raise NotFoundError(
         f"{path} is neither the folder of an index nor a snapshot; give the folder that the download was unpacked to."

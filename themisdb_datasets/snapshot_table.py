@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from themisdb_datasets.duck import read_database
-from themisdb_datasets.errors import CorruptError, NotFoundError
+from themisdb_datasets.errors import CorruptError, ImpossibleError, NotFoundError
 from themisdb_datasets.names import nearest
 from themisdb_datasets.sample import Sample
 from themisdb_datasets.samples import SNAPSHOTS
@@ -107,7 +107,7 @@ def _opened(cached: Path, about: Mapping[str, Any]) -> Any:
     """The Arrow file, memory-mapped; None where there is none, or one of another file."""
     try:
         file = pa.ipc.open_file(pa.memory_map(str(cached)))
-    except (FileNotFoundError, pa.ArrowInvalid):
+    except (FileNotFoundError, NotADirectoryError, pa.ArrowInvalid):
         return None
     told = msgspec.json.decode((file.schema.metadata or {}).get(ABOUT, b"{}"))
     return file if {name: told.get(name) for name in about} == about else None
@@ -118,8 +118,14 @@ def _convert(source: Path, cached: Path, about: Mapping[str, Any]) -> None:
     with _batches(source) as (schema, json_columns, batches):
         told = msgspec.json.encode({**about, "json": json_columns})
         schema = schema.with_metadata({ABOUT: told})
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=cached.parent, prefix=f".{cached.name}.")
+        try:
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=cached.parent, prefix=f".{cached.name}.")
+        except OSError as error:
+            message = (
+                f"{cached.parent} cannot be written to ({error.strerror}); name a folder that can: cache_dir."
+            )
+            raise ImpossibleError(message, code="no_cache_dir", fields={"cache_dir": message}) from error
         try:
             with os.fdopen(handle, "wb") as out, pa.ipc.new_file(out, schema) as writer:
                 for batch in batches:

@@ -13,7 +13,7 @@ import pytest
 from tests.engine.test_snapshot import freeze
 from tests.engine.versions import make_version
 from themisdb_datasets.criteria import Criteria
-from themisdb_datasets.errors import NotFoundError
+from themisdb_datasets.errors import ImpossibleError, NotFoundError
 from themisdb_datasets.order import ShuffledOrder
 from themisdb_datasets.samples import ThemisDataset
 from themisdb_datasets.snapshot import build
@@ -93,6 +93,9 @@ def test_it_writes_into_another_folder_where_it_is_told_to(snapshot: Path, tmp_p
     assert len(pickle.loads(pickle.dumps(table))) == NUM_SAMPLES
     assert [path.name for path in cache.iterdir()] == ["snapshot.arrow"]
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["snapshot.duckdb"]
+    assert len(ThemisDataset(tmp_path, cache_dir=str(tmp_path / "other"))) == NUM_SAMPLES
+    with pytest.raises(ImpossibleError, match="cache_dir"):
+        ThemisDataset(tmp_path, cache_dir=tmp_path / "snapshot.duckdb" / "no folder")
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
