@@ -5,9 +5,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import access, browse, http, ingest, order, stream, tokens
+from benchmarks import access, browse, http, ingest, order, stream, tokens, training
 from benchmarks.corpus import Run, unpacked
 
+TRAINER = Path(".venv-client/bin/python")
 PARTS = {
     "ingest": ingest.run,
     "index": access.run_index,
@@ -17,6 +18,7 @@ PARTS = {
     "order": order.run,
     "stream": stream.run,
     "http": http.run,
+    "training": training.run,
 }
 
 
@@ -33,6 +35,12 @@ def main() -> None:
     parser.add_argument(
         "--port", type=int, default=8150, help="the first of three free ports on 127.0.0.1 (8150)"
     )
+    parser.add_argument(
+        "--trainer",
+        type=Path,
+        default=TRAINER,
+        help="a Python with torch, for training (.venv-client/bin/python)",
+    )
     options = parser.parse_args()
     if unknown := sorted(set(options.parts) - set(PARTS)):
         parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
@@ -41,7 +49,7 @@ def main() -> None:
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="themis-bench-") as name:
         corpus = unpacked(options.corpus, Path(name))
-        run = Run(corpus, Path(name), rounds=options.rounds, port=options.port)
+        run = Run(corpus, Path(name), rounds=options.rounds, port=options.port, trainer=options.trainer)
         for part in options.parts or PARTS:
             PARTS[part](run)
             print(flush=True)

@@ -18,12 +18,14 @@ DAY = date(2025, 1, 1)  # the demo corpus depends on the day; here it is always 
 
 @dataclass(frozen=True)
 class Run:
-    """What a part is measured on: the corpus as JSON lines, a folder to work in, rounds, and its first port."""
+    """What a part is measured on: the corpus as JSON lines, a folder to work in, rounds, its first port, and a Python with
+    torch."""
 
     corpus: Path
     folder: Path
     rounds: int
     port: int
+    trainer: Path
 
 
 def unpacked(given: Path | None, folder: Path) -> Path:

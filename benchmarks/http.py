@@ -1,14 +1,9 @@
 """HTTP: the stream of a real web process, beside a plain Django view and beside a bare loopback socket."""
 
 import json
-import os
 import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,60 +12,30 @@ from typing import Any
 from benchmarks import client
 from benchmarks.corpus import Run, text_fields
 from benchmarks.installation import DATASET
-from benchmarks.processes import MemoryWatch, cpu_seconds, module, rss_anon, started
+from benchmarks.processes import MemoryWatch, cpu_seconds, module, rss_anon
+from benchmarks.serving import serving
 from benchmarks.timing import MEGA, Candidate, measure, ratio, table
-from themis_admin.console import valkey
-from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.version import OpenVersion
 
 STREAM = "/api/export/jsonl_llm/stream"
 CHECKED = 2_000
 STALLED = 16
 CROWD = 50
 STALL_SECONDS = 2.0
-OURS = ("DATABASE_URL", "REDIS_URL", "DATA", "PORT")
 
 
 def run(bench: Run) -> None:
     """Start the three servers, check that the lines agree, then measure and print."""
-    data, port = bench.folder / "data", bench.port
-    with ExitStack() as stack:
-        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="themis-")))
-        environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if name not in OURS and not name.startswith("THEMIS_")
-            },
-            "THEMIS_DATA": str(data),
-            "REDIS_URL": valkey.url(sockets),
-            "DJANGO_SETTINGS_MODULE": "themis_admin.settings",
-        }
-
-        def start(command: list[str], name: str, at: int | None = None) -> int:
-            log = bench.folder / f"{name}.log"
-            return stack.enter_context(started(command, environment=environment, log=log, port=at))
-
-        data.mkdir(parents=True)
-        start(valkey.command(sockets), "valkey")
-        installed = subprocess.run(
-            module("installation", str(bench.corpus)), env=environment, check=True, stdout=subprocess.PIPE
-        )
-        fields = text_fields(_version(data / "storage"))
-        web = start([sys.executable, "manage.py", "web", "--port", str(port)], "web", port)
-        start(module("plain", str(port + 1), str(bench.corpus), *fields), "plain", port + 1)
-        start(module("raw", str(port + 2)), "raw", port + 2)
-        servers = _Servers(web, port, json.loads(installed.stdout)["token"], fields, data / "selections")
+    port = bench.port
+    with serving(bench, "data") as themis:
+        fields = text_fields(themis.version)
+        themis.start(module("plain", str(port + 1), str(bench.corpus), *fields), "plain", port + 1)
+        themis.start(module("raw", str(port + 2)), "raw", port + 2)
+        servers = _Servers(themis.web, port, themis.token, fields, themis.data / "selections")
         servers.check()
         servers.first_bytes(bench.rounds)
         servers.throughput(bench.rounds)
         servers.crowd()
         servers.stalls()
-
-
-def _version(storage: Path) -> OpenVersion:
-    store = ArtifactStore(storage)
-    return OpenVersion.open([store.shard_path(digest) for digest in store.digests("shards")])
 
 
 class _Servers:

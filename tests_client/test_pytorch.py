@@ -299,3 +299,14 @@ def test_batches_have_every_key_that_a_sample_has() -> None:
     assert torch.equal(batch["rating"], torch.tensor([1, 2]))
     huge = [Sample(n=1 << 70), Sample(n=1)]
     assert next(iter(DataLoader(huge, batch_size=2)))["n"] == [1 << 70, 1]
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_batches_come_out_of_workers_as_they_were_made(num_workers: int) -> None:
+    samples = [Sample(weight=n / 2, metadata={"year": n}, text="ä" * n, tags=[n] * n) for n in range(5)]
+    batches = list(DataLoader(samples, batch_size=2, num_workers=num_workers))
+    assert len(batches) == 3
+    assert torch.equal(batches[1]["weight"], torch.tensor([1.0, 1.5], dtype=torch.float64))
+    assert torch.equal(batches[1]["metadata"]["year"], torch.tensor([2, 3]))
+    assert (batches[1]["text"], batches[1]["tags"]) == (["ää", "äää"], [[2, 2], [3, 3, 3]])
+    batches[1]["weight"].add_(1)  # it can be written to
