@@ -107,7 +107,7 @@ def download(
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.part")
-    with _only(path.with_name(f"{path.name}.part.done")) as noted:
+    with only_here(path.with_name(f"{path.name}.part.done"), what=path.name) as noted:
         with Draft(draft, noted, remote, report=report) as parts:
             _fetch_all(http, parts, backoff or Backoff(), at_once)
         if sha256_of(draft) != remote.sha256:
@@ -239,15 +239,16 @@ def _check_part(response: httpx.Response, remote: Remote, at: int, stop: int) ->
 
 
 @contextmanager
-def _only(path: Path) -> Iterator[BinaryIO]:
-    """The file at `path`, held against other processes; the system lets go of it when this one is killed."""
+def only_here(path: Path, *, what: str) -> Iterator[BinaryIO]:
+    """The file at `path`, made where it is not there and held against other processes: ConflictError for the second.
+
+    The system lets go of it when this process is killed.
+    """
     with path.open("a+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConflictError(
-                f"Another process downloads to {path.name.removesuffix('.part.done')} now."
-            ) from None
+            raise ConflictError(f"Another process writes {what} now.") from None
         yield file
 
 

@@ -13,6 +13,7 @@ from themisdb_datasets.connection import Backoff, Patience, Server, answer_of
 from themisdb_datasets.errors import ConflictError, GoneError, MalformedError, NotFoundError
 
 PART_BYTES = 8 << 20  # the server takes at most 16 MB
+KEPT_SECONDS = 7 * 24 * 3600  # the server forgets uploads that nobody has touched for so long
 
 Report = Callable[[int, int], None]  # bytes done, in all
 
@@ -31,8 +32,8 @@ class Asks(Protocol):
 def upload(client: Asks, path: Path, *, report: Report = lambda done, total: None) -> str:
     """Send the file; answers the id of the upload, which an ingest takes.
 
-    While it is under way its id is noted, so that the same file, called again, goes on with it. MalformedError: there is no
-    such file, or it is empty. ConflictError: it changed meanwhile.
+    Its id is noted, so that the same file, called again, goes on with it, or is there already until an ingest has used it.
+    MalformedError: there is no such file, or it is empty. ConflictError: it changed meanwhile.
     """
     try:
         before = _identity(path)
@@ -44,6 +45,7 @@ def upload(client: Asks, path: Path, *, report: Report = lambda done, total: Non
         standing = client.post("uploads/", {"filename": path.name, "num_bytes": path.stat().st_size})
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(standing["id"])
+        _forget_old(note.parent)
     at, num_bytes = standing["received"], standing["num_bytes"]
     with path.open("rb") as file:
         report(at, num_bytes)
@@ -54,7 +56,6 @@ def upload(client: Asks, path: Path, *, report: Report = lambda done, total: Non
                 raise ConflictError(f"{path} changed while it was sent; send it again.", code="file_changed")
             at = _send(client, standing["url"], part, at)
             report(at, num_bytes)
-    note.unlink(missing_ok=True)
     upload_id: str = standing["id"]
     return upload_id
 
@@ -93,6 +94,12 @@ def _note(base_url: str, path: Path) -> Path:
     identity = f"{base_url}\n{path.resolve()}\n{_identity(path)}"
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "themis" / "uploads" / hashlib.sha256(identity.encode()).hexdigest()
+
+
+def _forget_old(folder: Path) -> None:
+    for note in folder.iterdir():
+        if note.stat().st_mtime < time.time() - KEPT_SECONDS:
+            note.unlink(missing_ok=True)
 
 
 def _identity(path: Path) -> tuple[int, int, int]:

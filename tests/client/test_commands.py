@@ -227,6 +227,13 @@ def test_a_stream_is_what_the_server_sends(themis: Themis, query: dict[str, Any]
     cursor = f"{plan['plan']}.5"
     assert lines + themis("stream", "--cursor", cursor).stdout_bytes == whole
     assert plan["cursor"] in themis("stream", *options(query), "--dry-run").stdout
+    raw = ("--format", "raw", "--from-date", "2000-01-01", "--dataset", "1", "--dataset-version", "latest")
+    (line,) = themis("stream", query["theme"], *raw, "--limit", "1").stdout.splitlines()
+    assert json.loads(line)["category"] == query["theme"]
+    (last,) = themis(
+        "stream", *options(query), "--rank", "1", "--world-size", "2", "--limit", "1"
+    ).stdout_bytes.splitlines(True)
+    assert last == whole.splitlines(keepends=True)[1]
 
 
 def test_a_streamed_file_goes_on_where_it_broke_off(
@@ -258,6 +265,7 @@ def test_a_streamed_file_goes_on_after_a_kill(
         process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
         part = Path("laws.jsonl.part")
         until(lambda: part.exists() and part.stat().st_size > len(whole) // 4, what="some of it is there")
+        assert "Another process" in themis(*arguments, code=1).stderr
         process.send_signal(signal.SIGKILL)
         process.wait()
     themis(*arguments)
@@ -365,6 +373,16 @@ def test_it_needs_nothing_heavy_and_ends_quietly_with_its_reader(live: Running, 
             check=False,
         )
         assert f"plain,{expected}" in asked.stdout.splitlines()
+
+
+def test_what_others_named_does_not_move_the_cursor(themis: Themis) -> None:
+    name = f"Named {time.time_ns()}"
+    Path("one.jsonl").write_text('{"id": 1}')
+    themis("push", name, "one.jsonl", "--create", "--note", "\x1b[2J\rroot")
+    said = themis("ls", "versions", name).stdout + themis("diff", "\x1b[2J\rroot", code=1).stderr
+    assert said.count("[2J") == 2
+    assert "\x1b" not in said
+    assert "\r" not in said
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -107,7 +107,10 @@ def test_what_an_earlier_process_has_is_not_sent_again(
         process = subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=ROOT)
         noted = tmp_path / "index.tar.part.done"
         until(lambda: noted.exists() and noted.read_bytes().count(b"\n") == 5, what="four parts are there")
-        with pytest.raises(ConflictError, match="Another process"), quick_client(proxy, live) as client:
+        with (
+            pytest.raises(ConflictError, match="Another process"),
+            quick_client(proxy, live) as client,
+        ):
             client.download(url, target)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -196,11 +199,14 @@ def test_an_upload_goes_on_through_every_break(live: Running, tmp_path: Path) ->
         standing = client.get(f"uploads/{upload_id}/")
         assert (standing["state"], standing["received"]) == ("complete", path.stat().st_size)
         assert told == sorted(told)
+        told.clear()
+        assert client.upload(path, report=lambda done, total: told.append(done)) == upload_id
+        assert told == [path.stat().st_size], "it is there already, until an ingest has used it"
         dataset = client.post("datasets/", {"name": f"Sent {time.time_ns()}", "key_field": "id"})
         answer = client.post(f"{dataset['url']}versions/", {"upload": upload_id, "mode": "append"})
         done = client.wait(answer["job"])
         assert client.get(f"versions/{done['result']['version']}/")["num_samples"] == 20_000
-    assert not list((tmp_path / "state").rglob("uploads/*"))
+        assert client.upload(path) != upload_id
 
 
 @pytest.mark.usefixtures("parts")

@@ -43,7 +43,7 @@ class Session:
         if self.as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
         elif text:
-            click.echo(text)
+            click.echo("\n".join(map(printable, text.split("\n"))))
 
     @contextmanager
     def bar(self, label: str, *, unit: str = "B") -> Iterator[Callable[[int, int | None], None]]:
@@ -72,7 +72,7 @@ class Bar:
                 label=self.label,
                 file=sys.stderr,
                 show_eta=True,
-                item_show_func=lambda _: f"{self._amount(self._done)} of {self._amount(total)}",
+                item_show_func=lambda _: self._so_far(total),
                 update_min_steps=max(total // 1000, 1),
             )
             self._bar.__enter__()
@@ -84,8 +84,10 @@ class Bar:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
 
-    def _amount(self, number: int) -> str:
-        return size(number) if self.unit == "B" else f"{number:,} {self.unit}".rstrip()
+    def _so_far(self, total: int) -> str:
+        if self.unit == "B":
+            return f"{size(self._done)} of {size(total)}"
+        return f"{self._done:,} of {total:,} {self.unit}".rstrip()
 
 
 def with_session(command: Command) -> Command:
@@ -119,7 +121,7 @@ def failed(session: Session, error: ThemisError) -> None:
             document["retry_after"] = error.retry_after
         click.echo(msgspec.json.encode(document), err=True)
     else:
-        click.echo(f"Error: {error.message}", err=True)
+        click.echo(f"Error: {printable(error.message)}", err=True)
 
 
 def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
@@ -137,13 +139,17 @@ def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def printable(text: str) -> str:
+    """The text without what would move the terminal's cursor, for others may have named it."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    # What others named must not move the terminal's cursor.
-    return "".join(letter if letter.isprintable() else "�" for letter in str(value))
+    return printable(str(value))
 
 
 def size(num_bytes: int) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from themisdb_datasets.artifacts import place_file
 from themisdb_datasets.commands.places import complete_dataset
 from themisdb_datasets.commands.session import Session, size, with_session
+from themisdb_datasets.download import only_here
 from themisdb_datasets.errors import ConflictError, MalformedError
 from themisdb_datasets.streaming import SampleStream
 
@@ -86,8 +87,8 @@ def _body(query: str | None, options: dict[str, Any]) -> dict[str, Any]:
             raise MalformedError(f"--query is one JSON object: {error}") from None
         except OSError as error:
             raise MalformedError(f"--query cannot be read: {error}") from None
-    named = {**options, "format": options.pop("form")}
-    return body | {name: value for name, value in named.items() if value is not None}
+    options["format"] = options.pop("form")
+    return body | {name: value for name, value in options.items() if value is not None}
 
 
 def _write(session: Session, query: dict[str, Any], output: Path) -> None:
@@ -95,23 +96,19 @@ def _write(session: Session, query: dict[str, Any], output: Path) -> None:
     if output.exists():
         raise ConflictError(f"{output} is there already; remove it or choose another name.")
     draft, note = (output.with_name(f"{output.name}.part{ending}") for ending in ("", ".json"))
-    known = _known(note, draft)
-    if known is not None and known.query != query:
-        raise ConflictError(f"{draft} was begun with another query; remove it, and {note}, to start anew.")
-    with (
-        draft.open("r+b" if known is not None else "wb") as file,
-        session.bar(output.name, unit="samples") as report,
-    ):
+    with only_here(draft, what=str(output)) as file, session.bar(output.name, unit="samples") as report:
+        known = _known(note, draft)
+        if known is not None and known.query != query:
+            raise ConflictError(f"{draft} was begun with another query; remove it and {note} to start anew.")
+        # It is written at its end, which is where the note says that it is whole.
+        file.truncate(known.num_bytes if known is not None else 0)
+        samples = session.client.stream(query)
         if known is not None:
-            file.truncate(known.num_bytes)
-            file.seek(known.num_bytes)
-            left = known.num_samples - known.num_lines
             beside: dict[str, Any] = {
                 name: query[name] for name in ("rank", "world_size", "drop_last") if name in query
             }
+            left = known.num_samples - known.num_lines
             samples = session.client.stream(beside | {"cursor": known.cursor}, limit=left)
-        else:
-            samples = session.client.stream(query)
         with samples:
             standing = _copy(samples, file, known, query=query, note=note, report=report)
     place_file(draft, output)
