@@ -50,3 +50,12 @@ def test_indexes_are_read_from_their_folder_and_from_the_server(live: Live, tmp_
     names = run("docs/indexes.md")
     assert sorted(map(str, names["shuffled"])) == sorted(map(str, names["samples"]))
     assert names["remote"][:40] == names["shuffled"][:40]
+
+
+def test_pytorch_trains_resumes_and_mixes(tmp_path: Path) -> None:
+    names = run("docs/pytorch.md")
+    assert names["num_samples"] == 2 * len(names["dataset"])
+    assert names["num_left"] == len(names["dataset"]) - 10 * 32
+    assert names["sample"]["output"]
+    assert len(list((tmp_path / "cache" / "used").iterdir())) == 1
+    assert len(names["mixed"]) > len(names["turn"]) > 0

@@ -18,7 +18,7 @@ class Prefetch(Generic[Item]):
     def __init__(
         self, items: Iterator[Item], *, size: int, weigh: Callable[[Item], int] = lambda item: 1
     ) -> None:
-        self._items, self._size, self._weigh = items, size, weigh
+        self._items, self._size, self._weigh = items, max(size, 1), weigh
         self._ready: deque[Item] = deque()
         self._waiting = 0
         self._changed = threading.Condition()

@@ -27,7 +27,7 @@ class Counted:
             self.closed.set()
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+@pytest.mark.parametrize("size", [0, 1, 2, 7, 1000])
 def test_all_come_in_order_and_none_of_the_tail_is_lost(size: int) -> None:
     assert list(Prefetch(iter(Counted(501)), size=size)) == list(range(501))
 
