@@ -23,6 +23,7 @@ function read(name, told) {
     const at = (i) => (told.from + (i * (told.to - told.from)) / told.counts.length).toFixed(1);
     return { counts: told.counts, labels: told.counts.map((_, i) => at(i)), names: told.counts.map((_, i) => `weight ${at(i)} to ${at(i + 1)}`) };
   }
+  if (name === "difficulty") return { counts: told.map((bin) => bin.num_samples), labels: told.map((bin) => short(bin.from)), names: told.map((bin) => `mean loss ${short(bin.from)} to ${short(bin.to)}`) };
   const unit = name === "line_bytes" ? "bytes" : "characters";
   return {
     counts: told.bins.map(([, , count]) => count),

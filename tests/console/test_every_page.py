@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
-from themis_admin.datasets import rules, snapshots
+from themis_admin.datasets import feedback, rules, snapshots
 from themis_admin.datasets.models import Theme
 
 OWN = (
@@ -33,6 +33,11 @@ OWN = (
     "/themes/{theme}/delete/",
     "/themes/{theme}/count/",
     "/datasets/{dataset}/rules/new/",
+    "/datasets/{dataset}/rules/compare/",
+    "/datasets/{dataset}/rules/compare/?b={rule}",
+    "/datasets/{dataset}/rules/compare/?a={rule}&b={rule}&theme={theme}",
+    "/feedback/{run}/",
+    "/feedback/{run}/remove/",
     "/rules/{rule}/",
     "/rules/{rule}/edit/",
     "/rules/{rule}/delete/",
@@ -49,6 +54,7 @@ COMMON = (
     "/datasets/new/",
     "/themes/",
     "/rules/",
+    "/feedback/",
     "/snapshots/",
     "/stream/",
     "/jobs/",
@@ -78,6 +84,7 @@ def own(theme: Theme) -> list[str]:
         "version": version.pk,
         "theme": theme.pk,
         "rule": rule.pk,
+        "run": feedback.open_run(theme.dataset, "Lauf", user=user).pk,
         "snapshot": frozen.params["snapshot"],
         "job": version.job_id,
     }

@@ -23,6 +23,7 @@ PLACES = [
     ("Datasets", "dataset-list", "database", "g d"),
     ("Themes", "theme-list", "layers", "g t"),
     ("Weighting rules", "rule-list", "scale", "g w"),
+    ("Feedback", "run-list", "activity", "g f"),
     ("Tokenizers", "tokenizer-list", "hash", ""),
     ("Stream", "stream", "radio", "g s"),
     ("Snapshots", "snapshot-list", "archive", "g n"),
@@ -55,6 +56,10 @@ EVENT_WORDS = {
     "rule.updated": ("scale", "The weighting rule {name} was changed"),
     "rule.deleted": ("trash-2", "The weighting rule {name} was deleted"),
     "theme.deleted": ("trash-2", "The theme {name} was deleted"),
+    "feedback.begun": ("activity", "The run {name} began to tell losses"),
+    "feedback.folded": ("activity", "The difficulties by the run {name} are computed"),
+    "feedback.weighting": ("scale", "The weighting {name} was made of a run"),
+    "feedback.removed": ("trash-2", "The run {name} was removed"),
 }
 
 

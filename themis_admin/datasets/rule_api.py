@@ -8,11 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from themis_admin.api import PAGING
-from themis_admin.datasets import rules
+from themis_admin.datasets import comparisons, rules
 from themis_admin.datasets.api import OBJECT, ORDERING
 from themis_admin.datasets.base import DatasetsApi
 from themis_admin.datasets.models import Dataset, Version, WeightingRule
-from themis_admin.datasets.serializers import ExplainBody
+from themis_admin.datasets.serializers import CompareBody, ExplainBody
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
 from themisdb_datasets.rules import parse_rule
@@ -27,6 +27,27 @@ class RulesApi(DatasetsApi):
     def rule(self, pk: int) -> WeightingRule:
         found = WeightingRule.objects.visible_to(self.user).select_related("dataset__latest", "created_by")
         return get_object_or_404(found, pk=pk)
+
+    def named(self, dataset: Dataset, names: list[str], place: str) -> list[WeightingRule]:
+        """The dataset's rules of these names in any case."""
+        known = {rule.name.casefold(): rule for rule in dataset.weighting_rules.all()} if names else {}
+        found = []
+        for number, name in enumerate(names):
+            rule = known.get(name.casefold())
+            if rule is None:
+                there = [each.name for each in known.values()]
+                message = f"There is no weighting rule {name!r}{nearest(name, there)}."
+                raise MalformedError(message, fields={f"{place}[{number}]": message})
+            found.append(rule)
+        return found
+
+    def version_of(self, dataset: Dataset, pk: int | None) -> Version:
+        """A version of the dataset; without a number the latest."""
+        version = dataset.latest if pk is None else dataset.versions.filter(pk=pk).first()
+        if version is None:
+            message = "The dataset has no such version."
+            raise NotFoundError(message, fields={"version": message})
+        return version
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The body's name and description, and its definition."""
@@ -99,24 +120,28 @@ class RulesExplainView(RulesApi):
     def post(self, request: Request, pk: int) -> Response:
         dataset = self.dataset(pk)
         body = self.body(ExplainBody)
-        version = self._version(dataset, body.get("version"))
-        known = {rule.name.casefold(): rule for rule in dataset.weighting_rules.all()}
-        chosen = {}
-        for number, name in enumerate(body["rules"]):
-            rule = known.get(name.casefold())
-            if rule is None:
-                there = [each.name for each in known.values()]
-                message = f"There is no weighting rule {name!r}{nearest(name, there)}."
-                raise MalformedError(message, fields={f"rules[{number}]": message})
-            chosen[rule.name] = parse_rule(rule.definition)
+        version = self.version_of(dataset, body.get("version"))
+        chosen = {
+            rule.name: parse_rule(rule.definition) for rule in self.named(dataset, body["rules"], "rules")
+        }
         return Response(_explained(version, body["position"], chosen))
 
-    def _version(self, dataset: Dataset, pk: int | None) -> Version:
-        version = dataset.latest if pk is None else dataset.versions.filter(pk=pk).first()
-        if version is None:
-            message = "The dataset has no such version."
-            raise NotFoundError(message, fields={"version": message})
-        return version
+
+class RulesCompareView(RulesApi):
+    """Two weightings side by side."""
+
+    scopes = {"POST": "read"}
+
+    @extend_schema(request=CompareBody, responses=OBJECT)
+    def post(self, request: Request, pk: int) -> Response:
+        """How both spread their weights over a version, or a theme of it, and which samples gain and lose by the second."""
+        dataset = self.dataset(pk)
+        body = self.body(CompareBody)
+        version = self.version_of(dataset, body.get("version"))
+        theme = self.theme_of(version, body["theme"]) if "theme" in body else None
+        a, b = (self.named(dataset, body[side], side) for side in ("a", "b"))
+        found = comparisons.compare_rules(version, a, b, theme=theme, length=body["length"])
+        return Response(comparisons.to_document(found, version, theme))
 
 
 class WeightingRuleView(RulesApi):

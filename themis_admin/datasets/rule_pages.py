@@ -91,12 +91,14 @@ def _form(
     request: HttpRequest, form: RuleForm, dataset: Dataset, rule: WeightingRule | None = None
 ) -> HttpResponse:
     latest = dataset.latest
+    adaptive = rule is not None and rule.definition["kind"] == "adaptive"
     context = {
         "form": form,
         "dataset": dataset,
         "rule": rule,
         "latest": latest,
-        "kinds": WRITTEN,
+        "kinds": {"adaptive": KINDS["adaptive"]} if adaptive else WRITTEN,
+        "adaptive": adaptive,
         "field_names": [field["name"] for field in latest.fields] if latest else [],
     }
     return render(request, "rules/form.html", context, status=422 if form.errors else 200)

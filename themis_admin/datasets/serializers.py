@@ -59,6 +59,21 @@ class ExplainBody(Body):
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**62)
 
 
+def _rule_names() -> serializers.ListField:
+    child = serializers.CharField(max_length=200)
+    return serializers.ListField(child=child, required=False, default=list, max_length=MAX_RULES)
+
+
+class CompareBody(Body):
+    """Two weightings by the names of their rules; without any all weights are 1."""
+
+    a = _rule_names()
+    b = _rule_names()
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**62)
+    theme = serializers.IntegerField(required=False, min_value=1, max_value=2**62)
+    length = serializers.IntegerField(required=False, default=10, min_value=0, max_value=100)
+
+
 class IngestBody(Body):
     """Files: multipart `file`, once or several times; or `upload` or `uploads`, `path` or `paths`, `uri`.
 

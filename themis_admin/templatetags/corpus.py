@@ -138,6 +138,7 @@ def factor_words(rule: dict[str, Any]) -> str:
         "linear": f"a line over {field} through {len(rule.get('points', ()))} points",
         "step": f"{len(rule.get('steps', ()))} steps over {field}",
         "expression": rule.get("expression", ""),
+        "adaptive": "what a training run found hard",
     }
     times = f" times {rule['scale']:g}" if kind == "value" and rule.get("scale", 1) != 1 else ""
     return f"{words[kind]}{times}"
