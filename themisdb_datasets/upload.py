@@ -39,13 +39,11 @@ def upload(client: Asks, path: Path, *, report: Report = lambda done, total: Non
         before = _identity(path)
     except FileNotFoundError:
         raise MalformedError(f"There is no file {path}.", fields={"file": str(path)}) from None
-    note = _note(client.server.base_url, path)
+    note = note_of("uploads", f"{client.server.base_url}\n{file_identity(path)}")
     standing = _known(client, note)
     if standing is None:
         standing = client.post("uploads/", {"filename": path.name, "num_bytes": path.stat().st_size})
-        note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(standing["id"])
-        _forget_old(note.parent)
     at, num_bytes = standing["received"], standing["num_bytes"]
     with path.open("rb") as file:
         report(at, num_bytes)
@@ -89,11 +87,18 @@ def _known(client: Asks, note: Path) -> dict[str, Any] | None:
     return standing if standing["state"] in ("open", "complete") else None
 
 
-def _note(base_url: str, path: Path) -> Path:
-    """Where the upload of this very file to this server is noted."""
-    identity = f"{base_url}\n{path.resolve()}\n{_identity(path)}"
+def note_of(kind: str, identity: str) -> Path:
+    """Where something is noted for a later process; what is older than a week is forgotten."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "themis" / "uploads" / hashlib.sha256(identity.encode()).hexdigest()
+    folder = Path(state) / "themis" / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    _forget_old(folder)
+    return folder / hashlib.sha256(identity.encode()).hexdigest()
+
+
+def file_identity(path: Path) -> str:
+    """This very file with its present content."""
+    return f"{path.resolve()}\n{_identity(path)}"
 
 
 def _forget_old(folder: Path) -> None:

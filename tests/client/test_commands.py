@@ -291,7 +291,26 @@ def test_files_are_pushed_as_a_version_and_compared(themis: Themis) -> None:
     assert "added" in themis("diff", name, "1", "2").stdout
     (added,) = themis("diff", name, "--samples", "added").stdout.splitlines()
     assert json.loads(added)["sample"]["id"] == "200"
-    job = answer(themis("push", name, "one.jsonl", "--no-wait", "--json"))
+
+
+def test_what_was_pushed_is_not_ingested_twice(live: Running, themis: Themis) -> None:
+    name = f"Pushed once {time.time_ns()}"
+    Path("one.jsonl").write_text('{"id": 1}\n')
+    themis("push", name, "one.jsonl", "--create")
+    assert answer(themis("push", name, "one.jsonl", "--json"))["number"] == 1
+    assert "Version 1" in themis("push", name, "one.jsonl").stdout
+    assert answer(themis("push", name, "one.jsonl", "--again", "--json"))["number"] == 2
+    assert answer(themis("push", name, "one.jsonl", "--note", "other", "--json"))["number"] == 3
+    Path("one.jsonl").write_text('{"id": 2}\n')
+    # The server takes the request, and its answer is lost with the process that asked.
+    with before(live.port, *[passed] * 3, cut(10), refused(401, b"{}")) as proxy:
+        themis("push", name, "one.jsonl", "--url", proxy.url, code=1)
+        asked = [request for request in proxy.requests if b"/versions/ " in request.partition(b"\r\n")[0]]
+        assert len(asked) == 2, "asked for, and asked again"
+        done = answer(themis("push", name, "one.jsonl", "--url", proxy.url, "--json"))
+    assert (done["number"], done["num_samples"]) == (4, 4)
+    assert len(answer(themis("ls", "versions", name, "--json"))) == 4
+    job = answer(themis("push", name, "one.jsonl", "--again", "--no-wait", "--json"))
     assert job["kind"] == "ingest"
 
 

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from themisdb_datasets.client import Client
 from themisdb_datasets.commands.places import complete_dataset, dataset_of
 from themisdb_datasets.commands.session import Session, with_session
-from themisdb_datasets.errors import NotFoundError
+from themisdb_datasets.errors import ConflictError, GoneError, NotFoundError
+from themisdb_datasets.upload import file_identity, note_of
 
 MODES = ("append", "upsert", "replace")
 
@@ -24,6 +27,7 @@ MODES = ("append", "upsert", "replace")
 @click.option("--create", is_flag=True, help="Make the dataset where there is none of this name.")
 @click.option("--key-field", default="id", show_default=True, help="Of a dataset that is made.")
 @click.option("--timestamp-field", default="", help="Of a dataset that is made.")
+@click.option("--again", is_flag=True, help="Also where just this was pushed in the last two days.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the ingest.")
 def push(
     session: Session,
@@ -34,11 +38,12 @@ def push(
     create: bool,
     key_field: str,
     timestamp_field: str,
+    again: bool,
     no_wait: bool,
 ) -> None:
     """Send FILES (.jsonl, .json, .csv, .parquet, also as .gz or .zst) and ingest them as one version of a DATASET.
 
-    A file that broke off goes on where it was, also when the command is called again.
+    Called again after a break it goes on where it was, and where it had succeeded it says so: nothing is ingested twice.
     """
     client = session.client
     try:
@@ -48,14 +53,16 @@ def push(
             raise
         about = {"name": dataset, "key_field": key_field, "timestamp_field": timestamp_field}
         found = client.post("datasets/", about)
-    uploads = []
-    for path in files:
-        with session.bar(path.name) as report:
-            uploads.append(client.upload(path, report=report))
-    body = {"uploads": uploads, "mode": mode, "note": note}
-    # The same uploads are the same ingest, however often it has to be asked for.
-    key = hashlib.sha256("\n".join((*uploads, mode, note)).encode()).hexdigest()
-    job = client.post(f"datasets/{found['id']}/versions/", body, idempotency_key=key)["job"]
+    body = {"mode": mode, "note": note}
+    done_before = _note(client, found, files, body)
+    job = None if again else _asked_before(client, found, done_before)
+    if job is None:
+        uploads = []
+        for path in files:
+            with session.bar(path.name) as report:
+                uploads.append(client.upload(path, report=report))
+        done_before.write_bytes(msgspec.json.encode({**body, "uploads": uploads}))
+        job = _ask(client, found, {**body, "uploads": uploads})
     if no_wait:
         session.answer(job, f"Job {job['id']} has begun: {session.client.server.base_url}/jobs/{job['id']}/")
         return
@@ -72,3 +79,25 @@ def push(
         f"Version {version['number']} of {found['name']}: {version['num_samples']:,} samples{rejected}.\n"
         f"{version['digest']}",
     )
+
+
+def _note(client: Client, dataset: dict[str, Any], files: tuple[Path, ...], body: dict[str, str]) -> Path:
+    """Where it is noted what was asked for with these very files."""
+    asked = [client.server.base_url, dataset["url"], *body.values(), *map(file_identity, files)]
+    return note_of("pushes", "\n".join(asked))
+
+
+def _asked_before(client: Client, dataset: dict[str, Any], note: Path) -> dict[str, Any] | None:
+    """The job that a call before this one asked for, or would have had it not been killed; None where there is none."""
+    try:
+        job = _ask(client, dataset, msgspec.json.decode(note.read_bytes()))
+    except (FileNotFoundError, msgspec.DecodeError, ConflictError, NotFoundError, GoneError):
+        return None
+    return None if job["state"] in ("failed", "cancelled") else job
+
+
+def _ask(client: Client, dataset: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """The job of the ingest; the same uploads are the same one, however often it is asked for."""
+    key = hashlib.sha256(msgspec.json.encode(body)).hexdigest()
+    job: dict[str, Any] = client.post(f"{dataset['url']}versions/", body, idempotency_key=key)["job"]
+    return job
