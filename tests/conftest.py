@@ -18,12 +18,13 @@ from themis_admin.console import valkey
 from themis_admin.processes import die_with_parent
 
 PASSWORD = "correct horse battery staple"
+LONGEST = ("test_postgresql.py", "test_journey.py", "test_kill.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The run on PostgreSQL goes on beside all other tests: it begins before them and is waited for after them."""
-    places = {"test_the_run_on_postgresql_begins": 0, "test_it_all_holds_on_postgresql": 2}
-    items.sort(key=lambda item: places.get(item.name, 1))
+    """Modules that take long go first: of two processes that take one after the other, none is left alone at the end."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(scope="session", autouse=True)

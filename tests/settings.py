@@ -1,6 +1,7 @@
 """The settings of the tests: Themis' own, with a data folder that goes afterwards, short leases and toy jobs.
 
-Processes that a test starts inherit the environment, and with it the folder and the database.
+Processes that a test starts inherit the environment, and with it the folder and the database. Where tests run in more
+than one process, each of these has a folder of its own within the one that goes.
 """
 
 import atexit
@@ -16,7 +17,8 @@ if "THEMIS_TEST_FOLDER" not in os.environ:
     os.environ["THEMIS_TEST_FOLDER_OWNER"] = str(os.getpid())
     for name in ("THEMIS_STORAGE", "THEMIS_INGEST_ROOTS", "THEMIS_SECRET_KEY", "PORT", "DATA"):
         os.environ.pop(name, None)
-FOLDER = Path(os.environ["THEMIS_TEST_FOLDER"])
+FOLDER = Path(os.environ["THEMIS_TEST_FOLDER"], os.environ.get("PYTEST_XDIST_WORKER", ""))
+FOLDER.mkdir(exist_ok=True)
 os.environ["THEMIS_DATA"] = str(FOLDER / "data")
 os.environ["REDIS_URL"] = f"unix://{FOLDER}/valkey.sock"
 os.environ["THEMIS_LEASE_SECONDS"] = "3"
@@ -26,7 +28,7 @@ os.environ["THEMIS_MIN_FREE_BYTES"] = "0"
 @atexit.register
 def _remove() -> None:
     if os.environ["THEMIS_TEST_FOLDER_OWNER"] == str(os.getpid()):
-        shutil.rmtree(FOLDER, ignore_errors=True)
+        shutil.rmtree(os.environ["THEMIS_TEST_FOLDER"], ignore_errors=True)
 
 
 from themis_admin.settings import *  # noqa: E402, F403 - these are Themis' settings, but for what follows

@@ -1,4 +1,4 @@
-"""The same tests on PostgreSQL: those of all that depends on the database, in a run of their own beside the others."""
+"""The same tests on PostgreSQL: those of all that depends on the database, in a run of their own."""
 
 import os
 import pwd
@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -65,22 +64,13 @@ def database_url() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@dataclass(frozen=True)
-class Rerun:
-    """The run on PostgreSQL, in a process of its own, and the file of what it says."""
-
-    process: subprocess.Popen[bytes]
-    said: Path
-
-
-@pytest.fixture(scope="session")
-def rerun(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rerun]:
-    """It goes on beside the tests on SQLite: begun by the first test, waited for by the last."""
+@pytest.mark.timeout(900)
+def test_it_all_holds_on_postgresql(database_url: str, tmp_path: Path) -> None:
     ours = {
         name: value for name, value in os.environ.items() if not name.startswith(("THEMIS_TEST_", "PYTEST_"))
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", LEFT_OUT, *SUITES]
-    said = tmp_path_factory.mktemp("postgresql") / "said"
+    said = tmp_path / "said"
     parent = os.getpid()
     with said.open("wb") as file:
         process = subprocess.Popen(
@@ -91,14 +81,7 @@ def rerun(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             stderr=subprocess.STDOUT,
             preexec_fn=lambda: die_with_parent(parent),
         )
-    yield Rerun(process, said)
-    stop(process)
-
-
-def test_the_run_on_postgresql_begins(rerun: Rerun) -> None:
-    assert rerun.process.poll() is None
-
-
-@pytest.mark.timeout(900)
-def test_it_all_holds_on_postgresql(rerun: Rerun) -> None:
-    assert rerun.process.wait() == 0, rerun.said.read_text(errors="replace")[-20_000:]
+    try:
+        assert process.wait() == 0, said.read_text(errors="replace")[-20_000:]
+    finally:
+        stop(process)
