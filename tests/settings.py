@@ -41,3 +41,5 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 if "THEMIS_TEST_DATABASE" in os.environ:
     DATABASES["default"]["NAME"] = os.environ["THEMIS_TEST_DATABASE"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow by intent
+# Every test has clients of its own, and each would look through all static files before its first request.
+WHITENOISE_AUTOREFRESH = True

@@ -103,7 +103,10 @@ def test_a_host_that_is_not_ours_is_told_what_to_set(client: Client) -> None:
 
 
 @pytest.mark.django_db
-async def test_static_files_are_whole_cached_and_ours_alone(async_client: AsyncClient) -> None:
+async def test_static_files_are_whole_cached_and_ours_alone(
+    async_client: AsyncClient, settings: LazySettings
+) -> None:
+    settings.WHITENOISE_AUTOREFRESH = False  # as it is outside the tests
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         answer = await async_client.get("/static/app.css")
