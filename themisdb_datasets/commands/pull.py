@@ -16,7 +16,7 @@ from themisdb_datasets.commands.session import Session, size, with_session
 from themisdb_datasets.connection import TIMEOUT, Backoff
 from themisdb_datasets.download import AT_ONCE, download, find, sha256_of
 from themisdb_datasets.errors import ConflictError, CorruptError, NotFoundError
-from themisdb_datasets.manifests import MANIFEST, check_folder, read_manifest
+from themisdb_datasets.manifests import MANIFEST, check_folder, files_of, read_manifest
 from themisdb_datasets.offsets import FOLDER as INDEX
 
 Pulled = list[dict[str, Any]]
@@ -81,7 +81,7 @@ def _pull_file(
         path = session.client.download(
             file["url"], target, sha256=file.get("sha256"), at_once=at_once, replace=replace, report=report
         )
-    return _told(path)
+    return _told(path, file.get("sha256") or sha256_of(path))
 
 
 def _pull_index(session: Session, path: str, folder: Path, *, at_once: int, replace: bool) -> Pulled:
@@ -91,7 +91,7 @@ def _pull_index(session: Session, path: str, folder: Path, *, at_once: int, repl
         raise NotFoundError(f"{path} is not built (yet); themis ls indexes says how far it is.")
     if folder.is_dir() and any(folder.iterdir()):
         if _is_of(folder, index["manifest"]):
-            return [_told(each) for each in sorted(folder.rglob("*")) if each.is_file()]
+            return _files_of(folder)
         # Only another index is ever removed, whatever else somebody has in a folder of this name.
         if not (replace and (folder / INDEX).is_dir() and (folder / MANIFEST).is_file()):
             raise ConflictError(f"{folder} is there already and is something else; choose another name.")
@@ -110,7 +110,7 @@ def _pull_index(session: Session, path: str, folder: Path, *, at_once: int, repl
         shutil.rmtree(folder)
     unpacked.rename(folder)
     archive.unlink()
-    return [_told(each) for each in sorted(folder.rglob("*")) if each.is_file()]
+    return _files_of(folder)
 
 
 def _is_of(folder: Path, manifest: dict[str, Any]) -> bool:
@@ -146,8 +146,13 @@ def _pull_link(session: Session, url: str, output: Path | None, *, at_once: int,
             target /= remote.name if remote.name != "download" else ending
         with session.bar(target.name) as report:
             download(http, remote, target, backoff=backoff, at_once=at_once, replace=replace, report=report)
-    return [_told(target)]
+    return [_told(target, remote.sha256)]
 
 
-def _told(path: Path) -> dict[str, Any]:
-    return {"path": str(path), "num_bytes": path.stat().st_size, "sha256": sha256_of(path)}
+def _files_of(folder: Path) -> Pulled:
+    """The files of an index, which have been compared with their manifest."""
+    return [_told(folder / name, digest) for name, digest in files_of(read_manifest(folder)).items()]
+
+
+def _told(path: Path, sha256: str) -> dict[str, Any]:
+    return {"path": str(path), "num_bytes": path.stat().st_size, "sha256": sha256}
