@@ -52,6 +52,15 @@ def test_indexes_are_read_from_their_folder_and_from_the_server(live: Live, tmp_
     assert names["remote"][:40] == names["shuffled"][:40]
 
 
+def test_feedback_becomes_a_weighting() -> None:
+    names = run("docs/feedback.md")
+    assert names["dataset"].feedback.num_told == len(names["dataset"])
+    assert names["difficulty"]["difficulty"]["num_samples"] == len(names["dataset"])
+    longest = max(len(sample["output"]) for sample in names["hard"])
+    assert abs(names["difficulty"]["results"][0]["difficulty"] - longest / 1000) < 1e-3
+    assert len({sample["weight"] for sample in names["hard"]}) > 10
+
+
 def test_pytorch_trains_resumes_and_mixes(tmp_path: Path) -> None:
     names = run("docs/pytorch.md")
     assert names["num_samples"] == 2 * len(names["dataset"])
