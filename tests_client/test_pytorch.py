@@ -188,8 +188,9 @@ def test_ranks_of_a_process_group_agree_on_the_plan_of_the_first(live: Live, que
     assert both[: len(whole(query))] == whole(query)
 
 
-@pytest.mark.parametrize("num_workers", [0, 2, 4])
-@pytest.mark.parametrize("where", ["stream", "cache"])
+@pytest.mark.parametrize(
+    ("num_workers", "where"), [(0, "stream"), (2, "stream"), (4, "stream"), (0, "cache"), (2, "cache")]
+)
 def test_a_loader_goes_on_in_mid_epoch(
     query: dict[str, Any], num_workers: int, where: str, tmp_path: Path
 ) -> None:

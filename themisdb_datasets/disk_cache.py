@@ -80,7 +80,8 @@ class DiskCache:
             if self.open(plan) is not None:
                 return
             draft = self.folder / "filling" / plan
-            shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
+            shutil.rmtree(draft, ignore_errors=True)
+            self._throw_drafts_away()
             try:
                 manifest = self._write(draft, plan, blocks)
                 self._make_room(manifest.num_bytes)
@@ -151,14 +152,24 @@ class DiskCache:
         except FileNotFoundError:
             return 0.0
 
+    def _throw_drafts_away(self) -> None:
+        """Remove what processes left behind that were killed while they filled."""
+        for draft in (self.folder / "filling").glob("*"):
+            with suppress(BlockingIOError), self._only(draft.name, waits=False):
+                shutil.rmtree(draft, ignore_errors=True)
+
     @contextmanager
-    def _only(self, plan: str) -> Iterator[None]:
+    def _only(self, plan: str, *, waits: bool = True) -> Iterator[None]:
         """Nobody else fills this entry meanwhile; the system lets go of the lock when a process is killed."""
         path = self.folder / "locks" / plan
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            fcntl.flock(lock, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                yield
+            finally:
+                # Closing alone would leave it to workers that were forked in the meantime.
+                fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _read_manifest(path: Path) -> Manifest:

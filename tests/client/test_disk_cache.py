@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
@@ -89,8 +90,37 @@ def test_a_process_that_is_killed_while_filling_leaves_nothing_that_is_believed(
     process.join()
     cache = DiskCache(tmp_path)
     assert cache.open(PLAN) is None
-    cache.fill(PLAN, blocks())  # its lock is free and its draft is thrown away
+    assert [draft.name for draft in (tmp_path / "filling").iterdir()] == [PLAN]
+    cache.fill(OTHER, blocks())  # which throws the other draft away
+    assert not list((tmp_path / "filling").iterdir())
+    cache.fill(PLAN, blocks())  # its lock is free
     assert list(cache.open(PLAN) or []) == LINES
+
+
+def test_a_worker_that_is_forked_while_it_is_filled_does_not_keep_the_lock(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    begun, forked, ends = threading.Event(), threading.Event(), context.Event()
+
+    def slow() -> Iterator[Block]:
+        begun.set()
+        assert forked.wait(30)
+        yield from blocks()
+
+    cache = DiskCache(tmp_path)
+    first = threading.Thread(target=cache.fill, args=(PLAN, slow()))
+    first.start()
+    assert begun.wait(30)
+    worker = context.Process(target=ends.wait, args=(60,))
+    worker.start()
+    forked.set()
+    first.join(30)
+    again = threading.Thread(target=cache.fill, args=(PLAN, blocks()), daemon=True)
+    again.start()
+    again.join(20)
+    assert not again.is_alive(), "it does not wait for the worker"
+    assert worker.is_alive()
+    ends.set()
+    worker.join(30)
 
 
 def damaged(path: Path) -> list[Path]:
