@@ -71,7 +71,7 @@ def plan(client: Client, query: dict[str, Any]) -> str:
 
 
 def run_of(client: Client, name: str) -> dict[str, Any]:
-    (run,) = client.pages("feedback/", name=name)
+    (run,) = (run for run in client.pages("feedback/", name=name) if run["name"] == name)
     return run
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -21,7 +22,7 @@ from themisdb_datasets import Client
 def telling(
     live: Running, run: str, headers: dict[str, str] | None = None, **query: str
 ) -> Iterator[ClientConnection]:
-    parameters = "&".join(f"{name}={value}" for name, value in {"run": run, **query}.items())
+    parameters = "&".join(f"{name}={value}" for name, value in {"run": quote(run), **query}.items())
     address = f"{live.url.replace('http', 'ws')}/ws/feedback?{parameters}"
     with connect(address, additional_headers=headers or bearer(live), open_timeout=20) as socket:
         heard(socket)
@@ -40,7 +41,8 @@ def say(socket: ClientConnection, message: Any) -> dict[str, Any]:
 
 def num_records(live: Running, run: str) -> int:
     with Client(live.url, live.known["token"]) as client:
-        return sum(each["num_records"] for each in client.pages("feedback/", name=run))
+        found = [each for each in client.pages("feedback/", name=run) if each["name"] == run]
+    return sum(each["num_records"] for each in found)
 
 
 @pytest.fixture(scope="module")
@@ -85,18 +87,17 @@ def test_what_is_too_large_is_refused_and_nothing_of_it_kept(live: Running, plan
 
 def test_strange_values_are_named_one_by_one_and_break_nothing(live: Running, plan: str) -> None:
     web = live.children()["web"]
-    strange: list[Any] = [
-        {"cursor": f"{plan}.0", "loss": loss}
-        for loss in (None, "1", True, -1, 1e300, [1], {}, 10**400, float("nan"), float("inf"))
-    ]
-    strange += [{"cursor": cursor, "loss": 1} for cursor in (None, 7, "", f"{plan}.-1", f"{plan}.1e3", plan)]
+    losses: list[Any] = [None, "1", True, -1, 1e300, [1], {}, 10**400, float("nan"), float("inf")]
+    cursors: list[Any] = [None, 7, "", f"{plan}.-1", f"{plan}.1e3", plan]
+    strange: list[Any] = [{"cursor": f"{plan}.0", "loss": loss} for loss in losses]
+    strange += [{"cursor": cursor, "loss": 1} for cursor in cursors]
     strange += [{"cursor": f"{plan}.{'9' * 18}"}, {"sample_id": "0" * 31, "loss": 1}, None, [], "x", 7]
-    with telling(live, "strange", sender="one") as socket:
+    with telling(live, "strange values", sender="one") as socket:
         for item in strange:
             answer = say(socket, json.dumps({"items": [item, {"cursor": f"{plan}.1", "loss": 1}]}))
             assert answer.get("num_errors") == 1 or answer["code"] == "bad_frame", item
-    with telling(live, "strange", sender="two") as socket:
-        for frame in (
+    with telling(live, "strange values", sender="two") as socket:
+        frames: list[Any] = [
             "[" * 100_000,
             b"\x00",
             {"items": {}},
@@ -104,7 +105,8 @@ def test_strange_values_are_named_one_by_one_and_break_nothing(live: Running, pl
             {"seq": 1.5, "items": []},
             {"plan": plan, "positions": [1], "losses": []},
             {"plan": 7, "positions": [], "losses": []},
-        ):
+        ]
+        for frame in frames:
             assert say(socket, frame)["code"] == "bad_frame", frame
         assert say(socket, {"seq": 1, "cursor": f"{plan}.1", "loss": 1})["num"] == 1
     assert live.children()["web"] == web
