@@ -68,3 +68,9 @@ def test_pytorch_trains_resumes_and_mixes(tmp_path: Path) -> None:
     assert names["sample"]["output"]
     assert len(list((tmp_path / "cache" / "used").iterdir())) == 1
     assert len(names["mixed"]) > len(names["turn"]) > 0
+
+
+def test_training_applies_the_weights_in_a_loop_and_in_trainer() -> None:
+    names = run("docs/training.md")
+    assert names["loss"].item() > 0
+    assert names["trainer"].state.global_step == 2
