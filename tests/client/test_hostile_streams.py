@@ -24,7 +24,7 @@ from themisdb_datasets.errors import (
 )
 
 IMPATIENT = Backoff(shortest=0.01, longest=0.02, patience=0.3, first_patience=0.3)
-FEW = 7  # lines of a stream that is cut at every byte
+FEW = 3  # lines of a stream that is cut at every byte
 
 
 def read(client: Client, query: dict[str, Any], **more: Any) -> bytes:
@@ -35,7 +35,7 @@ def test_it_goes_on_from_a_cut_at_any_byte(live: Running, query: dict[str, Any],
     lines = b"".join(whole.splitlines(keepends=True)[:FEW])
     with before(live.port) as proxy, quick_client(proxy, live) as client:
         assert read(client, query, limit=FEW) == lines
-        for first in range(0, 2 * len(lines), 197):
+        for first in range(0, 2 * len(lines), 131):
             # Each attempt is cut a little later, so that in the end all bytes have been a last one.
             proxy.requests.clear()
             proxy.faults.extend([cut(first), ended(first + 67), cut(first + 131)])
@@ -171,13 +171,13 @@ def quick_plan(live: Running, query: dict[str, Any]) -> str:
 
 
 def test_more_lines_than_were_promised_are_no_samples(live: Running, query: dict[str, Any]) -> None:
-    fewer = rewritten(b"x-themis-num-samples: 7", b"x-themis-num-samples: 3")
+    fewer = rewritten(b"x-themis-num-samples: 3", b"x-themis-num-samples: 2")
     with (
         before(live.port, fewer) as proxy,
         quick_client(proxy, live) as client,
         pytest.raises(CorruptError),
     ):
-        read(client, query, limit=7)
+        read(client, query, limit=FEW)
 
 
 def test_what_is_no_themis_says_so(live: Running, query: dict[str, Any]) -> None:
