@@ -93,7 +93,9 @@ class Scan:
             columns.append(f"CAST(left(sha256(concat({joined})), 32) AS UUID) AS same")
         source = query.source()
         where = " AND ".join(condition.to_sql(query) for condition in criteria.conditions) or "TRUE"
-        statement = f"SELECT {', '.join(columns)} FROM {source} WHERE {where}"
+        # A file that a rule reads is looked up by a join, which keeps no order; everything else does.
+        order = " ORDER BY place" if criteria.weighting.files else ""
+        statement = f"SELECT {', '.join(columns)} FROM {source} WHERE {where}{order}"
         return statement, query.arguments(statement)
 
     def _batches(self, found: duckdb.DuckDBPyRelation) -> Iterator[Kept]:

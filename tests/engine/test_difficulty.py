@@ -172,3 +172,21 @@ def test_senseless_adaptions_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=":"):
             check_adaption(wrong)
+
+
+@pytest.mark.parametrize("explain_too", [False, True])
+def test_samples_stay_in_order_however_the_factors_are_looked_up(tmp_path: Path, explain_too: bool) -> None:
+    version = make_version(tmp_path, [{"n": n} for n in range(30_000)])
+    ids = sample_ids(version, np.arange(version.num_samples))
+    (tmp_path / "told").write_bytes(records(ids, [float(n) for n in range(version.num_samples)]))
+    difficulty = fold([Told(tmp_path / "told", version.num_samples)], tmp_path)
+    write_factors(difficulty, tmp_path / "factors", Adaption())
+    digest = describe_file(tmp_path / "factors")["sha256"]
+    version = OpenVersion(version.parts, version.deleted, lambda digest: tmp_path / "factors")
+    # Two rules of one file: DuckDB may look them up from either side, which must not show.
+    rules = tuple((name, AdaptiveRule(factors=digest)) for name in ("one", "two"))
+    cache = SelectionCache(tmp_path / "selections")
+    criteria = Criteria(weighting=Weighting(rules=rules), explain=explain_too)
+    selection = cache.get(version, "v", criteria)
+    assert selection.positions.tolist() == list(range(30_000))
+    assert np.all(np.diff(selection.weights.astype(int)) >= 0)
