@@ -70,7 +70,7 @@ def test_a_stalled_connection_is_left_for_another(live: Running, query: dict[str
         Client(proxy.url, live.known["token"], timeout=timeout, backoff=QUICK) as client,
     ):
         assert read(client, query) == whole
-        assert len(proxy.requests) == 4
+        assert len(proxy.requests) >= 4
 
 
 def test_what_a_proxy_answers_in_between_is_waited_out(
@@ -131,7 +131,7 @@ def test_a_server_that_stays_away_is_given_up(live: Running, query: dict[str, An
                 pass
         # What came is whole, and its cursor goes on later.
         assert stream.cursor.startswith(stream.plan)
-        assert 2 < len(proxy.requests) < 100
+        assert 1 < len(proxy.requests) < 100
 
 
 def test_a_pause_of_the_reader_costs_no_patience(live: Running, query: dict[str, Any], whole: bytes) -> None:
