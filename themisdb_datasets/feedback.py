@@ -208,6 +208,9 @@ class Feedback:
         except ThemisError as error:
             self._give_up(error)
         finally:
+            if not self._closing and self.error is None:
+                # Such as a device that broke down under a tensor: nothing waits for what will not come.
+                self._give_up(ThemisError("The thread that tells it broke down; its traceback says why."))
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()

@@ -17,7 +17,7 @@ from tests.client.conftest import QUICK
 from tests.processes import until
 from tests.running import Running
 from themisdb_datasets import Backoff, Client
-from themisdb_datasets.errors import AuthError, ConnectionLostError, MalformedError
+from themisdb_datasets.errors import AuthError, ConnectionLostError, MalformedError, ThemisError
 from themisdb_datasets.feedback import Feedback
 
 
@@ -194,3 +194,29 @@ def test_a_forked_process_tells_for_itself(live: Running, client: Client, plan: 
     feedback.close()
     assert feedback.num_told == 2
     assert run_of(client, "forked")["num_records"] == 3
+
+
+class LostTensor:
+    """Losses on a device that is lost before they are read."""
+
+    def detach(self) -> "LostTensor":
+        return self
+
+    reshape = clone = __getitem__ = lambda self, *_: self
+
+    def __len__(self) -> int:
+        return 1
+
+    def tolist(self) -> list[float]:
+        raise RuntimeError("the device is lost")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_breaks_down_is_said_and_nothing_waits_for_it(live: Running, plan: str) -> None:
+    feedback = Feedback(live.url, live.known["token"], run="lost")
+    feedback.send(f"{plan}.0", LostTensor())
+    with pytest.raises(ThemisError, match="broke down"):
+        feedback.flush()
+    feedback.send(f"{plan}.1", 1)
+    assert (feedback.num_waiting, feedback.num_dropped) == (0, 2)
+    feedback.close()
