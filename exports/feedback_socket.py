@@ -53,7 +53,7 @@ class FeedbackConsumer(KnownConsumer):
             raise MalformedError(message, fields={strange[0]: message})
         dataset = None
         if named := asked.get("dataset"):
-            dataset = find_dataset(int(named) if named.isascii() and named.isdigit() else named, user)
+            dataset = find_dataset(named, user)
         return Teller(
             user,
             run=asked.get("run") or "default",

@@ -114,7 +114,16 @@ def test_strange_values_are_named_one_by_one_and_break_nothing(live: Running, pl
 
 
 @pytest.mark.parametrize(
-    "query", [{"sender": "a%20b"}, {"sender": "x" * 65}, {"run": "%00"}, {"run": "x" * 201}, {"dataset": "0"}]
+    "query",
+    [
+        {"sender": "a%20b"},
+        {"sender": "x" * 65},
+        {"run": "%00"},
+        {"run": "x" * 201},
+        {"dataset": "0"},
+        {"dataset": "9" * 5_000},
+    ],
+    ids=["blank", "long sender", "NUL", "long run", "no dataset", "long number"],
 )
 def test_strange_names_are_refused(live: Running, query: dict[str, str]) -> None:
     parameters = "&".join(f"{name}={value}" for name, value in query.items())

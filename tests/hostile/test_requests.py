@@ -210,6 +210,7 @@ def test_ids_that_no_database_knows_and_queries_that_mean_nothing_are_no_faults(
     queries += [
         "?state=%00",
         "?kind=%00&action=%00",
+        "?name=%00",
         "?since=-1",
         f"?since={BIG}",
         "?limit=0",
