@@ -1,6 +1,9 @@
 """Weights in training: every token has its sample's weight in the loss, in padded and packed batches and in Trainer."""
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,11 @@ import torch
 from transformers import LlamaForCausalLM, Trainer, TrainingArguments
 
 from tests_client import tiny
+from tests_client.conftest import ROOT, Live
 from themisdb_datasets import (
     PackingCollator,
     Sample,
+    ThemisDBStreamDataset,
     ThemisError,
     WeightedCollator,
     WeightedTrainer,
@@ -170,6 +175,29 @@ def test_a_step_of_trainer_is_the_same_however_the_batch_is_parted(
         torch.testing.assert_close(one.detach(), (other - 0.1 * other.grad).detach(), rtol=1e-4, atol=1e-6)
     assert trainer.state.log_history[-1]["train_loss"] == pytest.approx(loss.item(), rel=1e-4)
     assert trainer.evaluate(SAMPLES[:4])["eval_loss"] < loss.item()
+
+
+def test_a_step_of_two_processes_is_that_of_one() -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    program = str(ROOT / "tests_client" / "two_processes.py")
+    done = subprocess.run(
+        [*command, program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("as in one process") == 2
+
+
+def test_trainer_refuses_a_dataset_that_is_shared_out_already(live: Live, tmp_path: Path) -> None:
+    query = {"theme": live.themes[0]}
+    dataset = ThemisDBStreamDataset(live.url, live.token, query, rank=0, world_size=2)
+    with pytest.raises(ThemisError, match="rank=0, world_size=1"):
+        Weighted(
+            tiny.model(), TrainingArguments(str(tmp_path), max_steps=1, use_cpu=True), train_dataset=dataset
+        )
 
 
 def test_trainer_says_when_batches_have_no_weights(tmp_path: Path) -> None:

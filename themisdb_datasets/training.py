@@ -179,7 +179,8 @@ def weighted_loss(
 class WeightedTrainer(Trainer):
     """A mixin for transformers' Trainer: `class Weighted(WeightedTrainer, Trainer)`, with one of the collators above.
 
-    Training and evaluation losses are `weighted_loss`. The targets are counted over the whole batch, that is over all of
+    Training and evaluation losses are `weighted_loss`. Of several processes each reads the whole dataset and takes its own
+    part of it, so a ThemisDBStreamDataset is made with `rank=0, world_size=1` (MalformedError). The targets are counted over the whole batch, that is over all of
     its accumulated parts and all devices, as Trainer does for its own loss.
     """
 
@@ -187,6 +188,14 @@ class WeightedTrainer(Trainer):
         super().__init__(*args, compute_loss_func=self._weighted_loss, **kwargs)
         # The collator needs what the model does not: the texts and the weight.
         self.args.remove_unused_columns = False
+        # Batches of several lengths, or with more than tensors, cannot be sent round: each process makes its own.
+        if self.accelerator.dataloader_config.dispatch_batches is None:
+            self.accelerator.dataloader_config.dispatch_batches = False
+        if getattr(self.train_dataset, "world_size", 1) > 1:
+            raise MalformedError(
+                "Trainer shares out a dataset among the processes itself, so a dataset that does so too would lose samples:"
+                " make it with rank=0, world_size=1."
+            )
 
     def compute_loss(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """As Trainer's."""

@@ -1,0 +1,60 @@
+"""One step of a weighted Trainer in each of two processes, on batches of unequal weight; torchrun starts it."""
+
+import tempfile
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import IterableDataset
+from transformers import Trainer, TrainingArguments
+
+from tests_client import tiny
+from tests_client.test_training import SAMPLES, Weighted, loss_of
+from themisdb_datasets import PackingCollator, Sample, WeightedCollator
+
+
+class Stream(IterableDataset[Sample]):
+    """Four samples, one after the other."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(SAMPLES[:4])
+
+    def __len__(self) -> int:
+        return 4
+
+
+def step(folder: str) -> Trainer:
+    """A step of plain descent, two samples a process."""
+    arguments = TrainingArguments(
+        output_dir=folder,
+        per_device_train_batch_size=2,
+        max_steps=1,
+        learning_rate=0.1,
+        lr_scheduler_type="constant",
+        optim="sgd",
+        max_grad_norm=0.0,
+        report_to=[],
+        use_cpu=True,
+        ddp_backend="gloo",
+        save_strategy="no",
+        disable_tqdm=True,
+    )
+    collator = PackingCollator(tiny.tokenizer(), max_length=128)
+    trainer = Weighted(tiny.model(), arguments, train_dataset=Stream(), data_collator=collator)
+    trainer.train()
+    return trainer
+
+
+def main() -> None:
+    """Compare it with the step of all four in one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = step(folder)
+    expected = tiny.model()
+    loss_of(expected, WeightedCollator(tiny.tokenizer())(SAMPLES[:4])).backward()
+    trained = trainer.accelerator.unwrap_model(trainer.model)
+    for one, other in zip(trained.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(one.detach(), (other - 0.1 * other.grad).detach(), rtol=1e-4, atol=1e-6)
+    print("as in one process", flush=True)
+
+
+if __name__ == "__main__":
+    main()
