@@ -174,21 +174,21 @@ class Teller:
     def tell(self, frame: Frame) -> dict[str, Any]:
         """Apply a frame, unless it was; the answer to it."""
         last = 0 if self._sender is None else self._sender.last_seq
-        seq = last + 1 if frame.seq is None else frame.seq
-        if self._sender is not None and seq <= last:
-            return {"ack": seq, "num": 0, "errors": [], "num_errors": 0}
+        if frame.seq is not None and frame.seq <= last:
+            return {"ack": frame.seq, "num": 0, "errors": [], "num_errors": 0}
+        ack = last + 1 if frame.seq is None else frame.seq
         problems = list(frame.problems)
         ids, losses = self._resolved(frame.items, problems)
         if self._sender is None and self._dataset is not None:
             run = feedback.open_run(self._dataset, self.name, user=self.user)
             self._take(feedback.open_sender(run, self._sender_name))
         if self._sender is not None:
-            self._sender.last_seq = feedback.append(
-                self._sender, seq=seq, records=records(b"".join(ids), losses)
-            )
+            last = feedback.append(self._sender, seq=frame.seq, records=records(b"".join(ids), losses))
+            self._sender.last_seq = last
+            ack = last if frame.seq is None else ack
         problems.sort()
         told = [{"item": each.item, "code": each.code, "error": each.error} for each in problems[:MAX_ERRORS]]
-        return {"ack": seq, "num": len(losses), "errors": told, "num_errors": len(problems)}
+        return {"ack": ack, "num": len(losses), "errors": told, "num_errors": len(problems)}
 
     def _resolved(self, items: list[Item], problems: list[Problem]) -> tuple[list[bytes], list[float]]:
         """The ids of the samples that are meant, and their losses."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rest_framework.test import APIClient
 
+from exports.feedback import Teller, parse_frame
 from tests.conftest import client_of
 from tests.exports.conftest import SAMPLES, Ask, lines
 from themis_admin.accounts.models import User
@@ -93,6 +94,15 @@ def test_what_is_told_again_counts_once(
     run = FeedbackRun.objects.get()
     assert list(told(run).values()) == [[1.5] * 4]
     assert as_alice.get(URL).json()["results"][0]["num_records"] == 4
+
+
+def test_two_that_do_not_count_under_one_name_lose_nothing(
+    version: Version, dataset: Dataset, ask: Ask, alice: User
+) -> None:
+    frame = parse_frame(json.dumps({"cursor": f"{plan_of(ask, dataset=dataset.pk)['plan']}.0", "loss": 1.5}))
+    one, other = (Teller(alice, sender="trainer", dataset=dataset) for _ in range(2))
+    assert [teller.tell(frame)["ack"] for teller in (one, other, other, one)] == [1, 2, 3, 4]
+    assert list(told(FeedbackRun.objects.get()).values()) == [[1.5] * 4]
 
 
 def test_items_that_cannot_be_taken_are_named_and_the_others_kept(

@@ -52,13 +52,17 @@ def open_sender(run: FeedbackRun, name: str) -> FeedbackSender:
     return FeedbackSender.objects.get_or_create(run=run, name=name)[0]
 
 
-def append(sender: FeedbackSender, *, seq: int, records: bytes) -> int:
-    """Write what a sender tells, once, however often it tells it; the last number of its that is applied."""
+def append(sender: FeedbackSender, *, seq: int | None, records: bytes) -> int:
+    """Write what a sender tells, once, however often it tells it; the last number of its that is applied.
+
+    Without a number it is the sender's next, whoever else tells under its name.
+    """
     check_room(len(records), folder=Path(settings.THEMIS.storage), what="This feedback")
     with transaction.atomic():
         row = FeedbackSender.objects.select_for_update().filter(pk=sender.pk).select_related("run").first()
         if row is None:
             raise NotFoundError("The run was removed.", code="run_removed")
+        seq = row.last_seq + 1 if seq is None else seq
         if seq <= row.last_seq:
             return row.last_seq
         row.path.parent.mkdir(parents=True, exist_ok=True)
