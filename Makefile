@@ -21,7 +21,7 @@ run: environment ## Run Themis on http://127.0.0.1:8000 (PORT= another port, DAT
 
 test: environment-dev ## Run all tests (ARGS= for pytest)
 	@sh scripts/programs.sh
-	$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(PYTHON) -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-client: environment environment-client ## Train from a running Themis with torch, transformers and datasets (ARGS= for pytest)
 	PYTHONPATH="$(CURDIR)" PYTHONDONTWRITEBYTECODE= .venv-client/bin/python -m pytest -c tests_client/pytest.ini tests_client $(ARGS)

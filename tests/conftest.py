@@ -22,7 +22,7 @@ LONGEST = ("test_postgresql.py", "test_journey.py", "test_kill.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that take long go first: of two processes that take one after the other, none is left alone at the end."""
+    """Modules that take long go first: of processes that take one after the other, none is left alone at the end."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
