@@ -1,6 +1,5 @@
 """Build a shard: lines go in block by block, a finished folder comes out; memory does not grow with the shard."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import numpy as np
 from themisdb_datasets import shard as names
 from themisdb_datasets.artifacts import sync, sync_tree
 from themisdb_datasets.background import BackgroundColumns, BackgroundDigest, short_turns
-from themisdb_datasets.columns import ID_BYTES, Layout, RowGroups
+from themisdb_datasets.columns import Layout, RowGroups, line_ids
 from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.jsonl import Block, LineScanner, Reject
@@ -74,7 +73,7 @@ class ShardWriter:
         locations[:, 2] = sizes
         self._samples.write(data)
         self._locations.write(locations.tobytes())
-        self._ids.write(sample_ids(data, starts, ends - 1))
+        self._ids.write(line_ids(data, starts, ends - 1))
         self.num_samples += len(sizes)
         self.num_bytes += len(data)
 
@@ -141,13 +140,6 @@ class ShardWriter:
         self._close()
         shutil.rmtree(self._scratch, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def sample_ids(data: bytes, starts: Ints, ends: Ints) -> bytes:
-    """The ids, end to end, of the lines data[starts[i]:ends[i]]: the first 16 bytes of their SHA-256."""
-    view, sha256 = memoryview(data), hashlib.sha256
-    lines = zip(starts.tolist(), ends.tolist(), strict=True)
-    return b"".join([sha256(view[start:end]).digest()[:ID_BYTES] for start, end in lines])
 
 
 def samples_of(block: Block, rows: Ints) -> bytes:
