@@ -89,7 +89,10 @@ def read_frame(document: Any) -> Frame:
     frame = Frame(seq, [], [])
     for number, each in enumerate(given):
         found = _item(number, each)
-        (frame.items if isinstance(found, Item) else frame.problems).append(found)  # type: ignore[arg-type]
+        if isinstance(found, Item):
+            frame.items.append(found)
+        else:
+            frame.problems.append(found)
     return frame
 
 
