@@ -2,16 +2,19 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from tests.client.proxy import Proxy
 from tests.running import Running
 from themisdb_datasets import Backoff, Client
+from themisdb_datasets.commands import main
 
+Themis = Callable[..., Result]
 QUICK = Backoff(shortest=0.01, longest=0.05, patience=20, first_patience=20)
 
 
@@ -41,3 +44,17 @@ def whole(live: Running, query: dict[str, Any]) -> bytes:
 def client(live: Running) -> Iterator[Client]:
     with Client(live.url, live.known["token"]) as client:
         yield client
+
+
+@pytest.fixture
+def themis(live: Running, monkeypatch: pytest.MonkeyPatch) -> Themis:
+    """Call the command, which is to end with this code."""
+    monkeypatch.setenv("THEMIS_URL", live.url)
+    monkeypatch.setenv("THEMIS_TOKEN", live.known["token"])
+
+    def call(*arguments: str, code: int = 0, given: str | None = None) -> Result:
+        result = CliRunner().invoke(main, list(arguments), input=given)
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return call

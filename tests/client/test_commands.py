@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.client.conftest import Themis
 from tests.client.proxy import before, cut, ended, passed, refused, stalled
 from tests.processes import ROOT, until
 from tests.running import Running
@@ -21,8 +21,6 @@ from themisdb_datasets import Client, ThemisDataset
 from themisdb_datasets.commands import COMMANDS, main
 from themisdb_datasets.commands.ls import KINDS
 from themisdb_datasets.download import sha256_of
-
-Themis = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
@@ -32,20 +30,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def themis(live: Running, monkeypatch: pytest.MonkeyPatch) -> Themis:
-    """Call the command, which is to end with this code."""
-    monkeypatch.setenv("THEMIS_URL", live.url)
-    monkeypatch.setenv("THEMIS_TOKEN", live.known["token"])
-
-    def call(*arguments: str, code: int = 0, given: str | None = None) -> Result:
-        result = CliRunner().invoke(main, list(arguments), input=given)
-        assert result.exit_code == code, (result.output, result.exception)
-        return result
-
-    return call
 
 
 def answer(result: Result) -> Any:
@@ -401,8 +385,3 @@ def test_what_others_named_does_not_move_the_cursor(themis: Themis) -> None:
     assert said.count("[2J") == 2
     assert "\x1b" not in said
     assert "\r" not in said
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_shell_is_told_how_to_complete(themis: Themis, shell: str) -> None:
-    assert "_THEMIS_COMPLETE" in themis("completion", shell).stdout

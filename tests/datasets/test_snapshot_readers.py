@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -90,6 +91,12 @@ def test_readers_see_one_whole_snapshot_after_the_other_through_20_publications(
     assert reader.wait(30) == 0
 
     seen = [json.loads(line) for line in told.read_text().splitlines()]
+    check(seen, ks)
+    assert len(ks) == PUBLICATIONS
+
+
+def check(seen: list[dict[str, Any]], ks: dict[int, int]) -> None:
+    """What the reader saw: whole snapshots, each of one `k`, none before an earlier one, and none failed."""
     assert [each for each in seen if "error" in each] == []
     for each in seen:
         snapshot, theme_told, least, most, num, different, length, low, high = each["read"]
@@ -103,4 +110,3 @@ def test_readers_see_one_whole_snapshot_after_the_other_through_20_publications(
     order = [int(each["read"][0]) for each in seen]
     assert order == sorted(order)
     assert len(set(order)) >= 5  # it was not asleep meanwhile
-    assert len(ks) == PUBLICATIONS
