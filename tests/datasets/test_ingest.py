@@ -249,24 +249,6 @@ def test_a_bad_request_starts_nothing(
     assert not Job.objects.exists()
 
 
-def test_a_path_below_an_ingest_root_is_taken(as_alice: APIClient, dataset: Dataset, tmp_path: Path) -> None:
-    path = write(tmp_path / "incoming" / "a.jsonl", SAMPLES)
-    answer = as_alice.post(f"{dataset.url}versions/", {"path": str(path)}, format="json")
-    assert answer.status_code == 202
-    runner.run(answer.json()["job"]["id"])
-    assert Version.objects.get().num_samples == 4
-    assert path.exists()
-
-
-def test_a_link_out_of_the_ingest_root_is_refused(
-    as_alice: APIClient, dataset: Dataset, tmp_path: Path
-) -> None:
-    secret = write(tmp_path / "secret.jsonl", SAMPLES)
-    (tmp_path / "incoming" / "a.jsonl").symlink_to(secret)
-    body = {"path": str(tmp_path / "incoming" / "a.jsonl")}
-    assert as_alice.post(f"{dataset.url}versions/", body, format="json").status_code == 422
-
-
 def test_an_idempotency_key_starts_one_job_however_often_it_is_sent(
     as_alice: APIClient, as_bob: APIClient, dataset: Dataset, tmp_path: Path
 ) -> None:

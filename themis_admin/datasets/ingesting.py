@@ -48,6 +48,8 @@ class SourceFile(msgspec.Struct):
         source = Path(self.path) if self.path is not None else row.path if row is not None else None
         if source is None or not source.is_file():
             raise GoneError(f"{self.name} is gone; upload it again.")
+        if self.path is not None and source.resolve() != source:  # it was none when it was allowed
+            raise GoneError(f"{self.name} is a link now; upload it instead.")
         return source
 
 

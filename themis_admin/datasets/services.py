@@ -190,11 +190,18 @@ def _described(source: Upload | Path) -> dict[str, Any]:
         message = f"The upload has {source.received:,} of {source.num_bytes:,} bytes; send the rest first."
         raise ConflictError(message, code="upload_incomplete", fields={"upload": message})
     name = checks.clean_filename(source.filename if isinstance(source, Upload) else source.name)
-    if not _path_of(source).is_file():
-        raise NotFoundError(f"{name} is not there.", fields={"path": "There is no such file."})
+    if not _is_file(_path_of(source)):
+        raise _not_there(name)
     if isinstance(source, Upload):
         return {"name": name, "upload": str(source.pk), "path": None}
     return {"name": name, "upload": None, "path": str(source.resolve())}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # its name is too long, or its folder is closed to us
+        return False
 
 
 def start_delete(dataset: Dataset, *, user: User, where: Any, note: str = "") -> Job:
@@ -219,15 +226,30 @@ def check_mode(mode: str, known: Sequence[str]) -> None:
 
 
 def allowed_path(text: Any) -> Path:
-    """The file on the server that a request names, which must lie under a configured ingest root."""
-    roots = [Path(root).resolve() for root in settings.THEMIS.ingest_roots]
+    """The file on the server that a request names: it lies under a configured ingest root, and the way to it from there
+    goes over no link and no `..`."""
     if not isinstance(text, str) or not text or "\x00" in text:
         raise MalformedError("The path is a text.", fields={"path": "The path is a text."})
-    path = Path(text).resolve()
-    if not any(path.is_relative_to(root) for root in roots):
-        message = "Files are taken from the folders of THEMIS_INGEST_ROOTS only; upload this one instead."
-        raise ImpossibleError(message, code="path_not_allowed", fields={"path": message})
-    return path
+    path = Path(text)
+    try:
+        for root in map(Path, settings.THEMIS.ingest_roots):
+            for base in (root, root.resolve()):
+                if ".." in path.parts or not path.is_relative_to(base):
+                    continue
+                real = base.resolve() / path.relative_to(base)
+                if real.resolve() == real:
+                    return real
+    except (OSError, RuntimeError, ValueError):  # a name too long, a loop of links, half a surrogate pair
+        raise _not_there(path.name) from None
+    message = (
+        "Files are taken from the folders of THEMIS_INGEST_ROOTS only, and over no link and no “..”; upload this one"
+        " instead."
+    )
+    raise ImpossibleError(message, code="path_not_allowed", fields={"path": message})
+
+
+def _not_there(name: str) -> NotFoundError:
+    return NotFoundError(f"{name[:200]} is not there.", fields={"path": "There is no such file."})
 
 
 def _take(upload: Upload) -> None:
