@@ -39,7 +39,10 @@ class AsyncClient:
         self.backoff = backoff or Backoff()
         self.answered = False
         self.http = httpx.AsyncClient(
-            base_url=self.server.base_url, headers=self.server.headers, timeout=timeout
+            base_url=self.server.base_url,
+            headers=self.server.headers,
+            timeout=timeout,
+            verify=self.server.trust,
         )
 
     async def get(self, path: str, **parameters: Any) -> Any:

@@ -80,7 +80,10 @@ class Client:
         if self._http is None or self._process != os.getpid():
             # Those of a parent process stay its own: they are neither used nor closed here.
             self._http = httpx.Client(
-                base_url=self.server.base_url, headers=self.server.headers, timeout=self._timeout
+                base_url=self.server.base_url,
+                headers=self.server.headers,
+                timeout=self._timeout,
+                verify=self.server.trust,
             )
             self._process = os.getpid()
         return self._http

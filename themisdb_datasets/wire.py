@@ -3,10 +3,8 @@
 httpx takes its bodies apart in Python, 64 KiB at a time, which costs a trainer as much as parsing the samples.
 """
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from io import BufferedReader
 from socket import socket
@@ -14,6 +12,8 @@ from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+
+from themisdb_datasets.connection import trusted
 
 READ_BYTES = 256 << 10
 
@@ -87,17 +87,12 @@ class _Answer(HTTPResponse):
 
 def _connection(url: httpx.URL, timeout: float | None) -> HTTPConnection:
     if url.scheme == "https":
-        connection: HTTPConnection = HTTPSConnection(url.host, url.port, timeout=timeout, context=_tls())
+        trust = trusted(url.scheme)
+        connection: HTTPConnection = HTTPSConnection(url.host, url.port, timeout=timeout, context=trust)
     else:
         connection = HTTPConnection(url.host, url.port, timeout=timeout)
     connection.response_class = _Answer
     return connection
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    """What httpx itself would trust."""
-    return httpx.create_ssl_context()
 
 
 @contextmanager

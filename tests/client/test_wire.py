@@ -10,6 +10,7 @@ import pytest
 from tests.processes import free_port
 from tests.running import Running
 from themisdb_datasets import wire
+from themisdb_datasets.connection import Server
 
 OK = b"HTTP/1.1 200 OK\r\nX-Themis-Plan: a\r\n"
 Serve = Callable[[bytes, bool], str]
@@ -105,3 +106,11 @@ def test_proxies_are_left_to_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not wire.wants_proxy(httpx.URL("http://themis.example.org/"))
     monkeypatch.setenv("NO_PROXY", "example.org")
     assert not wire.wants_proxy(url)
+
+
+def test_certificates_are_read_once_and_only_where_they_are_asked_for() -> None:
+    first, second = (Server(url, "thm_x").trust for url in ("https://a.example.org", "https://b.example.org"))
+    assert first is second
+    assert first.cert_store_stats()["x509_ca"] > 0
+    plain = Server("http://a.example.org", "thm_x").trust
+    assert (plain.check_hostname, plain.cert_store_stats()["x509_ca"]) == (True, 0)
