@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from themisdb_datasets import parquet_rows
 from themisdb_datasets.errors import MalformedError
 
 BATCH_ROWS = 1024
@@ -98,13 +99,14 @@ def parquet_lines(path: Path, *, name: str, report: Callable[[float], None]) -> 
     """The rows of a Parquet file as chunks of JSON lines; `report` is told the share that is done.
 
     Points in time become ISO 8601, decimals numbers, bytes base64. NaN and infinity have no JSON, so such a row is
-    rejected by that name.
+    rejected by that name, and so is one with a text that is not UTF-8.
     """
     try:
         with pq.ParquetFile(path) as file:
+            parquet_rows.check_names(file.schema_arrow, name=name)
             total, done = max(file.metadata.num_rows, 1), 0
             for batch in file.iter_batches(BATCH_ROWS):
-                yield b"".join(map(_object, batch.to_pylist()))
+                yield b"".join(map(_object, parquet_rows.rows(batch)))
                 done += len(batch)
                 report(done / total)
     except (pa.ArrowException, OSError) as error:
@@ -115,9 +117,12 @@ def parquet_lines(path: Path, *, name: str, report: Callable[[float], None]) -> 
 
 
 def _object(row: dict[str, Any]) -> bytes:
-    if _is_finite(row):
-        return _encode(row) + b"\n"
-    return json.dumps(row, default=_plain).encode() + b"\n"
+    try:
+        if _is_finite(row):
+            return _encode(row) + b"\n"
+    except UnicodeEncodeError:
+        pass
+    return json.dumps(row, default=_plain, ensure_ascii=False).encode(errors="surrogateescape") + b"\n"
 
 
 def _is_finite(value: Any) -> bool:

@@ -190,3 +190,44 @@ def test_a_parquet_becomes_objects(tmp_path: Path, ending: str) -> None:
 def test_a_damaged_parquet_says_so(tmp_path: Path) -> None:
     with pytest.raises(MalformedError, match="not readable as Parquet"):
         ingested(tmp_path, b"PAR1 nothing of the kind PAR1", "a.parquet")
+
+
+def test_a_parquet_may_hold_what_python_has_no_type_for(tmp_path: Path) -> None:
+    moments = pa.array([1577880000000000001, 1577880000000000000, None], pa.timestamp("ns"))
+    table = pa.table(
+        {
+            "ns": moments,
+            "inside": pa.StructArray.from_arrays(
+                [pa.ListArray.from_arrays([0, 1, 2, 3], moments)], names=["list"]
+            ),
+            "zone": moments.cast(pa.timestamp("ns", "Mars/Olympus")),
+            "time": pa.array([1, 2, 3], pa.time64("ns")),
+            "map": pa.array([[("a", 1)], [], None], pa.map_(pa.string(), pa.timestamp("ns"))),
+            "far": pa.array([1 << 62, 5, None], pa.timestamp("us")),
+            "text": pa.array([b"ok", b"ok", b"\xff"]).view(pa.string()),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    samples, result = ingested(tmp_path / "in", (tmp_path / "a.parquet").read_bytes(), "a.parquet")
+    assert (samples[0]["ns"], samples[0]["zone"]) == (
+        "2020-01-01T12:00:00.000000001",
+        "2020-01-01T12:00:00.000000001Z",
+    )
+    assert samples[0]["inside"] == {"list": ["2020-01-01T12:00:00.000000001"]}
+    assert samples[0]["map"] == [["a", "1970-01-01T00:00:00.000000001"]]
+    assert samples[1]["ns"] == "2020-01-01T12:00:00"
+    assert (samples[1]["time"], samples[1]["map"]) == ("00:00:00.000000002", [])
+    assert [sample["far"] for sample in samples] == [1 << 62, "1970-01-01T00:00:00.000005"]
+    assert json.loads(result.rejects_path.read_text())["reason"] == "invalid_utf8"
+
+
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_a_parquet_with_a_name_twice_is_refused(tmp_path: Path, is_inside: bool) -> None:
+    doubled = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
+    pq.write_table(
+        pa.table({"s": doubled}) if is_inside else pa.Table.from_struct_array(doubled), tmp_path / "a.parquet"
+    )
+    with pytest.raises(
+        MalformedError, match=r"the column 's\.x' twice" if is_inside else "the column 'x' twice"
+    ):
+        ingested(tmp_path / "in", (tmp_path / "a.parquet").read_bytes(), "a.parquet")
