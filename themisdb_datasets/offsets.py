@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, SupportsIndex, overload
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +16,7 @@ from themisdb_datasets.errors import CorruptError, NotFoundError
 FOLDER = "index"
 FILES = "file_location.txt"
 LOCATIONS = "sample_locations.bin"
+MANIFEST = "manifest.json"
 LOCATION_BYTES = 24  # three native uint64: number of the file, byte offset, number of bytes
 
 
@@ -64,12 +66,17 @@ class OffsetIndex(Sequence[bytes]):
 
     @classmethod
     def open(cls, path: Path, *, index_folder: str = FOLDER) -> "OffsetIndex":
-        """Open the index in folder `path`. NotFoundError: there is none. CorruptError: it is not whole."""
+        """Open the index in folder `path`.
+
+        NotFoundError: there is none. CorruptError: it is not whole, or stale: the manifest of a download says other
+        sizes of its files than they have.
+        """
         folder = Path(path) / index_folder
         try:
             names = (folder / FILES).read_text().splitlines()
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no index in {folder}.") from error
+        _check_sizes(Path(path), names)
         return cls(folder / LOCATIONS, [Path(path) / name for name in names])
 
     def __len__(self) -> int:
@@ -108,6 +115,19 @@ class OffsetIndex(Sequence[bytes]):
 
     def __reduce__(self) -> tuple[object, ...]:
         return partial(type(self), open_file=self._open_file), (self._places, self.files)
+
+
+def _check_sizes(path: Path, names: Sequence[str]) -> None:
+    try:
+        about = msgspec.json.decode((path / MANIFEST).read_bytes())["files"]
+        sizes = {name: about[name]["num_bytes"] for name in names}
+    except (FileNotFoundError, msgspec.DecodeError, LookupError, TypeError):
+        return  # data-forager writes none, and what stands there may be another's
+    for name, told in sizes.items():
+        if (path / name).exists() and (size := (path / name).stat().st_size) != told:
+            raise CorruptError(
+                f"The index is stale: {name} has {size:,} bytes, and had {told:,}. Download it again, or index it anew."
+            )
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:

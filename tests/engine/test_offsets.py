@@ -57,7 +57,12 @@ def test_it_reads_an_index_over_several_files_that_data_forager_wrote(tmp_path: 
 
 
 def test_a_stale_or_broken_index_is_refused(folder: Path) -> None:
+    for changed in (b"".join(LINES)[:-1], b"".join(LINES) + b"{}\n"):
+        (folder / "samples.jsonl").write_bytes(changed)
+        with pytest.raises(CorruptError, match="index is stale"):
+            OffsetIndex.open(folder)
     (folder / "samples.jsonl").write_bytes(b"".join(LINES)[:-1])
+    (folder / "manifest.json").write_text('{"files": ["of somebody else"]}')
     shorter = OffsetIndex.open(folder)
     assert shorter[0] == LINES[0]
     with pytest.raises(CorruptError, match="Sample 19"):
