@@ -1,6 +1,7 @@
 """Batches of samples as torch's `default_collate` makes them, also where samples lack a key or have lists in one."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -33,24 +34,31 @@ def collate_samples(batch: Sequence[dict[str, Any]], *, collate_fn_map: Any = No
     Numbers that no sample lacks become a tensor, nested objects such as `metadata` a dict of their own, and everything
     else a list with a value for each sample: "" for a text that is absent, None for anything else.
     """
-    keys = dict.fromkeys(key for sample in batch for key in sample)
-    return Batch((key, _collate([sample.get(key) for sample in batch])) for key in keys)
+    keys = dict.fromkeys(chain.from_iterable(batch))
+    return Batch({key: _collate([sample.get(key) for sample in batch]) for key in keys})
 
 
 def _collate(values: list[Any]) -> Any:
     kinds = set(map(type, values))
+    if kinds == {str}:
+        return values
     if kinds == {float} or kinds == {int, float}:
-        return torch.tensor(values, dtype=torch.float64)
+        return _tensor(values, np.float64)
     if kinds == {bool}:
-        return torch.tensor(values)
+        return _tensor(values, np.bool_)
     if kinds == {int}:
         # What does not fit into 64 bits stays as it is.
-        return torch.tensor(values) if all(-(1 << 63) <= value < 1 << 63 for value in values) else values
+        return _tensor(values, np.int64) if all(-(1 << 63) <= value < 1 << 63 for value in values) else values
     if dict in kinds and kinds <= {dict, type(None)}:
         return collate_samples([value or {} for value in values])
     if kinds == {str, type(None)}:
         return [value or "" for value in values]
     return values
+
+
+def _tensor(values: list[Any], kind: type[np.generic]) -> torch.Tensor:
+    # torch takes a list apart value by value, which takes three times as long.
+    return torch.from_numpy(np.array(values, kind))
 
 
 def teach_default_collate() -> None:
