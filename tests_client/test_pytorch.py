@@ -1,6 +1,7 @@
 """ThemisDBStreamDataset in torch's own loaders: nothing lost, nothing twice, whatever the workers, the ranks or the network do."""
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -215,6 +216,18 @@ def test_a_loader_goes_on_in_mid_epoch(
         if num_workers == 0:
             assert got + rest == wanted
         assert Counter(outputs(later)) == Counter(wanted), "the next loop is a whole one"
+
+
+def test_a_state_counts_every_sample_that_was_handed_out(query: dict[str, Any]) -> None:
+    dataset = ThemisDBStreamDataset(query_params=query)
+    samples = iter(dataset)
+    for done in range(len(dataset)):
+        assert dataset.state_dict()["done"] == done
+        next(samples)
+        if done == 150:
+            assert pickle.loads(pickle.dumps(dataset)).state_dict() == dataset.state_dict()
+    assert next(samples, None) is None
+    assert dataset.state_dict()["done"] == len(dataset) > 150
 
 
 def test_a_state_of_all_ranks_is_gone_on_with_by_another_number_of_ranks(query: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -17,7 +17,7 @@ from themisdb_datasets.disk_cache import DiskCache
 from themisdb_datasets.errors import PlanChangedError, ThemisError
 from themisdb_datasets.order import Order, Ordering, StoredOrder
 from themisdb_datasets.prefetch import Prefetch
-from themisdb_datasets.sample import Sample, parse, parse_lines
+from themisdb_datasets.sample import Sample, parse_all, parse_lines
 from themisdb_datasets.sharing import Share
 from themisdb_datasets.streaming import Block, SampleStream
 
@@ -111,8 +111,8 @@ class Epochs:
         self._connect, self._prefetch_size = connect, prefetch_size
         self._filling: _Filling | None = None
 
-    def samples(self, share: Share, *, epoch: int, done: int = 0) -> Iterator[Sample]:
-        """The samples of a share from its `done`-th on; at their end a cache on disk is filled."""
+    def samples(self, share: Share, *, epoch: int, done: int = 0) -> Iterator[list[Sample]]:
+        """The samples of a share from its `done`-th on, as many at a time as come; at their end a cache on disk is filled."""
         if share.left(done) == 0:
             return
         if self.pinned.num_samples is None:
@@ -166,26 +166,27 @@ class Epochs:
         numbers: list[int] = held.order.at(positions % np.uint64(self.pinned.total)).tolist()
         return numbers
 
-    def _read(self, lines: Numbered, held: Kept, share: Share, done: int) -> Iterator[Sample]:
+    def _read(self, lines: Numbered, held: Kept, share: Share, done: int) -> Iterator[list[Sample]]:
         assert share.num_samples is not None
         for first in range(done, share.num_samples, READ_ROWS):
             numbers = self._numbers(held, share, first, min(first + READ_ROWS, share.num_samples))
-            for number, line in zip(numbers, lines.__getitems__(numbers), strict=True):
-                sample = parse(line)
-                if self.cursors:
+            samples = parse_all(lines.__getitems__(numbers))
+            if self.cursors:
+                for number, sample in zip(numbers, samples, strict=True):
                     sample["cursor"] = f"{held.plan}.{number}"
-                yield sample
+            yield samples
 
-    def _streamed(self, share: Share, epoch: int, done: int, held: Kept | None) -> Iterator[Sample]:
+    def _streamed(self, share: Share, epoch: int, done: int, held: Kept | None) -> Iterator[list[Sample]]:
         blocks = Prefetch(self._blocks(share, epoch, done), size=self._prefetch_size, weigh=_num_lines)
         with closing(blocks):
             for plan, block in blocks:
-                samples = parse_lines(block.data)
                 if held is not None and self.memory is not None:
-                    samples = self._remembered(block, held, share, done)
+                    samples = self._remembered(self.memory, block, held, share, done)
+                else:
+                    samples = parse_lines(block.data)
                 if self.cursors:
-                    samples = self._with_cursors(samples, plan, share, done)
-                yield from samples
+                    self._add_cursors(samples, plan, share, done)
+                yield samples
                 done += block.num_lines
 
     def _blocks(self, share: Share, epoch: int, done: int) -> Iterator[tuple[str, Block]]:
@@ -198,23 +199,21 @@ class Epochs:
                 _check_version(stream, self.pinned)
                 yield stream.plan, block
 
-    def _remembered(self, block: Block, held: Kept, share: Share, done: int) -> Iterable[Sample]:
-        assert self.memory is not None
+    def _remembered(
+        self, memory: MemoryCache, block: Block, held: Kept, share: Share, done: int
+    ) -> list[Sample]:
         numbers = self._numbers(held, share, done, done + block.num_lines)
         lines = block.data.split(b"\n")[:-1]
         for number, line in zip(numbers, lines, strict=True):
-            self.memory.put(number, line)
-        return map(parse, lines)
+            memory.put(number, line)
+        return parse_all(lines)
 
-    def _with_cursors(
-        self, samples: Iterable[Sample], plan: str, share: Share, done: int
-    ) -> Iterator[Sample]:
+    def _add_cursors(self, samples: list[Sample], plan: str, share: Share, done: int) -> None:
         for number, sample in enumerate(samples, done):
             position = share.position(number)
             if self.pinned.num_samples is not None:
                 position %= self.pinned.total
             sample["cursor"] = f"{plan}.{position}"
-            yield sample
 
 
 class _Filling:

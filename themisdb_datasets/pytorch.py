@@ -18,6 +18,7 @@ from themisdb_datasets.errors import MalformedError, PlanChangedError
 from themisdb_datasets.feedback import Feedback
 from themisdb_datasets.sample import Sample, parse
 from themisdb_datasets.sharing import Share, check_rank, rank_size, share
+from themisdb_datasets.tally import Tally
 
 MEMORY_BYTES = 1 << 30
 ARGUMENTS = (
@@ -84,7 +85,9 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
         self._epoch = torch.tensor(self.pinned.ordering.epoch).share_memory_()
         self._epochs: Epochs | None = None
         self._resumed: dict[str, Any] | None = None
+        # Where the last loop began, and how far it is.
         self._state: dict[str, Any] = {}
+        self._tally = Tally()
 
     @property
     def plan(self) -> str:
@@ -117,9 +120,10 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
         return rank_size(self.pinned.num_samples, world_size=self.world_size, drop_last=self.drop_last)
 
     def __iter__(self) -> Iterator[Sample]:
-        self._state = self._begin()
-        part = self._share(self._state["start"])
-        return self._counted(part, self._state)
+        self._state = state = self._begin()
+        self._tally = tally = Tally(state["done"])
+        part = self._share(state["start"])
+        return tally.over(self._opened().samples(part, epoch=state["epoch"], done=state["done"]))
 
     def __getitem__(self, index: int) -> Sample:
         """The sample of this number in stored order (of a mix: as delivered), wherever this rank's share lies."""
@@ -127,7 +131,9 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loop is, in this worker; torchdata's StatefulDataLoader collects those of all workers."""
-        return dict(self._resumed or self._state or self._begin())
+        if self._state and self._resumed is None:
+            return {**self._state, "done": self._tally.done}
+        return dict(self._resumed or self._begin())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Have the next loop go on there. PlanChangedError where that was another plan, which is not gone on with silently."""
@@ -141,11 +147,6 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 
     def _fetch_item(self, index: int) -> Sample:
         return parse(self._opened().line(index))
-
-    def _counted(self, part: Share, state: dict[str, Any]) -> Iterator[Sample]:
-        for sample in self._opened().samples(part, epoch=state["epoch"], done=state["done"]):
-            state["done"] += 1
-            yield sample
 
     def _begin(self) -> dict[str, Any]:
         """The state at the start of a loop: that of the epoch, or where a state that was loaded says."""
@@ -205,7 +206,7 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker that is spawned opens its own connections, files and caches.
-        state = {**self.__dict__, "_epochs": None}
+        state = {**self.__dict__, "_epochs": None, "_tally": Tally(self._tally.done)}
         state.pop("feedback", None)
         return state
 

@@ -17,6 +17,11 @@ def parse(line: bytes) -> Sample:
     return Sample(_DECODER.decode(line))
 
 
-def parse_lines(lines: bytes) -> Iterable[Sample]:
+def parse_all(lines: Iterable[bytes]) -> list[Sample]:
+    """The samples of these lines."""
+    return list(map(Sample, map(_DECODER.decode, lines)))
+
+
+def parse_lines(lines: bytes) -> list[Sample]:
     """The samples of whole lines; empty ones are none."""
-    return map(Sample, _DECODER.decode_lines(lines))
+    return list(map(Sample, _DECODER.decode_lines(lines)))

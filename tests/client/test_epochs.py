@@ -60,6 +60,10 @@ def asked(connect: Connecting, plan: Pinned, epoch: int, **more: Any) -> list[Sa
         return [sample for block in stream for sample in parse_lines(block.data)]
 
 
+def read(lists: Iterator[list[Sample]]) -> list[Sample]:
+    return [sample for samples in lists for sample in samples]
+
+
 def whole(plan: Pinned) -> Share:
     return share(plan.start, plan.num_samples)
 
@@ -79,7 +83,7 @@ def test_every_epoch_is_the_servers_whatever_it_comes_from(
             plan, connect, prefetch_size=50, memory=memory, disk=DiskCache(disk) if disk else None
         )
         for epoch in (0, 1, 0):
-            assert list(epochs.samples(whole(plan), epoch=epoch)) == wanted[epoch]
+            assert read(epochs.samples(whole(plan), epoch=epoch)) == wanted[epoch]
     hybrid = Epochs(
         plan,
         connect,
@@ -87,7 +91,7 @@ def test_every_epoch_is_the_servers_whatever_it_comes_from(
         memory=MemoryCache(max_bytes=50_000),
         disk=DiskCache(tmp_path / "a"),
     )
-    assert list(hybrid.samples(whole(plan), epoch=1)) == wanted[1]
+    assert read(hybrid.samples(whole(plan), epoch=1)) == wanted[1]
 
 
 @pytest.mark.parametrize("order", ["stored", "shuffled"])
@@ -103,14 +107,14 @@ def test_a_second_epoch_touches_no_network(
         disk=DiskCache(tmp_path) if where == "disk" else None,
         memory=MemoryCache(max_bytes=1 << 30) if where == "memory" else None,
     )
-    first = list(epochs.samples(whole(plan), epoch=0))
+    first = read(epochs.samples(whole(plan), epoch=0))
     second_wanted = asked(connect, plan, 1)
     before = connect.count
-    assert list(epochs.samples(whole(plan), epoch=1)) == second_wanted
-    assert list(epochs.samples(whole(plan), epoch=0)) == first
+    assert read(epochs.samples(whole(plan), epoch=1)) == second_wanted
+    assert read(epochs.samples(whole(plan), epoch=0)) == first
     if where == "disk":
         later = Epochs(plan, connect, prefetch_size=1000, disk=DiskCache(tmp_path))
-        assert list(later.samples(whole(plan), epoch=1)) == second_wanted
+        assert read(later.samples(whole(plan), epoch=1)) == second_wanted
     assert connect.count == before
 
 
@@ -118,24 +122,24 @@ def test_shares_from_the_disk_and_from_the_stream_are_the_same(connect: Connecti
     plan = pinned(connect, **ORDERS["shuffled"])
     streamed = Epochs(plan, connect, prefetch_size=100)
     cached = Epochs(plan, connect, prefetch_size=100, disk=DiskCache(tmp_path))
-    list(cached.samples(whole(plan), epoch=0))
+    read(cached.samples(whole(plan), epoch=0))
     for rank in range(3):
         part = share(0, plan.num_samples, rank=rank, world_size=7, worker=rank % 2, num_workers=2)
         for done in (0, 1, 40):
-            wanted = list(streamed.samples(part, epoch=2, done=done))
-            assert list(cached.samples(part, epoch=2, done=done)) == wanted
+            wanted = read(streamed.samples(part, epoch=2, done=done))
+            assert read(cached.samples(part, epoch=2, done=done)) == wanted
             assert len(wanted) == part.left(done)
     # The last rank's last sample is padded: the first one of the epoch again.
     last = share(0, plan.num_samples, rank=6, world_size=7)
     assert plan.total % 7
-    assert list(cached.samples(last, epoch=2))[-1] == list(streamed.samples(last, epoch=2))[-1]
+    assert read(cached.samples(last, epoch=2))[-1] == read(streamed.samples(last, epoch=2))[-1]
 
 
 def test_a_window_is_streamed_and_never_cached_in_whole(connect: Connecting, tmp_path: Path) -> None:
     plan = pinned(connect, start=7, limit=20)
     assert (plan.start, plan.num_samples) == (7, 20)
     epochs = Epochs(plan, connect, prefetch_size=100, disk=DiskCache(tmp_path))
-    assert list(epochs.samples(whole(plan), epoch=0)) == asked(connect, plan, 0, limit=20)
+    assert read(epochs.samples(whole(plan), epoch=0)) == asked(connect, plan, 0, limit=20)
     assert not list(tmp_path.iterdir())
 
 
@@ -162,7 +166,7 @@ def test_another_version_is_cached_anew(connect: Connecting, tmp_path: Path) -> 
         until(lambda: api.get(job)["state"] == "succeeded", seconds=60, what="it is taken in")
         plan = pin(api, {"dataset": dataset["id"], "format": "text_completion"})
         epochs = Epochs(plan, connect, prefetch_size=100, disk=cache)
-        return [int(sample["text"]) for sample in epochs.samples(whole(plan), epoch=0)]
+        return [int(sample["text"]) for sample in read(epochs.samples(whole(plan), epoch=0))]
 
     assert take_in(10) == list(range(10))
     assert take_in(12) == list(range(12))
@@ -178,7 +182,7 @@ def test_a_cache_that_cannot_be_filled_warns_and_training_goes_on(
     wanted = asked(connect, plan, 0)
     for _ in range(2):
         with pytest.warns(UserWarning, match="more than the cache may hold, 1,000 bytes"):
-            assert list(epochs.samples(whole(plan), epoch=0)) == wanted
+            assert read(epochs.samples(whole(plan), epoch=0)) == wanted
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -190,7 +194,7 @@ def test_each_sample_has_a_cursor_that_leads_back_to_it(
     epochs = Epochs(plan, connect, prefetch_size=100, cursors=True, disk=disk)
     part = share(0, plan.num_samples, rank=1, world_size=3)
     for epoch in (0, 1):
-        samples = list(epochs.samples(part, epoch=epoch))
+        samples = read(epochs.samples(part, epoch=epoch))
         with connect() as client:
             for sample in (samples[0], samples[77], samples[-1]):
                 (block,) = client.stream({"cursor": sample.pop("cursor")}, limit=1)
@@ -208,7 +212,7 @@ def test_a_line_is_found_by_its_number_wherever_it_lies(connect: Connecting, tmp
     assert [epochs.line(5), epochs.line(5)] == [stored[5]] * 2
     assert connect.count == before + 1, "it is held in memory then"
     epochs = Epochs(plan, connect, prefetch_size=100, disk=DiskCache(tmp_path))
-    list(epochs.samples(whole(plan), epoch=0))
+    read(epochs.samples(whole(plan), epoch=0))
     assert epochs.line(77) == stored[77]
 
 
