@@ -6,9 +6,9 @@ from rest_framework.test import APIClient
 from tests.conftest import client_of
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
+from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Job
 
 pytestmark = pytest.mark.django_db

@@ -15,10 +15,11 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import SAMPLES, Ingest, write
 from themis_admin.accounts.models import User
-from themis_admin.datasets import build, services
+from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Shard, Upload, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
+from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Event, Job
 from themisdb_datasets.errors import TooLargeError
 
@@ -104,7 +105,7 @@ def test_rejected_lines_are_kept_with_number_offset_and_reason(ingest: Ingest, d
     assert version is not None
     assert job.result["num_rejects"] == 3
     assert (version.num_samples, version.num_rejects, version.num_blank) == (2, 3, 1)
-    kept = [json.loads(line) for line in build.rejects_path(job.pk).read_text().splitlines()]
+    kept = [json.loads(line) for line in rejects_path(job.pk).read_text().splitlines()]
     assert [each["line"] for each in kept] == [2, 4, 5]
     assert [each["reason"] for each in kept] == ["invalid_json", "not_an_object", "nan_or_infinity"]
     assert kept[0]["text"] == "{broken"

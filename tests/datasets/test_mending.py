@@ -106,6 +106,49 @@ def test_bad_bodies_are_refused(as_alice: APIClient, as_bob: APIClient, version:
     assert send(as_bob, version, {0: "{}"}).status_code == 404
 
 
+def test_lines_of_an_ingest_that_made_no_version_are_mended_too(
+    as_alice: APIClient, as_bob: APIClient, ingest: Ingest, dataset: Dataset
+) -> None:
+    job = ingest(BROKEN[:2])
+    assert (job.state, job.error_code) == ("failed", "no_samples")
+    url = f"{job.url}rejects/"
+    told = as_alice.get(url).json()
+    assert (told["num_rejects"], [each["line"] for each in told["results"]]) == (2, [1, 2])
+    body = {"lines": [{"number": 1, "text": '{"id": 1}'}]}
+    assert as_bob.post(url, body, format="json").status_code == 404
+    assert as_alice.post(url, {"lines": [{"number": 2, "text": "{}"}]}, format="json").status_code == 422
+    assert as_alice.post(url, body, format="json").status_code == 202
+    assert finish(dataset) == [b'{"id": 1}']
+    dataset.refresh_from_db()
+    assert dataset.latest is not None
+    assert dataset.latest.source_name == f"mended-lines-of-job-{job.pk}.jsonl"
+    assert as_alice.post(f"/api/v1/jobs/{job.pk + 1}/rejects/", body, format="json").status_code == 422
+
+
+def test_the_page_of_a_job_leads_to_what_it_rejected(
+    alice: User, bob: User, ingest: Ingest, dataset: Dataset
+) -> None:
+    failed, half = ingest(BROKEN[:2]), ingest([*SAMPLES, BROKEN[0]])
+    browser = Client()
+    browser.force_login(alice)
+    page = f"/jobs/{failed.pk}/rejects/"
+    assert page in browser.get(f"/jobs/{failed.pk}/").content.decode()
+    html = browser.get(page).content.decode()
+    assert html.count("<textarea") == 2
+    assert "which made no version" in html
+    download = browser.get(f"/jobs/{failed.pk}/rejects.jsonl")
+    assert b"".join(download).count(b"\n") == 2
+    sent = browser.post(page, {"line-0": '{"id": "a"}', "line-1": BROKEN[1].decode()})
+    assert sent.status_code == 302
+    assert finish(dataset)[-1] == b'{"id": "a"}'
+    assert "1 line was rejected" in browser.get(f"/jobs/{half.pk}/").content.decode()
+    version = Version.objects.get(job=half)
+    assert browser.get(f"/jobs/{half.pk}/rejects/").headers["Location"] == f"/versions/{version.pk}/rejects/"
+    browser.force_login(bob)
+    assert browser.get(page).status_code == 404
+    assert browser.get(f"/jobs/{failed.pk}/rejects.jsonl").status_code == 404
+
+
 def test_they_are_mended_in_the_console(alice: User, version: Version, dataset: Dataset) -> None:
     browser = Client()
     browser.force_login(alice)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -84,6 +85,13 @@ def test_a_part_over_16_mb_is_refused(as_alice: APIClient) -> None:
     upload = start(as_alice, num_bytes=40_000_000)
     assert send(as_alice, upload["url"], 0, b"x" * (16 * 1024 * 1024 + 1)).status_code == 413
     assert send(as_alice, upload["url"], 0, b"x" * 16_000_000).status_code == 200
+
+
+def test_an_empty_file_is_told_by_its_name(as_alice: APIClient, dataset: Dataset) -> None:
+    opened = as_alice.post("/api/v1/uploads/", {"filename": "a.jsonl", "num_bytes": 0}, format="json")
+    sent = as_alice.post(f"{dataset.url}versions/", {"file": SimpleUploadedFile("a.jsonl", b"")})
+    for answer in (opened, sent):
+        assert (answer.status_code, answer.json()["error"]) == (400, "a.jsonl is empty.")
 
 
 def test_an_empty_part_and_a_part_too_many_are_refused(as_alice: APIClient) -> None:

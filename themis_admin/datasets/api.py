@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from themis_admin.api import PAGING, StrictJSONParser
 from themis_admin.datasets import mending, samples, services
 from themis_admin.datasets.base import DatasetsApi
+from themis_admin.datasets.browsing import Rejects
 from themis_admin.datasets.models import Dataset, Theme, Upload
 from themis_admin.datasets.serializers import (
     DatasetBody,
@@ -174,18 +175,11 @@ class RejectsView(DatasetsApi):
     @extend_schema(request=MendedBody, responses={202: OBJECT})
     def post(self, request: Request, pk: int) -> Response:
         """Send lines that were mended as samples of a new version."""
-        version, body = self.version(pk), self.body(MendedBody)
-        lines = mending.as_lines(body["lines"])
-        mode, note = body["mode"], body["note"]
-        job = self.once(
-            body,
-            lambda: mending.start_mended(version, user=self.user, lines=lines, mode=mode, note=note),
-        )
-        return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
+        return _mended(self, mending.Rejected.of_version(self.version(pk)))
 
 
 class JobRejectsView(DatasetsApi):
-    """The lines that an ingest rejected, also when it failed."""
+    """The lines that an ingest rejected, also when it made no version."""
 
     parameters = ("offset", "length", "download")
 
@@ -196,7 +190,24 @@ class JobRejectsView(DatasetsApi):
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         job = get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
-        return self.rejects(job.pk, f"rejects-job-{job.pk}.jsonl", num_rejects=None)
+        return self.rejects(job.pk, f"rejects-job-{job.pk}.jsonl", num_rejects=len(Rejects.of_job(job.pk)))
+
+    @extend_schema(request=MendedBody, responses={202: OBJECT})
+    def post(self, request: Request, pk: int) -> Response:
+        """Send lines that were mended as samples of a new version."""
+        job = get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
+        return _mended(self, mending.Rejected.of_job(job, user=self.user))
+
+
+def _mended(view: DatasetsApi, rejected: mending.Rejected) -> Response:
+    body = view.body(MendedBody)
+    lines = mending.as_lines(body["lines"])
+    mode, note = body["mode"], body["note"]
+    job = view.once(
+        body,
+        lambda: mending.start_mended(rejected, user=view.user, lines=lines, mode=mode, note=note),
+    )
+    return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
 
 
 class ThemesView(DatasetsApi):

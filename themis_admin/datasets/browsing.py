@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
 from themis_admin.datasets import samples
-from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Version
+from themis_admin.jobs.files import rejects_path
 from themisdb_datasets.filters import parse_filter
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ def count_matches(version: Version, where: dict[str, Any]) -> int:
 
 
 class Rejects(Cut[dict[str, Any]]):
-    """The rejected lines of a version as a sequence: an index of line starts, so that any page is read at once."""
+    """The lines that a job rejected as a sequence: an index of line starts, so that any page is read at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -77,7 +77,12 @@ class Rejects(Cut[dict[str, Any]]):
     @classmethod
     def of(cls, version: Version) -> "Rejects":
         """Those of the job that made the version; none where the job is gone or rejected nothing."""
-        return cls(rejects_path(version.job_id) if version.job_id else Path("/nonexistent"))
+        return cls.of_job(version.job_id)
+
+    @classmethod
+    def of_job(cls, job_id: int | None) -> "Rejects":
+        """Those of a job."""
+        return cls(rejects_path(job_id) if job_id else Path("/nonexistent"))
 
     @cached_property
     def starts(self) -> list[int]:

@@ -9,17 +9,13 @@ from themis_admin.datasets import statistics
 from themis_admin.datasets.artifacts import free_unkept
 from themis_admin.datasets.models import Shard, VersionShard
 from themis_admin.datasets.publishing import is_writing
+from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.runner import RunningJob
 from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore, place_file
 
 # How much is read between two looks at the free space.
 SPACE_CHECK = 256 * 1024 * 1024
-
-
-def rejects_path(job_id: int) -> Path:
-    """Where the lines that a job rejected are kept, one JSON object a line; no file when there is none."""
-    return Path(settings.THEMIS.data_dir) / "rejects" / f"{job_id}.jsonl"
 
 
 def keep_rejects(job_id: int, file: Path) -> None:

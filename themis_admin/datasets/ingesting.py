@@ -11,13 +11,14 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 
-from themis_admin.datasets.build import keep_rejects, rejects_path
+from themis_admin.datasets.build import keep_rejects
 from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Dataset, Upload, Version
 from themis_admin.datasets.publishing import Draft, Piece, find_dataset, open_pieces, pieces_of
 from themis_admin.datasets.space import free_bytes, remove_file, unpacking_limits
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
+from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Job, JobState
 from themis_admin.jobs.runner import RunningJob
 from themisdb_datasets import deletions, edits

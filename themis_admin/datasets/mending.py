@@ -1,6 +1,7 @@
 """Rejected lines that somebody has mended are sent again: they become samples of a new version."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services
-from themis_admin.datasets.models import Version
+from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.samples import rejects_file
 from themis_admin.jobs.models import Job
-from themisdb_datasets.errors import ImpossibleError, MalformedError
+from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.verdicts import verdict
 
 MAX_LINES = 1_000
@@ -27,10 +28,33 @@ class KeptLine(msgspec.Struct):
     truncated: bool = False
 
 
+@dataclass(frozen=True)
+class Rejected:
+    """The lines that one ingest into a dataset rejected, whether it made a version (`name` says which) or none."""
+
+    dataset: Dataset
+    job_id: int | None
+    name: str
+    mode: str
+
+    @classmethod
+    def of_version(cls, version: Version) -> "Rejected":
+        """Those of the job that made the version."""
+        return cls(version.dataset, version.job_id, f"version-{version.number}", version.mode)
+
+    @classmethod
+    def of_job(cls, job: Job, *, user: User) -> "Rejected":
+        """Those of an ingest; NotFoundError for another kind of job, and where its dataset is gone."""
+        dataset = Dataset.objects.visible_to(user).filter(pk=job.params.get("dataset")).first()
+        if job.kind != "ingest" or dataset is None:
+            raise NotFoundError("The job ingested nothing into a dataset that is there.")
+        return cls(dataset, job.pk, f"job-{job.pk}", job.params["mode"])
+
+
 def start_mended(
-    version: Version, *, user: User, lines: Mapping[int, str], mode: str = "append", note: str = ""
+    rejected: Rejected, *, user: User, lines: Mapping[int, str], mode: str = "append", note: str = ""
 ) -> Job:
-    """Queue the ingest of mended lines, each named by its number in the list of the version's rejects, from 0.
+    """Queue the ingest of mended lines, each named by its number in the list of the rejects, from 0.
 
     MalformedError where a line is none of them, was cut, or is no sample yet: all of these at once, by field.
     """
@@ -38,8 +62,8 @@ def start_mended(
         message = f"Send 1 to {MAX_LINES:,} mended lines at a time."
         raise MalformedError(message, fields={"lines": message})
     services.check_mode(mode, MODES)
-    key = version.dataset.key_field if mode == "upsert" else ""
-    kept = dict(_kept(rejects_file(version.job_id), lines))
+    key = rejected.dataset.key_field if mode == "upsert" else ""
+    kept = dict(_kept(rejects_file(rejected.job_id), lines))
     faults: dict[str, Any] = {}
     for number, text in lines.items():
         if fault := _fault(kept.get(number), text, key):
@@ -49,8 +73,8 @@ def start_mended(
         count = "One line is" if len(faults) == 1 else f"{len(faults):,} lines are"
         raise ImpossibleError(f"{count} no sample yet: {first}", code="not_mended", fields=faults)
     content = b"".join(text.strip().encode() + b"\n" for _, text in sorted(lines.items()))
-    file = SimpleUploadedFile(f"mended-lines-of-version-{version.number}.jsonl", content)
-    return services.start_ingest(version.dataset, user=user, sources=[file], mode=mode, note=note)
+    file = SimpleUploadedFile(f"mended-lines-of-{rejected.name}.jsonl", content)
+    return services.start_ingest(rejected.dataset, user=user, sources=[file], mode=mode, note=note)
 
 
 def _kept(path: Path | None, wanted: Mapping[int, str]) -> Iterator[tuple[int, KeptLine]]:
@@ -69,7 +93,7 @@ def _kept(path: Path | None, wanted: Mapping[int, str]) -> Iterator[tuple[int, K
 def _fault(kept: KeptLine | None, text: str, key: str) -> str:
     """Why this line cannot be sent; empty where it can."""
     if kept is None:
-        return "The version has no rejected line of this number."
+        return "There is no rejected line of this number."
     if kept.truncated:
         return f"Line {kept.line:,} was cut when it was rejected; mend it in the file and upload that."
     if not text.strip():

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.checks import known_fields
 from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.jobs.files import rejects_path
 from themisdb_datasets import browse, selection
 from themisdb_datasets.duck import DuckLimits
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError

@@ -82,7 +82,9 @@ class IngestBody(Body):
 
     SOURCES = ("file", "upload", "uploads", "path", "paths", "uri")
 
-    file = serializers.ListField(child=serializers.FileField(use_url=False), required=False)
+    file = serializers.ListField(
+        child=serializers.FileField(use_url=False, allow_empty_file=True), required=False
+    )
     upload = serializers.UUIDField(required=False)
     uploads = serializers.ListField(child=serializers.UUIDField(), required=False)
     path = serializers.CharField(required=False)
@@ -122,7 +124,7 @@ class MendedBody(Body):
 
 class UploadBody(Body):
     filename = serializers.CharField(max_length=500)
-    num_bytes = serializers.IntegerField(min_value=1)
+    num_bytes = serializers.IntegerField(min_value=0)
 
 
 class PageQuery(serializers.Serializer[dict[str, Any]]):

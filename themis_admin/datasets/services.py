@@ -13,13 +13,13 @@ from django.db.models import ProtectedError
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import checks, feedback, rows, statistics, uploads
-from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Theme, Upload
 from themis_admin.datasets.rows import hold, name_taken, saved, still_used
 from themis_admin.datasets.signals import subject_changed
 from themis_admin.datasets.space import check_room, estimate_unpacked, remove_file, unpacking_limits
 from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
+from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import (
     ConflictError,

@@ -36,7 +36,7 @@ def open_upload(*, owner: User, filename: str, num_bytes: int) -> Upload:
     """Open an upload of `num_bytes`; refused when its kind is unknown or the disk has no room for it."""
     name = clean_filename(filename)
     if num_bytes <= 0:
-        raise MalformedError("The file is empty.", fields={"num_bytes": "A file has at least one byte."})
+        raise MalformedError(f"{name} is empty.", fields={"num_bytes": "A file has at least one byte."})
     folder = uploads_folder()
     check_room(num_bytes, folder=folder, what="The upload")
     expire_uploads()
@@ -77,7 +77,7 @@ def receive_file(file: "UploadedFile[Any]", *, owner: User) -> Upload:
     name = clean_filename(file.name or "")
     size = file.size or 0
     if size == 0:
-        raise MalformedError("The file is empty.", fields={"file": "A file has at least one byte."})
+        raise MalformedError(f"{name} is empty.", fields={"file": "A file has at least one byte."})
     limit = settings.THEMIS.max_body_bytes
     if size > limit:
         raise TooLargeError(

@@ -101,9 +101,11 @@ page_urlpatterns: list[URLPattern] = [
     path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),
     path("versions/<int:pk>/statistics/", statistics_pages.version_statistics, name="version-statistics"),
     path("versions/<int:pk>/rejects/", reject_pages.version_rejects, name="version-rejects"),
+    path("jobs/<int:pk>/rejects/", reject_pages.job_rejects, name="job-rejects"),
+    path("jobs/<int:pk>/rejects.jsonl", reject_pages.job_rejects_download, name="job-rejects-download"),
     path(
         "versions/<int:pk>/rejects.jsonl",
-        version_pages.version_rejects_download,
+        reject_pages.version_rejects_download,
         name="version-rejects-download",
     ),
     path("versions/<int:pk>/snapshots/new/", snapshot_pages.snapshot_new, name="snapshot-new"),

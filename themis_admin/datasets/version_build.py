@@ -8,7 +8,6 @@ from django.db.models import ProtectedError, RestrictedError
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import retention
-from themis_admin.datasets.build import rejects_path
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.publishing import Draft, find_dataset, pieces_of
 from themis_admin.datasets.retention import Policy
@@ -16,6 +15,7 @@ from themis_admin.datasets.space import remove_file
 from themis_admin.datasets.versions import check_restorable
 from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
+from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.runner import RunningJob
 from themisdb_datasets.errors import ConflictError, GoneError
 

@@ -5,12 +5,11 @@ import json
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from themis_admin.datasets import browsing, cards, history, statistics_section, weighing
+from themis_admin.datasets import cards, history, statistics_section, weighing
 from themis_admin.datasets.browser import Browser
 from themis_admin.datasets.models import Version
 from themisdb_datasets.errors import ThemisError
@@ -83,20 +82,6 @@ def _looked_up(row: Version, position: int) -> dict[str, Any]:
     except ThemisError as error:
         told["lookup_error"] = str(error)
     return told
-
-
-@login_required
-@require_safe
-def version_rejects_download(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """The same as JSONL."""
-    row = get_version(request, pk)
-    path = browsing.Rejects.of(row).path
-    if not path.is_file():
-        raise Http404
-    name = f"rejects-{row.dataset_id}-version-{row.number}.jsonl"
-    return FileResponse(
-        path.open("rb"), as_attachment=True, filename=name, content_type="application/x-ndjson"
-    )
 
 
 def get_version(request: HttpRequest, pk: int) -> Version:

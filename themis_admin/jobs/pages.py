@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from themis_admin.jobs import services
+from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Event, Job, JobState
 from themisdb_datasets.errors import ThemisError
 
@@ -59,6 +60,9 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "export_url": reverse("export", args=[export]) if export else "",
         "snapshot_url": reverse("snapshot", args=[snapshot]) if snapshot else "",
         "index_url": reverse("index", args=[index]) if index else "",
+        "rejects_url": reverse("job-rejects", args=[pk])
+        if row.kind == "ingest" and rejects_path(pk).exists()
+        else "",
     }
     return render(request, "jobs/job.html", context)
 
