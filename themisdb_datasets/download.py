@@ -30,6 +30,7 @@ from themisdb_datasets.errors import (
 )
 
 PART_BYTES = 8 << 20
+NOTED_BYTES = 1 << 20  # of a part, after which it is noted how far it is
 AT_ONCE = 4
 NAMED = re.compile(r"filename\*=UTF-8''([^;]+)|filename=\"([^\"]+)\"|filename=([^;\s]+)")
 DIGEST = re.compile(r"sha-256=:?([A-Za-z0-9+/=]+)")
@@ -127,7 +128,10 @@ def sha256_of(path: Path) -> str:
 
 
 class Draft:
-    """The file while it comes in; which of its parts are there is noted line by line beside it."""
+    """The file while it comes in; how far each of its parts is there is noted line by line beside it.
+
+    A line is the number of a part that is there, or of one that goes on at a place: `3` or `4 34603008`.
+    """
 
     def __init__(self, path: Path, noted: BinaryIO, remote: Remote, *, report: Report) -> None:
         self.remote = remote
@@ -137,39 +141,54 @@ class Draft:
         self._stopped = threading.Event()
         first = f"{remote.etag} {remote.num_bytes} {PART_BYTES}"
         known = _complete_lines(noted) if path.exists() else []
-        done = {int(line) for line in known[1:]} if known[:1] == [first] else set()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | (0 if done else os.O_TRUNC), 0o666)
+        # Part -> where it goes on, and up to where that is noted.
+        self._places = dict(map(self._place, known[1:])) if known[:1] == [first] else {}
+        self._known = dict(self._places)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | (0 if self._places else os.O_TRUNC), 0o666)
         os.truncate(self._file, remote.num_bytes)
         noted.truncate(0)
-        noted.write("".join(f"{line}\n" for line in (first, *sorted(done))).encode())
+        noted.write(f"{first}\n".encode())
+        for number in sorted(self._places):
+            self._note(number)
         noted.flush()
-        self.missing = [number for number in range(-(-remote.num_bytes // PART_BYTES)) if number not in done]
-        self._done = sum(self.span(number)[1] - self.span(number)[0] for number in done)
-        self.came(0)
+        numbers = range(-(-remote.num_bytes // PART_BYTES))
+        self.missing = [number for number in numbers if self.place(number) < self.span(number)[1]]
+        self._done = sum(place - self.span(number)[0] for number, place in self._places.items())
+        report(self._done, remote.num_bytes)
 
     def span(self, number: int) -> tuple[int, int]:
         """The first byte of a part, and the one after its last."""
         start = number * PART_BYTES
         return start, min(start + PART_BYTES, self.remote.num_bytes)
 
-    def put(self, data: bytes, at: int) -> None:
-        """Bytes that came; CancelledError where no more are wanted."""
+    def place(self, number: int) -> int:
+        """The byte that a part goes on with."""
+        return self._places.get(number, self.span(number)[0])
+
+    def put(self, number: int, data: bytes) -> None:
+        """More bytes of a part; CancelledError where no more are wanted."""
         if self._stopped.is_set():
             raise CancelledError("The download was stopped.")
-        os.pwrite(self._file, data, at)
-        self.came(len(data))
-
-    def came(self, num_bytes: int) -> None:
-        """So many more bytes are there."""
+        place, (start, stop) = self.place(number), self.span(number)
+        data = data[: stop - place]
+        os.pwrite(self._file, data, place)
+        place += len(data)
         with self._lock:
-            self._done += num_bytes
+            self._places[number] = place
+            if place == stop or place - self._known.get(number, start) >= NOTED_BYTES:
+                self._note(number)
+                self._noted.flush()
+            self._done += len(data)
             self._report(self._done, self.remote.num_bytes)
 
-    def finish(self, number: int) -> None:
-        """All of a part is there."""
-        with self._lock:
-            self._noted.write(f"{number}\n".encode())
-            self._noted.flush()
+    def _note(self, number: int) -> None:
+        place = self._known[number] = self._places[number]
+        whole = place == self.span(number)[1]
+        self._noted.write(f"{number}\n".encode() if whole else f"{number} {place}\n".encode())
+
+    def _place(self, line: str) -> tuple[int, int]:
+        number, _, place = line.partition(" ")
+        return int(number), int(place) if place else self.span(int(number))[1]
 
     def stop(self) -> None:
         """Take no more, and wait for nothing."""
@@ -183,6 +202,10 @@ class Draft:
         return self
 
     def __exit__(self, *error: object) -> None:
+        for number, place in self._places.items():
+            if self._known.get(number) != place:
+                self._note(number)
+        self._noted.flush()
         os.close(self._file)
 
 
@@ -197,10 +220,10 @@ def _fetch_all(http: httpx.Client, parts: Draft, backoff: Backoff, at_once: int)
 
 def _fetch(http: httpx.Client, parts: Draft, backoff: Backoff, number: int) -> None:
     """Bring one part, however often the connection breaks."""
-    at, stop = parts.span(number)
+    _, stop = parts.span(number)
     patience = Patience(backoff)
     remote = parts.remote
-    while at < stop:
+    while (at := parts.place(number)) < stop:
         wanted = {"Range": f"bytes={at}-{stop - 1}", "If-Range": remote.etag}
         error: ThemisError = ConnectionLostError(f"{remote.url} broke off before its end.")
         pause = 0
@@ -212,14 +235,12 @@ def _fetch(http: httpx.Client, parts: Draft, backoff: Backoff, number: int) -> N
                 else:
                     _check_part(response, remote, at, stop)
                     for data in response.iter_raw():
-                        parts.put(data[: stop - at], at)
-                        at = min(at + len(data), stop)
+                        parts.put(number, data)
                         patience.renew()
         except httpx.TransportError as broken:
             error = _lost(broken)
-        if at < stop:
+        if parts.place(number) < stop:
             parts.wait(patience.after(error, at_least=pause))
-    parts.finish(number)
 
 
 def _check_part(response: httpx.Response, remote: Remote, at: int, stop: int) -> None:

@@ -1,6 +1,7 @@
 """Downloads and uploads over connections that break: what arrives is checked, and what has arrived is not sent again."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,6 +125,29 @@ def test_what_an_earlier_process_has_is_not_sent_again(
         assert sha256_of(target) == index["sha256"]
         gets = [request for request in proxy.requests if request.startswith(b"GET")]
         assert len(gets) == -(-size // SMALL) - 4
+
+
+def test_of_a_part_that_was_begun_only_the_rest_is_sent(
+    live: Running, url: str, index: dict[str, Any], tmp_path: Path
+) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done >= 2 * SMALL:
+            raise Enough
+
+    target, told = tmp_path / "index.tar", list[int]()
+    with before(live.port) as proxy, quick_client(proxy, live) as client:
+        with pytest.raises(Enough):
+            client.download(url, target, at_once=2, report=stop)
+        proxy.requests.clear()
+        client.download(url, target, at_once=2, report=lambda done, total: told.append(done))
+        ranges = [re.search(rb"Range: bytes=(\d+)-(\d+)", request, re.I) for request in proxy.requests]
+        asked = [int(found[2]) + 1 - int(found[1]) for found in ranges if found is not None]
+    assert told[0] >= 2 * SMALL, "what was there is counted"
+    assert sum(asked) == told[-1] - told[0]
+    assert sha256_of(target) == index["sha256"]
 
 
 def test_a_file_that_is_there_stays_and_another_is_not_overwritten(
