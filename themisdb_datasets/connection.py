@@ -1,7 +1,9 @@
 """Where Themis is, who asks, how long one waits, and how its answers become errors: what all clients share."""
 
+import html
 import os
 import random
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -44,6 +46,7 @@ KINDS: dict[int, type[ThemisError]] = {
     422: ImpossibleError,
 }
 SHOWN = 300  # characters of an answer that is not Themis'
+TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -241,5 +244,10 @@ def said(error: Exception) -> str:
 def _strange(response: httpx.Response) -> str:
     if (place := response.headers.get("Location")) and response.is_redirect:
         return f"{response.url} has moved to {place}; use that address."
-    text = " ".join(response.text.split())[:SHOWN]
+    text = response.text
+    if "html" in response.headers.get("Content-Type", ""):
+        # A page for people: of it, what it is called.
+        title = TITLE.search(text)
+        text = html.unescape(title[1]) if title is not None else "a page"
+    text = " ".join(text.split())[:SHOWN]
     return f"{response.url} answered {response.status_code}: {text or 'nothing'}"

@@ -282,9 +282,12 @@ def test_what_was_pushed_is_not_ingested_twice(live: Running, themis: Themis) ->
     Path("one.jsonl").write_text('{"id": 1}\n')
     themis("push", name, "one.jsonl", "--create")
     assert answer(themis("push", name, "one.jsonl", "--json"))["number"] == 1
-    assert "Version 1" in themis("push", name, "one.jsonl").stdout
-    assert answer(themis("push", name, "one.jsonl", "--again", "--json"))["number"] == 2
-    assert answer(themis("push", name, "one.jsonl", "--note", "other", "--json"))["number"] == 3
+    said = themis("push", name, "one.jsonl", "--note", "other").stdout
+    assert "pushed before" in said
+    assert "Version 1" in said
+    assert "pushed before" not in themis("push", name, "one.jsonl", "--again").stdout
+    assert answer(themis("push", name, "one.jsonl", "--json"))["number"] == 2
+    assert answer(themis("push", name, "one.jsonl", "--mode", "replace", "--json"))["number"] == 3
     Path("one.jsonl").write_text('{"id": 2}\n')
     # The server takes the request, and its answer is lost with the process that asked.
     with before(live.port, *[passed] * 3, cut(10), refused(401, b"{}")) as proxy:
@@ -292,7 +295,7 @@ def test_what_was_pushed_is_not_ingested_twice(live: Running, themis: Themis) ->
         asked = [request for request in proxy.requests if b"/versions/ " in request.partition(b"\r\n")[0]]
         assert len(asked) == 2, "asked for, and asked again"
         done = answer(themis("push", name, "one.jsonl", "--url", proxy.url, "--json"))
-    assert (done["number"], done["num_samples"]) == (4, 4)
+    assert (done["number"], done["num_samples"]) == (4, 2)
     assert len(answer(themis("ls", "versions", name, "--json"))) == 4
     job = answer(themis("push", name, "one.jsonl", "--again", "--no-wait", "--json"))
     assert job["kind"] == "ingest"
@@ -325,6 +328,17 @@ def test_errors_are_sentences_or_documents_and_never_a_traceback(themis: Themis,
     assert themis("stream", "-q", "[1]", code=1).stderr.startswith("Error: --query")
     assert themis("stream", "-q", "@nothing", code=1).stderr.startswith("Error: --query")
     assert "no address" in themis("ls", "--url", "x", code=1).stderr
+    # What is written wrongly is a document too, and both options may stand before the command.
+    wrongly = [("ls", "--json", "nothing"), ("--json", "ls", "nothing"), ("--json", "lss"), ("--json",)]
+    for arguments in (*wrongly, ("push", "--json"), ("ls", "--json", "--nothing"), ("--json", "--nothing")):
+        failed = themis(*arguments, code=2)
+        assert failed.stdout == ""
+        assert json.loads(failed.stderr)["code"] == "usage"
+    assert answer(themis("--json", "--url", live.url, "ls")) == answer(themis("ls", "--json"))
+    assert "no address" in themis("--url", "x", "ls", code=1).stderr
+    page = themis("pull", f"{live.url}/d/nothing", code=1).stderr
+    assert "This link does not work" in page
+    assert "<" not in page
     themis("push", live.known["dataset"], "nothing.jsonl", code=2)
     assert "99" in themis("diff", live.known["dataset"], "latest", "99", code=1).stderr
 

@@ -2,11 +2,12 @@
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
 
 import click
 
-from themisdb_datasets.commands.session import Session, failed
-from themisdb_datasets.errors import ThemisError
+from themisdb_datasets.commands.session import Session, failed, with_options
+from themisdb_datasets.errors import MalformedError, ThemisError
 from themisdb_datasets.names import nearest
 
 # Name -> what it does; the module of each is imported when it is called.
@@ -21,6 +22,7 @@ COMMANDS = {
     "push": "Send files and ingest them as a new version.",
     "completion": "Print a shell's completions.",
 }
+WANTS_JSON = f"{__name__}.wants_json"
 
 
 class Themis(click.Group):
@@ -39,11 +41,21 @@ class Themis(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What is written wrongly is told in JSON too where that is asked for, before anything is understood."""
+        ctx.meta[WANTS_JSON] = "--json" in args
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            _misused(ctx, error)
+
     def invoke(self, ctx: click.Context) -> None:
         """Run the command; an error that is meant is one sentence and the exit code 1."""
         session = ctx.ensure_object(Session)
         try:
             super().invoke(ctx)
+        except click.UsageError as error:
+            _misused(ctx, error)
         except ThemisError as error:
             failed(session, error)
             ctx.exit(1)
@@ -54,6 +66,15 @@ class Themis(click.Group):
             ctx.exit(1)
         finally:
             session.close()
+
+
+def _misused(ctx: click.Context, error: click.UsageError) -> NoReturn:
+    if not ctx.meta[WANTS_JSON]:
+        raise error
+    session = ctx.ensure_object(Session)
+    session.as_json = True
+    failed(session, MalformedError(error.format_message(), code="usage"))
+    ctx.exit(error.exit_code)
 
 
 def _place(name: str) -> str:
@@ -69,5 +90,6 @@ def _version() -> str:
 
 @click.command(cls=Themis, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(_version(), message="%(version)s")
+@with_options
 def main() -> None:
     """Themis from a terminal. The address and the token are those of THEMIS_URL and THEMIS_TOKEN, or of themis login."""

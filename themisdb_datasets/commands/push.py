@@ -56,6 +56,7 @@ def push(
     body = {"mode": mode, "note": note}
     done_before = _note(client, found, files, body)
     job = None if again else _asked_before(client, found, done_before)
+    before = "" if job is None else "These files were pushed before; --again ingests them once more.\n"
     if job is None:
         uploads = []
         for path in files:
@@ -64,7 +65,9 @@ def push(
         done_before.write_bytes(msgspec.json.encode({**body, "uploads": uploads}))
         job = _ask(client, found, {**body, "uploads": uploads})
     if no_wait:
-        session.answer(job, f"Job {job['id']} has begun: {session.client.server.base_url}/jobs/{job['id']}/")
+        session.answer(
+            job, f"{before}Job {job['id']} has begun: {session.client.server.base_url}/jobs/{job['id']}/"
+        )
         return
     with session.bar(job["title"], unit="") as report:
 
@@ -76,14 +79,14 @@ def push(
     rejected = f", {version['num_rejects']:,} lines rejected" if version["num_rejects"] else ""
     session.answer(
         version,
-        f"Version {version['number']} of {found['name']}: {version['num_samples']:,} samples{rejected}.\n"
+        f"{before}Version {version['number']} of {found['name']}: {version['num_samples']:,} samples{rejected}.\n"
         f"{version['digest']}",
     )
 
 
 def _note(client: Client, dataset: dict[str, Any], files: tuple[Path, ...], body: dict[str, str]) -> Path:
-    """Where it is noted what was asked for with these very files."""
-    asked = [client.server.base_url, dataset["url"], *body.values(), *map(file_identity, files)]
+    """Where it is noted what was asked for with these very files; another remark makes nothing else of them."""
+    asked = [client.server.base_url, dataset["url"], body["mode"], *map(file_identity, files)]
     return note_of("pushes", "\n".join(asked))
 
 

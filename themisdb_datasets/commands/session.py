@@ -90,22 +90,28 @@ class Bar:
         return f"{self._done:,} of {total:,} {self.unit}".rstrip()
 
 
-def with_session(command: Command) -> Command:
-    """Give a command its session as the first argument, and the options that all have."""
+def with_options(command: Command) -> Command:
+    """Give a command the options that all have, wherever they stand."""
 
     def set_json(ctx: click.Context, option: click.Parameter, value: bool) -> None:
-        ctx.ensure_object(Session).as_json = value
+        session = ctx.ensure_object(Session)
+        session.as_json = session.as_json or value
 
     def set_url(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
-        ctx.ensure_object(Session).url = value
+        session = ctx.ensure_object(Session)
+        session.url = value or session.url
 
     command = click.option(
         "--url", callback=set_url, expose_value=False, help="Where Themis is, instead of THEMIS_URL."
     )(command)
-    command = click.option(
+    return click.option(
         "--json", is_flag=True, callback=set_json, expose_value=False, is_eager=True, help="Answer in JSON."
     )(command)
-    return click.pass_obj(command)  # type: ignore[return-value]
+
+
+def with_session(command: Command) -> Command:
+    """Give a command its session as the first argument, and the options that all have."""
+    return click.pass_obj(with_options(command))  # type: ignore[return-value]
 
 
 def failed(session: Session, error: ThemisError) -> None:
