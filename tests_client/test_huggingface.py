@@ -212,6 +212,14 @@ def test_several_processes_fill_a_memory_mapped_one(query: dict[str, Any], tmp_p
     ]
 
 
+@pytest.mark.parametrize("streaming", [True, False])
+def test_a_query_that_nothing_answers_to_is_an_empty_dataset(live: Live, streaming: bool) -> None:
+    query = {"theme": live.themes[0]}
+    dataset = load({**query, "from_date": "2999-01-01"}, streaming=streaming)
+    assert list(dataset) == []
+    assert dataset.features == load(query).features
+
+
 def test_what_cannot_be_is_refused_at_once(query: dict[str, Any]) -> None:
     for name, value in {"rank": 1, "world_size": 2, "stream_mode": "continuous"}.items():
         with pytest.raises(MalformedError, match="split_dataset_by_node"):

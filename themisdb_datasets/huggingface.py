@@ -60,6 +60,20 @@ def load(
     cache_dir: str | Path | None = None,
     num_proc: int | None = None,
 ) -> Dataset: ...
+@overload
+def load(
+    query: Query,
+    *,
+    base_url: str | None = None,
+    token: str | None = None,
+    streaming: bool,
+    features: Features | None = None,
+    num_shards: int | None = None,
+    drop_last: bool = False,
+    epochs: int = 1,
+    cache_dir: str | Path | None = None,
+    num_proc: int | None = None,
+) -> IterableDataset | Dataset: ...
 def load(
     query: Query,
     *,
@@ -96,6 +110,9 @@ def load(
     dataset: IterableDataset | Dataset
     if streaming:
         dataset = IterableDataset.from_generator(_generate, features=features, gen_kwargs=given)
+    elif not plan.num_samples and features is not None:
+        # Of nothing, `datasets` writes no file, and then does not find it.
+        dataset = Dataset.from_dict({name: [] for name in features}, features=features)
     else:
         about = [SCHEME, plan.digest, shards[0], shards[-1], repr(features)]
         dataset = Dataset.from_generator(
