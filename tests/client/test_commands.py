@@ -373,22 +373,6 @@ def test_it_needs_nothing_heavy_and_ends_quietly_with_its_reader(live: Running, 
     first = run(f"themis stream {live.known['themes'][0]} --order shuffled | head -n 1")
     assert first.stdout.count("\n") == 1
     assert first.stderr == ""
-    # What a shell asks for when somebody presses Tab.
-    for words, expected in (("themis pu", "pull"), ("themis ls versions ", live.known["dataset"])):
-        number = words.count(" ")
-        asked = subprocess.run(
-            [sys.executable, "-m", "themisdb_datasets"],
-            env={
-                **environment,
-                "_THEMIS_COMPLETE": "bash_complete",
-                "COMP_WORDS": words,
-                "COMP_CWORD": str(number),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert f"plain,{expected}" in asked.stdout.splitlines()
 
 
 def test_what_others_named_does_not_move_the_cursor(themis: Themis) -> None:

@@ -1,8 +1,9 @@
 """The command `themis`: what one does with a Themis from a terminal."""
 
+import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -22,6 +23,7 @@ COMMANDS = {
     "push": "Send files and ingest them as a new version.",
     "completion": "Print a shell's completions.",
 }
+COMPLETE = "_THEMIS_COMPLETE"  # set by a shell that wants completions
 WANTS_JSON = f"{__name__}.wants_json"
 
 
@@ -40,6 +42,12 @@ class Themis(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run as a program; where a shell wants completions, as our own classes give them."""
+        if COMPLETE in os.environ:
+            import_module(f"{__name__}.completion")
+        return super().main(*args, **{"complete_var": COMPLETE, **options})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """What is written wrongly is told in JSON too where that is asked for, before anything is understood."""

@@ -1,7 +1,10 @@
-"""themis completion: what makes a shell complete commands, options and the names of datasets."""
+"""themis completion: what makes a shell complete commands, options and the names of datasets and themes."""
+
+import os
+import re
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
 
 SHELLS = ("bash", "zsh", "fish")
 WHERE = {
@@ -9,6 +12,21 @@ WHERE = {
     "zsh": 'add to ~/.zshrc: eval "$(themis completion zsh)"',
     "fish": "themis completion fish > ~/.config/fish/completions/themis.fish",
 }
+SPECIAL = re.compile(r"[^\w@%+=:,./-]")  # to a shell
+
+
+@add_completion_class
+class Bash(BashComplete):
+    """bash puts a completion into the line as it is, so a name with a space in it would be several words."""
+
+    def format_completion(self, item: CompletionItem) -> str:
+        value = item.value
+        number = int(os.environ["COMP_CWORD"])
+        begun = os.environ["COMP_WORDS"].split("\n")[number : number + 1]
+        if not any(word.startswith(("'", '"')) for word in begun):
+            value = SPECIAL.sub(r"\\\g<0>", value)
+        # The script's `read` takes one away.
+        return f"{item.type},{value}".replace("\\", "\\\\")
 
 
 @click.command(epilog="; ".join(WHERE.values()))

@@ -50,10 +50,20 @@ def object_of(text: str) -> tuple[str, str]:
 
 
 def complete_dataset(ctx: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Datasets for the shell's completion; nothing where they cannot be asked for at once."""
+    """Datasets for the shell's completion."""
+    return _complete("datasets/", begun)
+
+
+def complete_theme(ctx: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Themes for the shell's completion."""
+    return _complete("themes/", begun)
+
+
+def _complete(path: str, begun: str) -> list[CompletionItem]:
+    """The names in a list that go on with what was begun; none where they cannot be asked for at once."""
     try:
         with Client(timeout=2, backoff=Backoff(first_patience=0)) as client:
-            names = [each["name"] for each in client.pages("datasets/")]
+            names = {each["name"] for each in client.pages(path)}
     except ThemisError:
         return []
-    return [CompletionItem(name) for name in names if name.casefold().startswith(begun.casefold())]
+    return [CompletionItem(name) for name in sorted(names) if name.casefold().startswith(begun.casefold())]

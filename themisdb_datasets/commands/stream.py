@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from themisdb_datasets.artifacts import place_file
-from themisdb_datasets.commands.places import complete_dataset
+from themisdb_datasets.commands.places import complete_dataset, complete_theme
 from themisdb_datasets.commands.session import Session, size, with_session
 from themisdb_datasets.download import only_here
 from themisdb_datasets.errors import ConflictError, MalformedError
@@ -29,7 +29,7 @@ class Standing(msgspec.Struct):
 
 @click.command()
 @with_session
-@click.argument("theme", required=False)
+@click.argument("theme", required=False, shell_complete=complete_theme)
 @click.option(
     "--dataset",
     help="Name or id; needed where the theme's name is not unique.",
