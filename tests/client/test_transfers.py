@@ -261,7 +261,7 @@ def test_what_cannot_be_sent_says_why(client: Client, tmp_path: Path) -> None:
     with pytest.raises(MalformedError, match="no file"):
         client.upload(tmp_path / "nothing.jsonl")
     (tmp_path / "empty.jsonl").touch()
-    with pytest.raises(MalformedError, match="num_bytes"):
+    with pytest.raises(MalformedError, match="empty"):
         client.upload(tmp_path / "empty.jsonl")
     (tmp_path / "laws.pdf").write_text("x")
     with pytest.raises(ImpossibleError, match="suffix"):
