@@ -11,7 +11,7 @@ import numpy as np
 
 from themisdb_datasets import shard as names
 from themisdb_datasets.artifacts import sync, sync_tree
-from themisdb_datasets.background import BackgroundColumns, BackgroundDigest, short_turns
+from themisdb_datasets.background import BackgroundColumns, BackgroundDigest, brisk
 from themisdb_datasets.columns import Layout, RowGroups, line_ids
 from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.fields import Ints
@@ -106,9 +106,9 @@ class ShardWriter:
         files = {names.SAMPLES: {"sha256": digest, "num_bytes": self.num_bytes}}
         files |= {name: describe_file(self.folder / name) for name in (names.FILES, names.LOCATIONS)}
         files[names.SPANS] = describe_file(spans)
-        sync(self.folder / names.SAMPLES)
-        self._columns.finish(layout, places, self._groups.ends, pulse)
-        files[names.COLUMNS] = describe_file(self.folder / names.COLUMNS)
+        for path in (self.folder / names.SAMPLES, self.folder / names.LOCATIONS, spans):
+            sync(path)
+        files[names.COLUMNS] = self._columns.finish(layout, places, self._groups.ends, pulse)
         spans.replace(self.folder / names.SPANS)
         self._close()
         shutil.rmtree(self._scratch)
@@ -163,7 +163,7 @@ def rebuild(path: Path) -> None:
     shutil.rmtree(fresh.with_name(fresh.name + ".scratch"), ignore_errors=True)
     writer = ShardWriter(fresh)
     try:
-        with (path / names.SAMPLES).open("rb") as file, short_turns():
+        with (path / names.SAMPLES).open("rb") as file, brisk():
             scanner = LineScanner(iter(lambda: file.read(1 << 20), b""), max_line_bytes=MAX_SHARD_BYTES)
             for block in scanner.blocks():
                 for start in range(0, len(block), CHECK_SAMPLES):

@@ -1,6 +1,7 @@
 """A shard's columns: every field as one typed Parquet column, made from the samples' bytes and their spans."""
 
 import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,15 +99,17 @@ class RowGroups:
 
 
 class ColumnsWriter:
-    """Writes columns.parquet a row group at a time."""
+    """Writes columns.parquet a row group at a time; one is compressed in a thread while the next one is made."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self.layout = layout
         self._path = path
         self._writer: pq.ParquetWriter | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="columns")
+        self._written: Future[None] | None = None
 
     def write(self, samples: Samples) -> None:
-        """Append one row group."""
+        """Append one row group; what went wrong with the one before is raised."""
         num = len(samples.starts)
         arrays = [
             pa.Array.from_buffers(SAMPLE_ID, num, [None, pa.py_buffer(np.ascontiguousarray(samples.ids))])
@@ -117,13 +120,26 @@ class ColumnsWriter:
         table = pa.Table.from_arrays(arrays, schema=self.layout.schema)
         if self._writer is None:
             self._writer = self._open(table)
-        self._writer.write_table(table, row_group_size=num)
+        self._settle()
+        self._written = self._pool.submit(self._writer.write_table, table, row_group_size=num)
 
     def close(self) -> None:
         """Finish the file."""
+        self._settle()
+        self._pool.shutdown()
         if self._writer is None:
             self._writer = self._open(self.layout.schema.empty_table())
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Write no more, so that the file can be begun anew."""
+        self._pool.shutdown(cancel_futures=True)
+        if self._writer is not None:
+            self._writer.close()
+
+    def _settle(self) -> None:
+        if self._written is not None:
+            self._written.result()
 
     def _open(self, table: pa.Table) -> pq.ParquetWriter:
         head, names = table.slice(0, PEEK_SAMPLES), table.column_names[1:]

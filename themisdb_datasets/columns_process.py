@@ -127,6 +127,8 @@ def serve(pipe: Connection) -> None:
 def _done(request: Request, writer: "_Writer | None") -> "_Writer | None":
     match request:
         case Open():
+            if writer is not None:
+                writer.columns.abandon()
             return _Writer(request)
         case Write():
             assert writer is not None  # a file is opened first

@@ -18,9 +18,9 @@ INLINE = 12  # Arrow: a view of at most 12 bytes carries them inside itself
 MAX_BUFFER = 2**31 - 1  # bytes that an offset can reach
 LOW = np.uint64(2**32 - 1)
 HIGH = np.uint64(32)  # how far the upper half of a word is shifted
-# Which bits of a word's first 4 and of its 8 bytes belong to a piece of so many bytes, the second from byte 4 on.
-_HEAD = np.array([2 ** (8 * min(size, 4)) - 1 for size in range(INLINE + 1)], np.uint64)
-_TAIL = np.array([2 ** (8 * max(size - 4, 0)) - 1 for size in range(INLINE + 1)], np.uint64)
+CARRYING = np.dtype([("length", "<i4"), ("bytes", f"V{INLINE}")])
+# By the size of a piece, which bits of the two words of its view are its length and its own bytes.
+_OWN = np.array([divmod(2 ** (32 + 8 * size) - 1, 2**64)[::-1] for size in range(INLINE + 1)], np.uint64)
 
 Views = npt.NDArray[np.void]
 # A view as two little-endian words: length and prefix, buffer and offset; numpy is much faster with these than with
@@ -61,31 +61,42 @@ def carried(offset: Ints, length: Ints, buffer: pa.Buffer) -> Words:
     """Views [n, 2] that carry the pieces at `offset` of 0 to 12 bytes `length` of one buffer; CorruptError."""
     if (offset < 0).any() or (offset + length > buffer.size).any():
         raise stale()
-    words = np.empty((len(offset), 2), np.uint64)
-    words[:, 0] = length.astype(np.uint64) | (_eight_bytes(buffer, offset) & _HEAD[length]) << HIGH
-    words[:, 1] = _eight_bytes(buffer, offset + 4) & _TAIL[length]
+    views = np.empty(len(offset), CARRYING)
+    views["length"] = length
+    views["bytes"] = _twelve_bytes(buffer, offset)
+    words = views.view(np.uint64).reshape(-1, 2)
+    words &= _OWN.take(length, axis=0)
     return words
 
 
-def _eight_bytes(buffer: pa.Buffer, offset: Ints) -> Words:
-    """The 8 bytes from each offset on as little-endian words, with zeros for what is beyond the end."""
-    if buffer.size < 8:
-        buffer = pa.py_buffer(bytes(buffer).ljust(8, b"\0"))
-    last = buffer.size - 8
-    everywhere: Words = np.ndarray((last + 1,), "<u8", buffer, strides=(1,))
-    start = np.minimum(offset, last)
-    words: Words = everywhere[start] >> ((offset - start) * 8).astype(np.uint64)
-    return words
+def _twelve_bytes(buffer: pa.Buffer, offset: Ints) -> Views:
+    """The 12 bytes from each offset on, with zeros for what is beyond the end."""
+    places = max(buffer.size - INLINE + 1, 0)  # that have 12 bytes
+    everywhere: Views = np.ndarray((places,), f"V{INLINE}", buffer, strides=(1,))
+    late = offset >= places
+    if not late.any():
+        return everywhere[offset]
+    found = np.empty(len(offset), everywhere.dtype)
+    found[~late] = everywhere[offset[~late]]
+    end = bytes(memoryview(buffer)[places:]) + bytes(INLINE)
+    found[late] = _twelve_bytes(pa.py_buffer(end), offset[late] - places)
+    return found
 
 
 def _inline_short(words: Words, buffers: Sequence[pa.Buffer]) -> None:
     """Copy the bytes of pieces of 1 to 12 bytes into their views, in place."""
     length = words[:, 0] & LOW
     short = np.flatnonzero((length <= INLINE) & (length > 0))
-    place, size = words[short, 1], length[short].astype(np.int64)
-    number, offset = place & LOW, (place >> HIGH).astype(np.int64)
-    if len(short) and number.max() >= len(buffers):
+    if not len(short):
+        return
+    every = slice(None) if len(short) == len(words) else short  # a slice is quicker
+    place, size = words[every, 1], length[every].view(np.int64)
+    number, offset = place & LOW, (place >> HIGH).view(np.int64)
+    if number.max() >= len(buffers):
         raise stale()
+    if len(buffers) == 1:
+        words[every] = carried(offset, size, buffers[0])
+        return
     for each, buffer in enumerate(buffers):
         mine = np.flatnonzero(number == each)
         words[short[mine]] = carried(offset[mine], size[mine], buffer)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.background import short_turns
+from themisdb_datasets.background import brisk
 from themisdb_datasets.building import CHECK_SAMPLES, MAX_SHARD_BYTES, ShardWriter
 from themisdb_datasets.jsonl import MAX_LINE_BYTES, Block, LineScanner, Reject
 
@@ -71,7 +71,7 @@ def ingest(
     scanner = LineScanner(source.lines(max_line_bytes=max_line_bytes), max_line_bytes=max_line_bytes)
     rejects_path = workdir / "rejects.jsonl"
     try:
-        with rejects_path.open("wb") as file, short_turns():
+        with rejects_path.open("wb") as file, brisk():
             for block in scanner.blocks():
                 rejects = [*block.rejects, *run.add(block)]
                 rejects.sort(key=lambda reject: reject.line)

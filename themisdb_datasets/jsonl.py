@@ -8,16 +8,16 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
+
+from themisdb_datasets.fields import Bytes, Ints
+from themisdb_datasets.newlines import Newlines
 
 MAX_LINE_BYTES = 16 << 20
 BLOCK_BYTES = 1 << 20
+SEARCH_BYTES = 2 << 20  # a block, and what was left of the line before
 KEPT_BYTES = 64 << 10  # of a rejected line
 KEPT_UNREAD_BYTES = 1 << 10  # of a line that was too long to read
 BOM = b"\xef\xbb\xbf"
-
-Ints = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 
 # What bytes.strip() takes away.
 BLANK = np.zeros(256, bool)
@@ -111,6 +111,7 @@ class LineScanner:
         self._line = 0  # lines that have ended
         self._unread: _Unread | None = None
         self._rejects: list[Reject] = []
+        self._newlines = Newlines(SEARCH_BYTES)
 
     def blocks(self) -> Iterator[Block]:
         """All blocks, in order; the same whatever the sizes of the chunks."""
@@ -168,7 +169,7 @@ class LineScanner:
 
     def _block(self, data: bytes, offset: int) -> Block:
         array = np.frombuffer(data, np.uint8)
-        stops = np.flatnonzero(array == 10)
+        stops = self._stops(array)
         line_starts = np.concatenate(([0], stops[:-1] + 1))[: len(stops)]
         numbers = np.arange(self._line + 1, self._line + 1 + len(stops))
         starts, ends = _trimmed(data, array, line_starts, stops)
@@ -185,6 +186,12 @@ class LineScanner:
         return Block(
             data, offset, line_starts[keep], starts[keep], ends[keep], stops[keep], numbers[keep], rejects
         )
+
+    def _stops(self, array: Bytes) -> Ints:
+        if len(array) <= SEARCH_BYTES:
+            return self._newlines.places(array)
+        starts = range(0, len(array), SEARCH_BYTES)
+        return np.concatenate([self._newlines.places(array[at : at + SEARCH_BYTES]) + at for at in starts])
 
 
 def _windows(chunks: Iterable[bytes]) -> Iterator[bytes]:

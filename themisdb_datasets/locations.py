@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.fields import Ints
+from themisdb_datasets.newlines import Newlines
 from themisdb_datasets.offsets import FILES, FOLDER, LOCATION_BYTES, LOCATIONS
 from themisdb_datasets.shard import map_file
 from themisdb_datasets.version import OpenVersion
@@ -18,8 +19,6 @@ CHUNK_BYTES = 2 << 20  # which stay in the processor's cache
 COPY_BYTES = 1 << 20
 BLOCK = 65_536
 NO_ROWS = np.empty((0, 3), np.uint64)
-WORD = 8  # bytes that are looked at together
-MANTISSA, BIAS = 52, 1023  # of a double
 
 
 class Positions(Protocol):
@@ -67,43 +66,18 @@ def index_lines(path: Path, out: BinaryIO, *, number: int = 0) -> int:
 
 
 def line_ends(path: Path) -> Iterator[Ints]:
-    """Where each line of the file ends, just past its LF, in non-empty batches; a last one without LF at the file's end.
-
-    Bytes are compared with a LF all at once; then only those 8-byte words are looked at that hold one. Where no word
-    holds two, which byte it is can be read off the word's exponent as a floating-point number.
-    """
+    """Where each line of the file ends, just past its LF, in non-empty batches; a last one without LF at the file's end."""
     size, last = path.stat().st_size, 0
-    mask, hit = np.zeros(CHUNK_BYTES, np.bool_), np.empty(CHUNK_BYTES // WORD, np.bool_)
-    words = mask.view(np.uint64)
+    newlines = Newlines(CHUNK_BYTES)
     data = np.frombuffer(map_file(path), np.uint8)
     for at in range(0, size, CHUNK_BYTES):
-        count = min(CHUNK_BYTES, size - at)
-        np.equal(data[at : at + count], ord("\n"), out=mask[:count])
-        num_words = -(-count // WORD)
-        mask[count : num_words * WORD] = False
-        places = np.flatnonzero(np.not_equal(words[:num_words], 0, out=hit[:num_words]))
-        held = words[places]
-        if (held & (held - np.uint64(1))).any():  # two in a word
-            row, byte = np.nonzero(held.view(np.uint8).reshape(-1, WORD))
-            ends = places[row] * WORD + byte + (at + 1)
-        else:
-            ends = _bytes_held(held)
-            ends += places << 3
-            ends += at + 1
+        ends = newlines.places(data[at : at + CHUNK_BYTES])
         if len(ends):
+            ends += at + 1
             last = int(ends[-1])
             yield ends
     if last < size:
         yield np.array([size])
-
-
-def _bytes_held(words: npt.NDArray[np.uint64]) -> Ints:
-    """Which byte of each word is 1, where all others are 0: the word is 2^(8 k), whose exponent is 8 k + 1023."""
-    held = words.astype(np.float64).view(np.int64)
-    held += 1 << MANTISSA
-    held >>= MANTISSA + 3
-    held -= (BIAS + 1) >> 3
-    return held
 
 
 def index_version(

@@ -1,5 +1,6 @@
 """Where the values of a line's fields lie: every line is decoded once, strictly, and the places of its raw values kept."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
@@ -21,13 +22,14 @@ from themisdb_datasets.fields import (
     describe,
 )
 from themisdb_datasets.jsonl import Block, Reject
-from themisdb_datasets.raws import places
+from themisdb_datasets.raws import Record, places
 from themisdb_datasets.reasons import MAX_DEPTH, MAX_MEMBERS, explain, not_utf8, too_deep, too_many_members
 
 Spans = npt.NDArray[np.uint32]
 Path = tuple[str, ...]
 
 MAX_LAYOUTS = 10_000  # remembered orders of names
+MAX_VARIETY = 16  # orders of names in a block of which the next one is expected to have no other names
 NONE = np.empty(0, np.int64)
 Object = dict[str, msgspec.Raw]
 DECODER = msgspec.json.Decoder(Object)
@@ -69,6 +71,7 @@ class FieldTable:
         self.has_rest = False  # some sample has a top-level field that is not in the table
         self._ids: dict[Path, int] = {}
         self._layouts: dict[Path, dict[Path, Ints]] = {}  # per parent: its names in their order -> their ids
+        self._records: dict[Path, Record] = {}  # per parent: what decodes objects with the names seen before
 
     def fields(self, num_samples: int) -> list[Field]:
         """What was seen, after `num_samples` samples."""
@@ -80,9 +83,13 @@ class FieldTable:
         reasons = _unreadable(block, start, stop)
         rows = np.arange(start, stop)
         rows = rows[~np.isin(rows, list(reasons))] if reasons else rows
-        objects = _objects(block, rows, reasons)
-        rows = rows[~np.isin(rows, list(reasons))] if reasons else rows
-        values = self._values((), objects, block.data, rows)
+        lines = _lines(array, block, rows)
+        recorded = None if lines is None else self._recorded((), lines, block.data, rows)
+        if recorded is None:
+            objects = _objects(lines, block, rows, reasons)
+            rows = rows[~np.isin(rows, list(reasons))] if reasons else rows
+            recorded = self._values((), objects, block.data, rows)
+        values = recorded
         codes = classify(array, values.offsets, values.lengths)
         if reasons or (values.lengths[codes >= ARRAY] >= 2 * MAX_DEPTH).any():
             _find_deep(block, values, codes, reasons)
@@ -98,10 +105,7 @@ class FieldTable:
             num_outer = int(np.count_nonzero(good[:num_outer]))
             values, codes, rows = values.where(good), codes[good], rows[np.isin(rows, keyed)]
         values, codes = self._admit(values, codes, num_outer)
-        spans = np.zeros((len(rows), len(self.paths), 2), np.uint32)
-        samples = np.searchsorted(rows, values.rows)
-        spans[samples, values.ids, 0] = values.offsets - block.starts[values.rows]
-        spans[samples, values.ids, 1] = values.lengths
+        spans = _spans(block, rows, values, len(self.paths))
         self.counts += np.bincount(values.ids * NUM_CODES + codes, minlength=MAX_FIELDS * NUM_CODES).reshape(
             MAX_FIELDS, NUM_CODES
         )
@@ -115,21 +119,58 @@ class FieldTable:
     def _no_key(self) -> tuple[str, str]:
         return "missing_key", f"The sample has no {self.key!r}, or none that is a text or a number."
 
+    def _recorded(self, parent: Path, lines: bytes | memoryview, data: bytes, rows: Ints) -> _Values | None:
+        """The members of the objects in `lines`, a part of `data`, where they have no other names than those before.
+
+        The i-th object is of row rows[i].
+        """
+        record = self._records.get(parent)
+        if record is None:
+            return None
+        try:
+            offsets, lengths = record.places(lines, data)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        if len(offsets) != len(rows):
+            return None
+        ids = self._layout(parent, record.names)
+        values = _Values(np.repeat(rows, len(ids)), np.tile(ids, len(rows)), offsets.ravel(), lengths.ravel())
+        return values if lengths.all() else values.where(values.lengths > 0)
+
     def _values(self, parent: Path, objects: list[Object], data: bytes, rows: Ints) -> _Values:
         """The members of `objects`, which were decoded from `data`; the i-th is of row rows[i]."""
-        layouts = self._layouts.setdefault(parent, {})
         names = list(map(tuple, objects))
         distinct = set(names)
-        for each in distinct - layouts.keys():
-            layouts[each] = np.array([self._id((*parent, name)) for name in each], np.int64)
         if len(distinct) == 1:
             sizes: int | Ints = len(names[0])
-            ids = np.tile(layouts[names[0]], len(names))
+            ids = np.tile(self._layout(parent, names[0]), len(names))
         else:
+            layouts = {each: self._layout(parent, each) for each in distinct}
             sizes = np.fromiter(map(len, names), np.int64, len(names))
             ids = np.concatenate([NONE, *map(layouts.__getitem__, names)])
+        if 0 < len(distinct) <= MAX_VARIETY:
+            self._expect(
+                parent, dict.fromkeys(chain.from_iterable(sorted(distinct))), len(ids) / len(objects)
+            )
         offsets, lengths = places(list(chain.from_iterable(map(dict.values, objects))), data)
         return _Values(np.repeat(rows, sizes), ids, offsets, lengths)
+
+    def _expect(self, parent: Path, names: dict[str, None], usual: float) -> None:
+        """Further objects are likely to have no other than these names, and those before; `usual` is how many have one."""
+        known = self._records.pop(parent, None)
+        names = dict.fromkeys(known.names if known else ()) | names
+        if known and len(names) == len(known.names):
+            self._records[parent] = known
+        elif len(names) <= min(2 * usual, MAX_FIELDS):
+            with suppress(ValueError):  # odd names
+                self._records[parent] = Record(tuple(names))
+
+    def _layout(self, parent: Path, names: Path) -> Ints:
+        """The places of the fields with these names."""
+        layouts = self._layouts.setdefault(parent, {})
+        if names not in layouts:
+            layouts[names] = np.array([self._id((*parent, name)) for name in names], np.int64)
+        return layouts[names]
 
     def _id(self, path: Path) -> int:
         """The place of a field; for a new one a place after the others until it is admitted, -1 when the table is full."""
@@ -147,12 +188,9 @@ class FieldTable:
         """`values` and the values of their objects' members."""
         parts, part_codes = [values], [codes]
         objects = values.where((codes == OBJECT) & (values.ids >= 0))
-        paths, view = list(self._ids), memoryview(data)
+        paths = list(self._ids)
         for number in np.flatnonzero(np.bincount(objects.ids)).tolist():
-            mine = objects.where(objects.ids == number)
-            ends = mine.offsets + mine.lengths
-            slices = [view[a:b] for a, b in zip(mine.offsets.tolist(), ends.tolist(), strict=True)]
-            members = self._values(paths[number], list(map(DECODE, slices)), data, mine.rows)
+            members = self._members(paths[number], objects.where(objects.ids == number), data)
             members = members.where(members.ids >= 0)
             parts.append(members)
             part_codes.append(classify(array, members.offsets, members.lengths))
@@ -165,6 +203,19 @@ class FieldTable:
             np.concatenate([part.lengths for part in parts]),
         )
         return joined, np.concatenate(part_codes)
+
+    def _members(self, parent: Path, objects: _Values, data: bytes) -> _Values:
+        """The members of these objects of one field, which are decoded as lines, all at once."""
+        stops = objects.offsets + objects.lengths
+        lines = b"\n".join(map(data.__getitem__, map(slice, objects.offsets.tolist(), stops.tolist())))
+        numbers = np.arange(len(stops))
+        members = self._recorded(parent, lines, lines, numbers)
+        if members is None:
+            members = self._values(parent, DECODE_LINES(lines), lines, numbers)
+        shifts = objects.offsets - (np.cumsum(objects.lengths + 1) - objects.lengths - 1)
+        members.offsets += shifts[members.rows]
+        members.rows = objects.rows[members.rows]
+        return members
 
     def _admit(self, values: _Values, codes: Bytes, num_outer: int) -> tuple[_Values, Bytes]:
         """Give the new fields among `values` their places, in order of first appearance; drop what finds none."""
@@ -190,6 +241,20 @@ class FieldTable:
         return values.where(known), codes[known]
 
 
+def _spans(block: Block, rows: Ints, values: _Values, width: int) -> Spans:
+    """`values` of these rows of the block as spans [rows, width, 2]."""
+    if not len(rows):
+        return np.zeros((0, width, 2), np.uint32)
+    samples = np.zeros(int(rows[-1]) - int(rows[0]) + 1, np.int64)
+    samples[rows - rows[0]] = np.arange(len(rows)) * width
+    words = np.zeros(
+        len(rows) * width, np.int64
+    )  # each a span: its offset is the lower half, its length the upper one
+    offsets = values.offsets - block.starts[values.rows]
+    words[samples[values.rows - rows[0]] + values.ids] = values.lengths << 32 | offsets
+    return words.view(np.uint32).reshape(len(rows), width, 2)
+
+
 def _unreadable(block: Block, start: int, stop: int) -> dict[int, tuple[str, str]]:
     """The lines that must not be decoded, with the reason."""
     found: dict[int, tuple[str, str]] = {}
@@ -208,21 +273,26 @@ def _unreadable(block: Block, start: int, stop: int) -> dict[int, tuple[str, str
     return found
 
 
-def _objects(block: Block, rows: Ints, reasons: dict[int, tuple[str, str]]) -> list[Object]:
-    """What these lines of the block say; those that are no object get a reason."""
-    if not len(rows):
-        return []
-    data, starts, ends = block.data, block.starts[rows], block.ends[rows]
-    array = np.frombuffer(data, np.uint8)
-    # One that begins and ends so cannot be half of an object that goes on in the next line, nor hold two of them
-    # without the numbers giving it away. So all can be decoded at once.
-    if (array[starts] == ord("{")).all() and (array[ends - 1] == ord("}")).all():
-        try:
-            objects = DECODE_LINES(memoryview(data)[starts[0] : ends[-1]])
+def _lines(array: Bytes, block: Block, rows: Ints) -> memoryview | None:
+    """The bytes from the first to the last of these rows of the block, where they can be decoded all at once."""
+    # A line that begins and ends so cannot be half of an object that goes on in the next line, nor hold two of them
+    # without the numbers giving it away.
+    starts, ends = block.starts[rows], block.ends[rows]
+    if len(rows) and (array[starts] == ord("{")).all() and (array[ends - 1] == ord("}")).all():
+        return memoryview(block.data)[starts[0] : ends[-1]]
+    return None
+
+
+def _objects(
+    lines: memoryview | None, block: Block, rows: Ints, reasons: dict[int, tuple[str, str]]
+) -> list[Object]:
+    """What these rows of the block say, `lines` being all of them; those that are no object get a reason."""
+    if lines is not None:
+        with suppress(msgspec.DecodeError, RecursionError):  # which line is at fault is found below
+            objects = DECODE_LINES(lines)
             if len(objects) == len(rows):
                 return objects
-        except (msgspec.DecodeError, RecursionError):
-            pass  # which line is at fault is found below
+    data, starts, ends = block.data, block.starts[rows], block.ends[rows]
     view, objects = memoryview(data), []
     for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
         try:

@@ -12,6 +12,9 @@ BACKSLASH = 0x5C
 MEANING = np.arange(256, dtype=np.uint8)  # of the character after a backslash: itself, but for these
 for _letter, _meant in zip(b"bfnrt", b"\b\f\n\r\t", strict=True):
     MEANING[_letter] = _meant
+STAND_IN = 0xFF  # for a backslash that is meant, while all others are taken out: no byte of UTF-8
+SIMPLE = MEANING.copy()
+SIMPLE[BACKSLASH] = STAND_IN
 HEX = np.zeros(256, np.int64)
 for _digit in b"0123456789abcdefABCDEF":
     HEX[_digit] = int(chr(_digit), 16)
@@ -51,16 +54,11 @@ def _piece(data: Bytes, ends: Ints, within_json: bool) -> tuple[Bytes, Ints]:
     starts = escape_starts(np.flatnonzero(data == BACKSLASH))
     if not len(starts):
         return data, ends
-    letters = data[starts + 1]
+    letters = data.take(starts + 1)
     is_unicode = letters == ord("u")
-    keep = np.ones(len(data), bool)
-    data = data.copy()
     if not is_unicode.any():
-        if within_json:
-            return data, ends
-        data[starts + 1] = MEANING[letters]
-        keep[starts] = False
-        return data[keep], ends - np.searchsorted(starts, ends)
+        return (data, ends) if within_json else _simple(data, ends, starts, letters)
+    data, keep = data.copy(), np.ones(len(data), bool)
     removed = np.zeros(len(starts), np.int64)
     if not within_json:
         simple = starts[~is_unicode]
@@ -70,6 +68,18 @@ def _piece(data: Bytes, ends: Ints, within_json: bool) -> tuple[Bytes, Ints]:
     removed[is_unicode] = _write_out(data, keep, starts[is_unicode], within_json)
     before = np.concatenate(([0], np.cumsum(removed)))
     return data[keep], ends - before[np.searchsorted(starts, ends)]
+
+
+def _simple(data: Bytes, ends: Ints, starts: Ints, letters: Bytes) -> tuple[Bytes, Ints]:
+    """The same where each escape is a backslash and one of these letters."""
+    text = bytearray(data)
+    np.frombuffer(text, np.uint8)[starts + 1] = SIMPLE.take(letters)
+    piece = np.frombuffer(
+        text.replace(b"\\", b""), np.uint8
+    )  # quicker than a mask, though it is bytes for bytes
+    meant = np.flatnonzero(letters == BACKSLASH)
+    piece[starts[meant] - meant] = BACKSLASH
+    return piece, ends - np.searchsorted(starts, ends)
 
 
 def _write_out(data: Bytes, keep: npt.NDArray[np.bool_], starts: Ints, within_json: bool) -> Ints:
@@ -104,10 +114,11 @@ def _write_out(data: Bytes, keep: npt.NDArray[np.bool_], starts: Ints, within_js
 
 def escape_starts(backslashes: Ints) -> Ints:
     """Of the places of all backslashes those that begin an escape: every other one of each run."""
-    followers = np.flatnonzero(np.diff(backslashes) == 1) + 1
+    followers = np.flatnonzero(backslashes[1:] - backslashes[:-1] == 1) + 1
     if not len(followers):
         return backslashes
-    begins = np.diff(followers, prepend=-1) != 1  # the second backslash of a run
+    begins = np.ones(len(followers), bool)  # the second backslash of a run
+    np.not_equal(followers[1:] - followers[:-1], 1, out=begins[1:])
     order = np.arange(len(followers))
     begun = np.maximum.accumulate(np.where(begins, order, 0))
     keep = np.ones(len(backslashes), bool)
