@@ -135,7 +135,7 @@ def test_the_page_of_a_job_leads_to_what_it_rejected(
     assert page in browser.get(f"/jobs/{failed.pk}/").content.decode()
     html = browser.get(page).content.decode()
     assert html.count("<textarea") == 2
-    assert "which made no version" in html
+    assert "it made no version" in html
     download = browser.get(f"/jobs/{failed.pk}/rejects.jsonl")
     assert b"".join(download).count(b"\n") == 2
     sent = browser.post(page, {"line-0": '{"id": "a"}', "line-1": BROKEN[1].decode()})
