@@ -264,7 +264,7 @@ def test_files_are_pushed_as_a_version_and_compared(themis: Themis) -> None:
     assert "no dataset" in themis("push", name, "one.jsonl", code=1).stderr
     said = themis("push", name, "one.jsonl", "two.jsonl", "--create", "--note", "first").stdout
     assert "Version 1" in said
-    assert "100 samples, 1 lines rejected" in said
+    assert "100 samples, 1 line rejected" in said
     changed = [json.dumps({"id": str(n), "text": "new"}) for n in (3, 4, 200)]
     Path("three.jsonl").write_text("\n".join(changed))
     version = answer(themis("push", name.lower(), "three.jsonl", "--mode", "upsert", "--json"))

@@ -76,7 +76,8 @@ def push(
 
         done = client.wait(job, report=told)
     version = client.get(f"versions/{done['result']['version']}/")
-    rejected = f", {version['num_rejects']:,} lines rejected" if version["num_rejects"] else ""
+    count = done["result"].get("num_rejects", 0)  # where nothing changed, the version is of an earlier ingest
+    rejected = f", {count:,} line{'' if count == 1 else 's'} rejected" if count else ""
     session.answer(
         version,
         f"{before}Version {version['number']} of {found['name']}: {version['num_samples']:,} samples{rejected}.\n"
