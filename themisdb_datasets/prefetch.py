@@ -1,4 +1,4 @@
-"""Reading ahead in a thread, as far as a bounded buffer reaches."""
+"""Reading ahead in a thread while a loop is busy with something else, as far as a bounded buffer reaches."""
 
 import threading
 from collections import deque
@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+PAUSE = 0.005  # seconds
 
 
 class Prefetch(Generic[Item]):
-    """Iterates what a thread reads ahead from `items`, in order and to the end.
+    """Iterates `items` in order and to the end; a thread reads ahead while nobody asks for any.
 
-    The thread stops reading while `size` (of what `weigh` says an item counts) lies ready; the one item that goes beyond
-    it is kept. Its error comes up where its items end. Closing stops the thread after the item under way.
+    A loop that is back at once reads on by itself: a thread beside it would only take the interpreter away from it. Once
+    it stays away for a pause, as while a model computes, the thread reads until `size` (of what `weigh` says an item
+    counts) lies ready. An error comes up where the items end. Closing never waits, and ends the thread after the item
+    under way. For one loop.
     """
 
     def __init__(
@@ -20,60 +23,73 @@ class Prefetch(Generic[Item]):
     ) -> None:
         self._items, self._size, self._weigh = items, max(size, 1), weigh
         self._ready: deque[Item] = deque()
-        self._waiting = 0
-        self._changed = threading.Condition()
-        self._ended = self._closed = False
+        self._asked = 0  # how often the loop has come
+        self._reading = threading.Lock()  # held by the one who reads
+        self._read_size = 0  # of all that was read; changed by that one only
+        self._taken_size = 0  # of what the loop has taken; changed by the loop only
+        self._changed = threading.Event()
+        self._ended = False
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._read, name="themis-prefetch", daemon=True)
+        self._thread = threading.Thread(target=self._read_ahead, name="themis-prefetch", daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[Item]:
         return self
 
     def __next__(self) -> Item:
-        with self._changed:
-            while not self._ready and not self._ended:
-                self._changed.wait()
-            if self._ready:
-                item = self._ready.popleft()
-                self._waiting -= self._weigh(item)
-                self._changed.notify_all()
-                return item
-            error, self._error = self._error, None
+        self._asked += 1
+        if not self._ready:
+            with self._reading:
+                if not self._ready:
+                    self._read()
+        if self._ready:
+            item, full = self._ready.popleft(), self._full
+            self._taken_size += self._weigh(item)
+            if full:
+                self._changed.set()
+            return item
+        error, self._error = self._error, None
         if error is not None:
             raise error
         raise StopIteration
 
     def close(self) -> None:
         """Let go what was read and end the thread; what it reads from is closed by itself then."""
-        with self._changed:
-            self._closed = self._ended = True
-            self._ready.clear()
-            self._changed.notify_all()
+        self._ended = True
+        self._ready.clear()
+        self._changed.set()
+
+    @property
+    def _full(self) -> bool:
+        return self._read_size - self._taken_size >= self._size
 
     def _read(self) -> None:
-        error: BaseException | None = None
+        """Read one item, unless that was the last."""
+        if self._ended:
+            return
         try:
-            for item in self._items:
-                if not self._put(item):
-                    break
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, the reader raises it
-            error = raised
-        finally:
+            item = next(self._items)
+        except StopIteration:
+            self._ended = True
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the loop raises it
+            self._error, self._ended = error, True
+        else:
+            if not self._ended:  # by being closed
+                self._read_size += self._weigh(item)
+                self._ready.append(item)
+
+    def _read_ahead(self) -> None:
+        seen = 0
+        while not self._ended:
+            if self._asked == seen and not self._full:
+                with self._reading:
+                    self._read()
+                continue
+            seen = self._asked
+            self._changed.clear()
+            if not self._ended:
+                self._changed.wait(None if self._full else PAUSE)
+        with self._reading:
             close = getattr(self._items, "close", None)
             if close is not None:
                 close()
-            with self._changed:
-                self._error, self._ended = error, True
-                self._changed.notify_all()
-
-    def _put(self, item: Item) -> bool:
-        with self._changed:
-            while self._waiting >= self._size and not self._closed:
-                self._changed.wait()
-            if self._closed:
-                return False
-            self._ready.append(item)
-            self._waiting += self._weigh(item)
-            self._changed.notify_all()
-            return True

@@ -42,7 +42,7 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 
     `query_params` are those of the export API; `order`, `seed` and `set_epoch` shuffle. A rank gets an equal number of
     samples (the last are wrapped round, or left out by `drop_last`), and its DataLoader workers part them, none twice and
-    none lost. `prefetch_size` samples are read ahead by a thread.
+    none lost. `prefetch_size` samples are read ahead by a thread while a model computes.
 
     Caches: `cache_dir` keeps the lines on disk while the first epoch runs, at most `cache_bytes` of all plans together;
     `cache_enabled = True` keeps them in memory, at most `memory_bytes`; both together keep those in memory that are used

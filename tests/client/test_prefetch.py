@@ -1,12 +1,13 @@
 """Reading ahead: in order, to the very end, no further than the buffer, and over at once when nobody wants more."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.processes import until
-from themisdb_datasets.prefetch import Prefetch
+from themisdb_datasets.prefetch import PAUSE, Prefetch
 
 
 class Counted:
@@ -35,12 +36,49 @@ def test_all_come_in_order_and_none_of_the_tail_is_lost(size: int) -> None:
 def test_it_reads_as_far_as_the_buffer_reaches_and_no_further() -> None:
     counted = Counted(100)
     numbers = Prefetch(iter(counted), size=10, weigh=lambda number: 2)
-    # Five fill it; the one after them has been read and waits for room.
-    until(lambda: counted.read >= 6, seconds=10)
+    until(lambda: counted.read >= 5, seconds=10)
     assert next(numbers) == 0
-    until(lambda: counted.read >= 7, seconds=10)
-    assert counted.read == 7
+    until(lambda: counted.read >= 6, seconds=10)
+    time.sleep(10 * PAUSE)
+    assert counted.read == 6
     assert list(numbers) == list(range(1, 100))
+
+
+def test_it_reads_while_the_loop_stays_away() -> None:
+    counted = Counted(100)
+    numbers = Prefetch(iter(counted), size=1000)
+    for number in range(10):
+        assert next(numbers) == number
+        until(lambda: counted.read == 100, seconds=10)
+
+
+def test_a_loop_that_comes_back_at_once_reads_by_itself() -> None:
+    readers = set()
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            readers.add(threading.current_thread())
+            yield number
+
+    assert list(Prefetch(items(), size=1)) == list(range(1000))
+    assert threading.current_thread() in readers
+
+
+def test_what_lies_ready_does_not_wait_for_what_comes() -> None:
+    comes = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from (0, 1)
+        comes.wait(10)
+        yield 2
+
+    numbers = Prefetch(items(), size=10)
+    until(lambda: len(numbers._ready) == 2, seconds=10)
+    time.sleep(2 * PAUSE)  # and the thread is at the third
+    assert [next(numbers), next(numbers)] == [0, 1]
+    assert not comes.is_set()
+    comes.set()
+    assert list(numbers) == [2]
 
 
 def test_an_error_comes_after_what_was_read_before_it() -> None:
@@ -53,10 +91,28 @@ def test_an_error_comes_after_what_was_read_before_it() -> None:
 
 
 def test_closing_ends_the_thread_and_what_it_reads_from() -> None:
-    counted = Counted(1000)
-    numbers = Prefetch(iter(counted), size=5)
-    assert next(numbers) == 0
+    for size in (1, 5, 1000):
+        counted = Counted(1_000_000)
+        numbers = Prefetch(iter(counted), size=size)
+        assert next(numbers) == 0
+        numbers.close()
+        assert counted.closed.wait(10)
+        assert counted.read <= size + 2
+        assert list(numbers) == []
+
+
+def test_closing_does_not_wait_for_what_comes() -> None:
+    asked, comes = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        asked.set()
+        comes.wait(10)
+        yield 0
+
+    numbers = Prefetch(items(), size=10)
+    assert asked.wait(10)
     numbers.close()
-    assert counted.closed.wait(10)
-    assert counted.read < 10
+    assert not comes.is_set()
+    comes.set()
+    until(lambda: not numbers._thread.is_alive(), seconds=10)
     assert list(numbers) == []
