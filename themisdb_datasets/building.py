@@ -12,11 +12,11 @@ import numpy as np
 from themisdb_datasets import shard as names
 from themisdb_datasets.artifacts import sync, sync_tree
 from themisdb_datasets.background import BackgroundColumns, BackgroundDigest, brisk
-from themisdb_datasets.columns import Layout, RowGroups, line_ids
+from themisdb_datasets.columns import Layout, RowGroups
 from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.jsonl import Block, LineScanner, Reject
-from themisdb_datasets.scratch import IDS, SPANS, SpanFile
+from themisdb_datasets.scratch import SPANS, SpanFile
 from themisdb_datasets.shard import describe_file, read_manifest
 from themisdb_datasets.spans import FieldTable
 
@@ -44,7 +44,6 @@ class ShardWriter:
         self._samples = (folder / names.SAMPLES).open("wb")
         self._locations = (folder / names.LOCATIONS).open("wb")
         self._spans = SpanFile(self._scratch / SPANS)
-        self._ids = (self._scratch / IDS).open("wb")
         self._digest = BackgroundDigest()
         self._columns = BackgroundColumns(folder, self._spans)
 
@@ -66,19 +65,16 @@ class ShardWriter:
         return checked.rejects
 
     def _append(self, data: bytes, sizes: Ints) -> None:
-        ends = np.cumsum(sizes)
-        starts = ends - sizes
         locations = np.zeros((len(sizes), 3), np.uint64)
-        locations[:, 1] = starts + self.num_bytes
+        locations[:, 1] = np.cumsum(sizes) - sizes + self.num_bytes
         locations[:, 2] = sizes
         self._samples.write(data)
         self._locations.write(locations.tobytes())
-        self._ids.write(line_ids(data, starts, ends - 1))
         self.num_samples += len(sizes)
         self.num_bytes += len(data)
 
     def _flush(self) -> None:
-        for file in (self._samples, self._locations, self._spans, self._ids):
+        for file in (self._samples, self._locations, self._spans):
             file.flush()
 
     def _layout(self) -> Layout:
@@ -130,7 +126,7 @@ class ShardWriter:
         )
 
     def _close(self) -> None:
-        for file in (self._samples, self._locations, self._spans, self._ids):
+        for file in (self._samples, self._locations, self._spans):
             file.close()
 
     def abandon(self) -> None:

@@ -36,13 +36,12 @@ DECODE_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples in a row: their bytes, where each starts and ends (without its LF), their fields' spans, their ids."""
+    """Samples in a row: their bytes, where each starts and ends (without its LF), and their fields' spans."""
 
     buffer: pa.Buffer
     starts: Ints
     ends: Ints
     spans: npt.NDArray[np.uint32]  # [samples, fields, 2]
-    ids: npt.NDArray[np.uint8]  # [samples, 16]
 
 
 @dataclass(frozen=True)
@@ -111,9 +110,8 @@ class ColumnsWriter:
     def write(self, samples: Samples) -> None:
         """Append one row group; what went wrong with the one before is raised."""
         num = len(samples.starts)
-        arrays = [
-            pa.Array.from_buffers(SAMPLE_ID, num, [None, pa.py_buffer(np.ascontiguousarray(samples.ids))])
-        ]
+        ids = line_ids(samples.buffer, samples.starts, samples.ends)
+        arrays = [pa.Array.from_buffers(SAMPLE_ID, num, [None, pa.py_buffer(ids)])]
         arrays += [column(samples, field) for field in self.layout.fields]
         if self.layout.rest_column:
             arrays.append(rest(samples, self.layout.fields))

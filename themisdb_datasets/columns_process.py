@@ -16,16 +16,16 @@ import numpy as np
 import pyarrow as pa
 
 from themisdb_datasets import shard as names
-from themisdb_datasets.columns import ID_BYTES, ColumnsWriter, Layout, Samples
+from themisdb_datasets.columns import ColumnsWriter, Layout, Samples
 from themisdb_datasets.errors import ThemisError
-from themisdb_datasets.scratch import IDS, SPANS, Stretch, read_spans
+from themisdb_datasets.scratch import SPANS, Stretch, read_spans
 from themisdb_datasets.shard import map_file
 
 IDLE_SECONDS = 60.0
 
 
 class Open(msgspec.Struct, tag=True):
-    """Begin the columns of the shard in `folder` anew; its ids and spans lie in `scratch`, these in the order of `places`."""
+    """Begin the columns of the shard in `folder` anew; its spans lie in `scratch`, in the order of `places`."""
 
     folder: str
     scratch: str
@@ -153,14 +153,12 @@ class _Writer:
         first, num = stretches[0].first, stretches[-1].last - stretches[0].first
         locations = np.fromfile(self.folder / names.LOCATIONS, np.uint64, num * 3, offset=first * 24)
         starts, sizes = locations.reshape(num, 3)[:, 1:].T.astype(np.int64)
-        ids = np.fromfile(self.scratch / IDS, np.uint8, num * ID_BYTES, offset=first * ID_BYTES)
         self.columns.write(
             Samples(
                 buffer=map_file(self.folder / names.SAMPLES),
                 starts=starts,
                 ends=starts + sizes - 1,
                 spans=read_spans(self.scratch / SPANS, stretches, self.places),
-                ids=ids.reshape(num, ID_BYTES),
             )
         )
 

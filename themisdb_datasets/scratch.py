@@ -13,7 +13,6 @@ from themisdb_datasets.fields import Ints
 Spans = npt.NDArray[np.uint32]
 
 SPANS = "spans"
-IDS = "ids"
 COPY_BYTES = 4 << 20
 
 
