@@ -17,6 +17,7 @@ from exports.file_models import FileExport, Link
 from exports.link_pages import LinkForm, addressed
 from themis_admin.accounts.models import User
 from themis_admin.datasets.artifacts import Artifact
+from themis_admin.datasets.snippets import command
 from themis_admin.jobs import services as jobs
 from themisdb_datasets.errors import MalformedError, ThemisError
 
@@ -63,7 +64,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
         "form": form,
         "links": shown,
         "files": described(row, refs),
-        "snippets": snippets(row, active or request.build_absolute_uri("/d/LINK")),
+        "snippets": snippets(request, row, active or request.build_absolute_uri("/d/LINK")),
         "linked": bool(active),
         "keep_days": KEEP_DAYS,
     }
@@ -76,8 +77,8 @@ def described(row: FileExport, refs: list[Any]) -> list[dict[str, Any]]:
     return [{"ref": ref, "num_samples": samples.get(ref.name)} for ref in refs]
 
 
-def snippets(row: FileExport, address: str) -> list[tuple[str, str]]:
-    """How the export is fetched and read, by its link."""
+def snippets(request: HttpRequest, row: FileExport, address: str) -> list[tuple[str, str]]:
+    """How the export is fetched and read, by its link; by the command with a token."""
     files = (row.manifest or {"files": []})["files"]
     if not files:
         return []
@@ -94,7 +95,8 @@ def snippets(row: FileExport, address: str) -> list[tuple[str, str]]:
     python = f'import pandas as pd\n\nsamples = pd.read_{kind}("{urls[0]}"{lines})'
     faces = f'from datasets import load_dataset\n\ndataset = load_dataset("{kind}", data_files={listed}, streaming=True)'
     duck = f"SELECT * FROM read_{kind}('{first.replace('00001-of', '*-of')}') LIMIT 10;"
-    return [("curl", curl), ("pandas", python), ("HuggingFace", faces), ("DuckDB", duck)]
+    pull = command(request, f"themis pull exports/{row.pk}\nthemis verify export-{row.pk} exports/{row.pk}")
+    return [("curl", curl), ("themis", pull), ("pandas", python), ("HuggingFace", faces), ("DuckDB", duck)]
 
 
 @login_required
@@ -166,7 +168,8 @@ def artifact(request: HttpRequest, pk: int) -> HttpResponse:
                 f'curl -H "Authorization: Bearer $THEMIS_TOKEN" \\\n  -C - -o {name} \\\n'
                 f"  {request.build_absolute_uri(row.url)}\n"
                 f"sha256sum {name}\n# {row.digest}",
-            )
+            ),
+            ("themis", command(request, f"themis pull artifacts/{row.pk}")),
         ],
     }
     return render(request, "exports/artifact.html", context)

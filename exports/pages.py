@@ -98,7 +98,7 @@ def stream(request: HttpRequest) -> HttpResponse:
             endpoint=request.build_absolute_uri("/api/export/jsonl_llm/stream"),
             tokens_url=reverse("token-list"),
             file_types=list(TYPES),
-            snippets=[(title, "") for title in ("curl", "Python", "PyTorch", "HuggingFace")],
+            snippets=[(title, "") for title in ("curl", "Python", "PyTorch", "HuggingFace", "themis")],
         )
     return render(request, "exports/stream.html", context)
 

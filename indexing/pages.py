@@ -17,6 +17,7 @@ from indexing.models import Index
 from themis_admin.accounts.models import User
 from themis_admin.datasets.artifacts import ArtifactRef
 from themis_admin.datasets.models import Dataset
+from themis_admin.datasets.snippets import command, of_folder
 from themis_admin.datasets.version_pages import get_version
 from themisdb_datasets.errors import ThemisError
 
@@ -126,17 +127,15 @@ def snippets(request: HttpRequest, row: Index) -> list[tuple[str, str]]:
         f"curl --fail {header} \\\n  -C - -o {file} \\\n  {address}download/\n"
         f"sha256sum {file}\n# {row.sha256}\nmkdir index-{row.pk} && tar -xf {file} -C index-{row.pk}"
     )
+    pull = command(request, f"themis pull indexes/{row.pk}\nthemis verify index-{row.pk}")
     if row.kind == TOKENS:
-        return token_pages.snippets(request, row, fetch)
-    ours = (
-        "from pathlib import Path\nfrom themisdb_datasets.offsets import OffsetIndex\n\n"
-        f'samples = OffsetIndex.open(Path("index-{row.pk}"))\nsamples[-1], samples[10:20]'
-    )
+        return token_pages.snippets(request, row, fetch, pull)
+    ours = of_folder(f"index-{row.pk}", extras="")
     forager = (
         "from data_forager.datasets.jsonl import JsonlDataset\n\n"
         f'samples = JsonlDataset.create_from_index_on_filesystem("index-{row.pk}")\nsamples[0]'
     )
-    return [("Ask", ask), ("Download", fetch), ("Python", ours), ("data-forager", forager)]
+    return [("Ask", ask), ("themis", pull), ("Download", fetch), ("Python", ours), ("data-forager", forager)]
 
 
 @login_required

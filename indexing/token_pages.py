@@ -35,8 +35,8 @@ def sample(row: Index, asked: str) -> dict[str, Any]:
     }
 
 
-def snippets(request: HttpRequest, row: Index, fetch: str) -> list[tuple[str, str]]:
-    """How its blocks are asked for, and how the folder, which `fetch` gets, is opened."""
+def snippets(request: HttpRequest, row: Index, fetch: str, pull: str) -> list[tuple[str, str]]:
+    """How its blocks are asked for, and how the folder, which `fetch` and `pull` get, is opened."""
     address = request.build_absolute_uri(row.url)
     dtype, size = row.params["dtype"], row.params["sample_size"]
     shape = f".reshape(-1, {size})" if size is not None else ""
@@ -59,6 +59,7 @@ def snippets(request: HttpRequest, row: Index, fetch: str) -> list[tuple[str, st
     )
     return [
         ("Blocks", blocks),
+        ("themis", pull),
         ("Download", fetch),
         ("Python", ours),
         ("data-forager", forager),

@@ -1,4 +1,4 @@
-// The code that runs a stream request: curl, Python, PyTorch, HuggingFace.
+// The code that runs a stream request: curl, Python, PyTorch, HuggingFace, the command themis.
 const shellQuoted = (words) => `'${words.replaceAll("'", "'\\''")}'`;
 
 // Python's literals differ from JSON's in three words.
@@ -30,5 +30,6 @@ export function snippets(endpoint, body) {
     `import json, os\nimport requests\n\nURL = ${JSON.stringify(endpoint)}\nHEADERS = {"Authorization": f"Bearer {os.environ['THEMIS_TOKEN']}"}\n${query}\n\nwith requests.post(URL, headers=HEADERS, json=QUERY, stream=True) as answer:\n    answer.raise_for_status()\n    for line in answer.iter_lines():\n${each}`,
     `# pip install "themisdb-datasets[torch]"\nimport os\nfrom torch.utils.data import DataLoader\nfrom themisdb_datasets import ThemisDBStreamDataset\n\n${query}\n\ndataset = ThemisDBStreamDataset(${address}, ${ENV_TOKEN}, QUERY)\nloader = DataLoader(dataset, batch_size=32, num_workers=2)`,
     `# pip install "themisdb-datasets[hf]"\nimport os\n${hugging}`,
+    `export THEMIS_URL=${new URL(endpoint).origin}\nthemis stream${endless ? "" : " --output samples.jsonl"} \\\n  --query ${shellQuoted(JSON.stringify(body))}`,
   ];
 }

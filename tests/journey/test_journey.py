@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +219,9 @@ def test_a_mix_in_a_trainers_format_is_built_and_runs_as_it_says(logged_in: Page
     expect(promised.first).to_contain_text("75.0 %")
     expect(page.locator('[data-part="lines"]')).to_contain_text('"conversations"')
 
-    command, *programs = page.locator("#stream-code pre").all_text_contents()
+    command, *programs, themis = page.locator("#stream-code pre").all_text_contents()
     body = json.loads(command[command.index("{") : command.rindex("}") + 1])
+    assert json.loads(shlex.split(themis)[-1]) == body
     assert [query_of(program) for program in programs] == [body] * 3, "in Python, PyTorch and HuggingFace"
     token = {"Authorization": f"Bearer {server.token}"}
     response = requests.post(

@@ -1,5 +1,6 @@
 """The console's pages about datasets: list, one dataset, making, changing and deleting it, uploading to it."""
 
+import shlex
 from typing import cast
 
 from django.contrib import messages
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import services, snippets
 from themis_admin.datasets.forms import DatasetForm, UploadForm
 from themis_admin.datasets.models import Dataset
 from themis_admin.jobs.models import Job
@@ -139,6 +140,7 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         "rules": list(row.weighting_rules.all()),
         "snapshots": list(row.snapshots.for_lists().current().order_by("-pk")[:SNAPSHOTS_SHOWN]),
         "active_jobs": list(active_jobs(request, row)),
+        "snippets": snippets.of_stream(request, row),
     }
     return render(request, "datasets/dataset.html", context)
 
@@ -175,7 +177,7 @@ def dataset_upload(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def upload_snippets(request: HttpRequest, row: Dataset) -> list[tuple[str, str]]:
-    """The upload as a curl line and as Python."""
+    """The upload by the command, as a curl line and as Python."""
     url = request.build_absolute_uri(f"{row.url}versions/")
     curl = f'curl -H "Authorization: Bearer $THEMIS_TOKEN" \\\n  -F file=@corpus.jsonl -F mode=append \\\n  {url}'
     python = (
@@ -187,7 +189,9 @@ def upload_snippets(request: HttpRequest, row: Dataset) -> list[tuple[str, str]]
         '        files={"file": corpus}, data={"mode": "append"})\n'
         'print(answer.json()["job"])'
     )
-    return [("curl", curl), ("Python", python)]
+    # A dataset may be called like an option.
+    shell = snippets.command(request, f"themis push --mode=append -- {shlex.quote(row.name)} corpus.jsonl")
+    return [("curl", curl), ("themis", shell), ("Python", python)]
 
 
 def get_dataset(request: HttpRequest, pk: int) -> Dataset:

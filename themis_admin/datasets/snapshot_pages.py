@@ -14,6 +14,7 @@ from themis_admin.accounts.models import User
 from themis_admin.datasets import snapshot_archive, snapshots
 from themis_admin.datasets.forms import SnapshotForm
 from themis_admin.datasets.models import Dataset, Snapshot
+from themis_admin.datasets.snippets import command, of_folder
 from themis_admin.datasets.version_pages import get_version
 from themisdb_datasets.errors import ThemisError
 from themisdb_datasets.snapshot import DATABASE
@@ -95,7 +96,21 @@ def snippets(request: HttpRequest, row: Snapshot) -> list[tuple[str, str]]:
         f"# on this server: the link changes in one step when the next one is published\n"
         f'duckdb -readonly {link / DATABASE} \\\n  "{sql}"'
     )
-    return [("curl", curl), ("DuckDB", shell), ("Python", python), ("On the server", here)]
+    folder = f"snapshot-{row.pk}"
+    pull = command(
+        request,
+        f"themis pull snapshots/{row.pk}\nthemis verify {folder}\n",
+        f"# always the newest of its series:\n# themis pull datasets/{row.dataset_id}/snapshots/{row.series}",
+    )
+    by_number = of_folder(folder, extras="[engine]")
+    return [
+        ("curl", curl),
+        ("themis", pull),
+        ("DuckDB", shell),
+        ("Python", python),
+        ("By number", by_number),
+        ("On the server", here),
+    ]
 
 
 @login_required

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from themis_admin.accounts.models import User
-from themis_admin.datasets import browsing, cards, checks, services, statistics_section
+from themis_admin.datasets import browsing, cards, checks, services, snippets, statistics_section
 from themis_admin.datasets.browser import Browser
 from themis_admin.datasets.forms import ThemeForm
 from themis_admin.datasets.models import Dataset, Theme
@@ -111,6 +111,7 @@ def theme(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_theme(request, pk)
     latest = row.dataset.latest
     context: dict[str, Any] = {"theme": row, "dataset": row.dataset, "version": latest}
+    context["snippets"] = snippets.of_stream(request, row.dataset, row)
     if latest is not None:
         latest.dataset = row.dataset
         context.update(Browser.of(request, latest, row).context())
