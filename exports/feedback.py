@@ -1,27 +1,23 @@
 """What a trainer tells: frames of losses, whose cursors are led back to the samples that their lines were made of."""
 
 import re
-from collections import OrderedDict
-from threading import Lock
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from exports.models import StoredPlan
-from exports.services import open_delivery
+from exports.feedback_plans import find_plan
 from themis_admin.accounts.models import User
 from themis_admin.datasets import feedback
 from themis_admin.datasets.feedback_models import FeedbackRun, FeedbackSender
 from themis_admin.datasets.models import Dataset
-from themisdb_datasets.difficulty import is_loss, records, sample_ids
-from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError, ThemisError
-from themisdb_datasets.plan import Cursor, Delivery, Plan
+from themisdb_datasets.difficulty import is_loss, records
+from themisdb_datasets.errors import MalformedError, ThemisError
+from themisdb_datasets.plan import Cursor
 
 MAX_ITEMS = 10_000  # of a frame
 MAX_ERRORS = 20  # that an answer tells
 MAX_NAME = 200
-OPEN_PLANS = 8  # that a process holds open; they are memory maps
 MAX_POSITION = 2**62
 SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SAMPLE_ID = re.compile(r"[0-9a-fA-F]{32}")
@@ -218,47 +214,6 @@ class Teller:
                 message = "Say which dataset: give dataset, or tell a cursor first."
                 raise MalformedError(message, code="no_dataset", fields={"dataset": message})
             return b"".join(bytes.fromhex(item.sample_id) for item in items)
-        opened = _opened(plan, self.user, self._dataset)
-        self._dataset = self._dataset or opened.dataset
-        positions = np.array([item.position for item in items], np.uint64)
-        return sample_ids(opened.delivery.renderer.version, opened.delivery.samples_at(positions))
-
-
-class _Opened(NamedTuple):
-    delivery: Delivery
-    dataset: Dataset
-
-
-_plans: OrderedDict[tuple[str, int], Delivery] = OrderedDict()
-_lock = Lock()
-
-
-def _opened(digest: str, user: User, dataset: Dataset | None) -> _Opened:
-    """The delivery of a plan that the user may see, of the run's dataset where it has one."""
-    rows = StoredPlan.objects.visible_to(user).filter(digest=digest).select_related("version", "dataset")
-    if dataset is not None:
-        rows = rows.filter(dataset=dataset)
-    stored = rows.first()
-    if stored is None:
-        raise NotFoundError(
-            "There is no plan of this cursor, or not of the run's dataset.", code="unknown_plan"
-        )
-    plan = Plan.from_document(stored.document)
-    if plan.continuous is not None:
-        message = "Lines of a continuous stream have no plan that stays; tell the sample_id."
-        raise ConflictError(message, code="continuous_plan")
-    version = stored.version or stored.dataset.versions.filter(digest=plan.version).first()
-    if version is None:
-        raise ConflictError("The version that this cursor belongs to was removed.", code="stale_cursor")
-    key = digest, version.pk
-    with _lock:
-        delivery = _plans.get(key)
-    delivery = delivery or open_delivery(plan, version)
-    if not delivery.num_samples:
-        raise ConflictError("The plan of this cursor has no lines.", code="no_samples")
-    with _lock:
-        _plans[key] = delivery
-        _plans.move_to_end(key)
-        while len(_plans) > OPEN_PLANS:
-            _plans.popitem(last=False)
-    return _Opened(delivery, stored.dataset)
+        found = find_plan(plan, self.user, self._dataset)
+        self._dataset = self._dataset or found.dataset
+        return found.plan.sample_ids(np.array([item.position for item in items], np.uint64))

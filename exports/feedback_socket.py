@@ -10,13 +10,14 @@ from urllib.parse import parse_qsl
 from channels.db import database_sync_to_async
 
 from exports.feedback import Teller, parse_frame
+from exports.feedback_plans import dataset_of
 from exports.subject import find_dataset
 from themis_admin.accounts.models import User
 from themis_admin.jobs.consumers import CHECK_SECONDS, KnownConsumer
 from themisdb_datasets.errors import MalformedError, ThemisError
 
 MAX_NONSENSE = 20
-PARAMETERS = {"run", "sender", "dataset"}
+PARAMETERS = {"run", "sender", "dataset", "plan"}
 CLOSED_NONSENSE, CLOSED_UNKNOWN, CLOSED_GONE = 4400, 4401, 4410
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class FeedbackConsumer(KnownConsumer):
         dataset = None
         if named := asked.get("dataset"):
             dataset = find_dataset(named, user)
+        elif plan := asked.get("plan"):
+            dataset = dataset_of(plan, user)
         return Teller(
             user,
             run=asked.get("run") or "default",

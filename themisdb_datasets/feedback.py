@@ -63,7 +63,7 @@ class Feedback:
     """Tells the losses of a run's samples. `send` never waits and never fails for a reason of the network.
 
     A loss is that of a line, by its cursor ("cursor" of a sample of a dataset with `cursors=True`), or that of a sample, by
-    its id of 32 hex digits; for ids, `dataset` says whose they are. They go in batches, every `seconds` or once `batch` of
+    its id of 32 hex digits; for ids, `dataset` says whose they are, or a `plan` of that dataset. They go in batches, every `seconds` or once `batch` of
     them wait, by a thread that connects anew after every break and repeats what was not acknowledged; Themis counts it once.
 
     At most `most` losses wait; of more the oldest are dropped, with a warning. `flush` waits until all are told, and leaving
@@ -77,6 +77,7 @@ class Feedback:
         *,
         run: str = "default",
         dataset: str | int | None = None,
+        plan: str | None = None,
         sender: str | None = None,
         batch: int = 1_000,
         seconds: float = 2.0,
@@ -87,7 +88,7 @@ class Feedback:
         self.run = run
         self.batch, self.seconds, self.most = batch, seconds, most
         self.backoff = backoff or Backoff()
-        self._dataset, self._sender = dataset, sender
+        self._dataset, self._plan, self._sender = dataset, plan, sender
         self._begin()
 
     def _begin(self) -> None:
@@ -219,6 +220,8 @@ class Feedback:
         asked = {"run": self.run, "sender": self.sender}
         if self._dataset is not None:
             asked["dataset"] = str(self._dataset)
+        elif self._plan is not None:
+            asked["plan"] = self._plan
         return connect(
             f"ws{self.server.base_url.removeprefix('http')}{PATH}?{urlencode(asked)}",
             additional_headers={"Authorization": f"Bearer {self.server.token}"},

@@ -110,8 +110,11 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 
     @cached_property
     def feedback(self) -> Feedback:
-        """Call it with the cursors of samples and their losses: they are told in the background, and nothing waits for it."""
-        return Feedback(self.base_url, self.token, run=self.run)
+        """Call it with the cursors of samples, or with their ids, and their losses.
+
+        They are told in the background, and nothing waits for it.
+        """
+        return Feedback(self.base_url, self.token, run=self.run, plan=self.plan)
 
     def __len__(self) -> int:
         """How many samples this rank gets in an epoch; TypeError for a continuous stream."""

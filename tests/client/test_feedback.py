@@ -88,6 +88,21 @@ def test_losses_of_lines_and_samples_are_told(live: Running, client: Client, pla
         feedback.send(f"{plan}.0", 1)
 
 
+def test_an_id_alone_is_told_where_a_plan_says_of_which_dataset(
+    live: Running, client: Client, plan: str
+) -> None:
+    with Feedback(live.url, live.known["token"], run="ids", plan=plan) as feedback:
+        feedback("0123456789abcdef0123456789abcdef", 3)
+        feedback.flush()
+        assert (feedback.num_told, feedback.num_refused) == (1, 0)
+    assert run_of(client, "ids")["num_records"] == 1
+    # A plan that is not known any more says nothing, and its lines are refused one by one.
+    with Feedback(live.url, live.known["token"], run="gone", plan="0" * 64) as feedback:
+        feedback(["0123456789abcdef0123456789abcdef", f"{plan}.0"], [3, 4])
+        feedback.flush()
+        assert feedback.num_told == 2, "the cursor says it too"
+
+
 def test_each_counts_once_wherever_the_connection_breaks(live: Running, client: Client, plan: str) -> None:
     # The handshake's answer is about 130 bytes, the greeting 60, each acknowledgement 60.
     cuts = [0, 40, 129, 150, 190, 200, 230, 250, 260, 280, 300, 340, 400, 470]
