@@ -80,3 +80,14 @@ def test_a_theme_may_be_an_expression(alices: Client, version: Version, alice: U
     assert "length(law) &gt; 4 and law exists" in page(alices, "/themes/")
     for path in (f"/themes/{theme.pk}/", f"/themes/{theme.pk}/edit/"):
         assert "length(law)" in page(alices, path)
+
+
+@pytest.mark.parametrize("number", ["9" * 40, "-1", "x"])
+def test_a_rule_of_an_impossible_number_is_no_choice(
+    alices: Client, rule: WeightingRule, version: Version, number: str
+) -> None:
+    compared = alices.get(f"/datasets/{version.dataset_id}/rules/compare/?a={number}")
+    frozen = alices.post(f"/versions/{version.pk}/snapshots/new/", {"weighting_rules": number})
+    for answer in (compared, frozen):
+        assert answer.status_code == 422
+        assert "th-err" in answer.content.decode()

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from themis_admin.datasets import cards, comparisons
-from themis_admin.datasets.forms import ServiceForm
+from themis_admin.datasets.forms import RulesField, ServiceForm
 from themis_admin.datasets.models import Dataset, Theme, Version, WeightingRule
 from themis_admin.datasets.pages import get_dataset
 from themisdb_datasets.comparing import Change
@@ -20,10 +20,10 @@ from themisdb_datasets.errors import ThemisError
 class CompareForm(ServiceForm):
     """The rules of either side, and what they are compared over."""
 
-    a = forms.ModelMultipleChoiceField(
+    a = RulesField(
         WeightingRule.objects.none(), required=False, label="A", widget=forms.CheckboxSelectMultiple
     )
-    b = forms.ModelMultipleChoiceField(
+    b = RulesField(
         WeightingRule.objects.none(), required=False, label="B", widget=forms.CheckboxSelectMultiple
     )
     theme = forms.ModelChoiceField(

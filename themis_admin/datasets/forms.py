@@ -159,11 +159,24 @@ class RuleForm(ServiceForm):
             self.add_error(name, str(text))
 
 
+class RulesField(forms.ModelMultipleChoiceField[WeightingRule]):
+    """Weighting rules by their ids; a number that no id can be is as unknown as any other."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return super().clean(value)
+        except OverflowError:
+            message = self.error_messages["invalid_choice"]
+            raise forms.ValidationError(
+                message, code="invalid_choice", params={"value": "a number as large as that"}
+            ) from None
+
+
 class SnapshotForm(ServiceForm):
     """What of a version a snapshot freezes, its weights, and the series it is part of."""
 
     theme = forms.ModelChoiceField(Theme.objects.none(), required=False, empty_label="all samples")
-    weighting_rules = forms.ModelMultipleChoiceField(
+    weighting_rules = RulesField(
         WeightingRule.objects.none(),
         required=False,
         label="Weighting rules",
