@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -96,6 +97,11 @@ def test_the_caches_of_the_page(live: Live, tmp_path: Path, query: dict[str, Any
     stored = whole({**query, "order": "stored"})
     assert [hybrid[number]["output"] for number in (0, 3, 0)] == [stored[0], stored[3], stored[0]]
     assert hybrid._fetch_item.cache_info().hits == 1
+    for each in (ThemisDBStreamDataset(query_params=query), hybrid):
+        assert each[np.int64(-1)]["output"] == each[len(stored) - 1]["output"] == stored[-1]
+        for number in (len(stored), -len(stored) - 1):
+            with pytest.raises(IndexError):
+                each[number]
 
 
 def test_themes_in_turn_and_mixed(live: Live) -> None:

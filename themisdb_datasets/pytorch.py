@@ -1,10 +1,11 @@
 """A theme as a torch IterableDataset: shared out to ranks and workers, resumed in mid-epoch, cached where asked for."""
 
+import operator
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
@@ -128,9 +129,15 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
         part = self._share(state["start"])
         return tally.over(self._opened().samples(part, epoch=state["epoch"], done=state["done"]))
 
-    def __getitem__(self, index: int) -> Sample:
-        """The sample of this number in stored order (of a mix: as delivered), wherever this rank's share lies."""
-        return self._fetch_item(index)
+    def __getitem__(self, index: SupportsIndex) -> Sample:
+        """The sample of this number in stored order (of a mix: as delivered), wherever this rank's share lies.
+
+        Negative ones count from the end; IndexError for one that there is not.
+        """
+        number, total = operator.index(index), self.pinned.total
+        if not -total <= number < total:
+            raise IndexError(f"sample {number} of {total}")
+        return self._fetch_item(number % total)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loop is, in this worker; torchdata's StatefulDataLoader collects those of all workers."""
