@@ -220,6 +220,8 @@ def error_of(response: httpx.Response) -> ThemisError:
         document = {}
     code = document.get("code")
     message = document.get("error") or _strange(response)
+    if code == "not_found" and response.url.path not in message:
+        message = f"{message.rstrip('.')} at {response.url.path}."
     if response.status_code == 429:
         return LimitError(message, retry_after=retry_after(response) or 1, code=code)
     return KINDS.get(response.status_code, ServerError)(message, code=code, fields=document.get("fields"))

@@ -56,7 +56,7 @@ class OffsetIndex(Sequence[bytes]):
             )
             self._locations = memoryview(places).cast("B").cast("Q")
             self._maps = [self._open_file(path) for path in self.files]
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"There is no file {error.filename} any more.") from error
         except TypeError as error:  # not a whole number of uint64
             raise CorruptError(f"{LOCATIONS} was cut off.") from error
@@ -74,7 +74,7 @@ class OffsetIndex(Sequence[bytes]):
         folder = Path(path) / index_folder
         try:
             names = (folder / FILES).read_text().splitlines()
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"There is no index in {folder}.") from error
         _check_sizes(Path(path), names)
         return cls(folder / LOCATIONS, [Path(path) / name for name in names])
@@ -121,7 +121,7 @@ def _check_sizes(path: Path, names: Sequence[str]) -> None:
     try:
         about = msgspec.json.decode((path / MANIFEST).read_bytes())["files"]
         sizes = {name: about[name]["num_bytes"] for name in names}
-    except (FileNotFoundError, msgspec.DecodeError, LookupError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, LookupError, TypeError):
         return  # data-forager writes none, and what stands there may be another's
     for name, told in sizes.items():
         if (path / name).exists() and (size := (path / name).stat().st_size) != told:

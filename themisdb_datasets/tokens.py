@@ -50,7 +50,7 @@ class TokenIndex(Sequence[Tokens]):
         try:
             self._locations = np.frombuffer(_mapped(locations), "<u8").reshape(-1, 3)
             self._files = [np.frombuffer(_mapped(each), self.dtype) for each in files]
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"A file of the token index is not there: {error.filename}.") from error
         except ValueError as error:  # not a whole number of locations or tokens
             raise CorruptError(f"A file of the token index with {locations} was cut off.") from error
@@ -63,7 +63,7 @@ class TokenIndex(Sequence[Tokens]):
         manifest = read_manifest(path)
         try:
             names = (path / FILES).read_text().splitlines()
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"There is no token index in {path}.") from error
         files = [path / name for name in names]
         dtype = str(dtype or manifest.get("dtype"))
@@ -135,7 +135,7 @@ def _reopened(locations: Path, files: tuple[Path, ...], dtype: str, sample_size:
 def read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = msgspec.json.decode((path / MANIFEST).read_bytes(), type=dict[str, Any])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except msgspec.DecodeError as error:
         raise CorruptError(f"The manifest of the token index in {path} is not readable.") from error

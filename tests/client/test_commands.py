@@ -336,6 +336,7 @@ def test_errors_are_sentences_or_documents_and_never_a_traceback(themis: Themis,
         assert json.loads(failed.stderr)["code"] == "usage"
     assert answer(themis("--json", "--url", live.url, "ls")) == answer(themis("ls", "--json"))
     assert "no address" in themis("--url", "x", "ls", code=1).stderr
+    assert "/snapshots/999999/" in themis("pull", "snapshots/999999", code=1).stderr
     page = themis("pull", f"{live.url}/d/nothing", code=1).stderr
     assert "This link does not work" in page
     assert "<" not in page

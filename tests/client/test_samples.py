@@ -181,6 +181,10 @@ def test_an_empty_index_is_a_dataset_without_samples(tmp_path: Path) -> None:
 def test_what_is_no_index_is_refused_with_the_remedy(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(NotFoundError, match="unpacked"):
         ThemisDataset(tmp_path / "nothing")
+    (tmp_path / "file").touch()
+    for opened in (JsonlDataset, TokensDataset):
+        with pytest.raises((NotFoundError, MalformedError)):
+            opened.create_from_index_on_filesystem(tmp_path / "file")
     with pytest.raises(NotFoundError, match="no index"):
         JsonlDataset.create_from_index_on_filesystem(folder, index_data_folder="elsewhere")
 
