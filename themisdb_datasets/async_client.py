@@ -1,14 +1,14 @@
 """The client for programs that run on asyncio: the same plans and streams, awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
 
-from themisdb_datasets.client import PlanInfo
+from themisdb_datasets.client import FIRST_WAIT, LONGEST_WAIT, PlanInfo, has_succeeded
 from themisdb_datasets.connection import (
     TIMEOUT,
     TRANSIENT,
@@ -91,6 +91,19 @@ class AsyncClient:
             if not repeatable or not passes:
                 raise error
             await asyncio.sleep(patience.after(error))
+
+    async def wait(
+        self, job: Mapping[str, Any], *, report: Callable[[dict[str, Any]], None] = lambda job: None
+    ) -> dict[str, Any]:
+        """Wait for the end of a job as `Client.wait`, for as long as `asyncio.timeout` lets it."""
+        wait = FIRST_WAIT
+        while True:
+            document: dict[str, Any] = await self.get(job["url"])
+            report(document)
+            if has_succeeded(document):
+                return document
+            await asyncio.sleep(wait)
+            wait = min(wait * 1.5, LONGEST_WAIT)
 
     async def plan(self, query: Mapping[str, Any]) -> PlanInfo:
         """What a stream of this query would deliver; from then on its cursor can be streamed."""

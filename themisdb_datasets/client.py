@@ -26,6 +26,8 @@ from themisdb_datasets.errors import CancelledError, ConflictError, ImpossibleEr
 from themisdb_datasets.streaming import PATH, Progress, SampleStream
 from themisdb_datasets.upload import upload
 
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between looks at a job
+
 
 class PlanInfo(NamedTuple):
     """A plan as a dry run describes it: `num_samples` lines from `cursor` on, of `total`; `answer` is all it said."""
@@ -190,20 +192,14 @@ class Client:
 
         ImpossibleError: it failed; CancelledError: somebody cancelled it.
         """
-        wait = 0.1
+        wait = FIRST_WAIT
         while True:
             document: dict[str, Any] = self.get(job["url"])
             report(document)
-            if document["state"] == "succeeded":
+            if has_succeeded(document):
                 return document
-            if document["state"] == "failed":
-                raise ImpossibleError(
-                    f"{document['title']}: {document['error']}", code=document["error_code"]
-                )
-            if document["state"] == "cancelled":
-                raise CancelledError(f"{document['title']} was cancelled.")
             time.sleep(wait)
-            wait = min(wait * 1.5, 2)
+            wait = min(wait * 1.5, LONGEST_WAIT)
 
     def begin(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The answer to a POST, its body unread; httpx.TransportError where there is none."""
@@ -232,3 +228,12 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self.server.base_url!r})"
+
+
+def has_succeeded(job: Mapping[str, Any]) -> bool:
+    """Whether a job is done; ImpossibleError where it failed, CancelledError where it was cancelled."""
+    if job["state"] == "failed":
+        raise ImpossibleError(f"{job['title']}: {job['error']}", code=job["error_code"])
+    if job["state"] == "cancelled":
+        raise CancelledError(f"{job['title']} was cancelled.")
+    return bool(job["state"] == "succeeded")

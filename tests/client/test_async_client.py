@@ -39,6 +39,11 @@ async def test_it_answers_as_the_other_client_does(
             await other.plan({"theme": "No such theme"})
         made = await other.post("datasets/", {"name": "Made by the asynchronous client"})
         await other.delete(made["url"])
+        dataset = next(each for each in client.pages("datasets/") if each["name"] == live.known["dataset"])
+        seen: list[str] = []
+        answer = await other.post("snapshots/", {"version": dataset["latest"]["id"]})
+        done = await other.wait(answer["job"], report=lambda job: seen.append(job["state"]))
+        assert done["state"] == seen[-1] == "succeeded"
     async with AsyncClient(live.url, "thm_wrong") as stranger:
         with pytest.raises(AuthError):
             await stranger.get("datasets/")
