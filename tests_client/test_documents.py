@@ -23,6 +23,12 @@ def test_the_readme_reads_a_stream() -> None:
     assert set(names["sample"]) >= {"instruction", "output", "weight", "metadata"}
 
 
+def test_the_readme_of_the_package_trains_on_batches() -> None:
+    names = run("themisdb_datasets/README.md")
+    assert set(names["batch"]) >= {"instruction", "output", "weight"}
+    assert names["sample"]["instruction"]
+
+
 def test_the_client_streams_downloads_and_uploads(tmp_path: Path) -> None:
     names = run("docs/client.md")
     assert len(names["lines"].splitlines()) == 50

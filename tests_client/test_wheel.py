@@ -38,6 +38,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", build, str(folder)], cwd=source, check=True, capture_output=True)
     (made,) = folder.glob("*.whl")
+    with ZipFile(made) as archive:
+        (about,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        assert "# themisdb-datasets" in archive.read(about).decode(), "a registry shows what it is"
     return made
 
 
