@@ -20,7 +20,7 @@ def submit(
 def cancel(job: Job) -> Job:
     """Cancel a job; ConflictError when it has ended."""
     if job.state not in UNENDED:
-        raise ConflictError(f"The job has {job.state} already.", code="job_ended")
+        raise ConflictError(f"The job is over already: {job.state}.", code="job_ended")
     runner.request_cancel(job.pk)
     cancel_parts(job.pk)
     job.refresh_from_db()
