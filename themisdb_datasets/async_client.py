@@ -37,13 +37,17 @@ class AsyncClient:
     ) -> None:
         self.server = Server.known(base_url, token)
         self.backoff = backoff or Backoff()
-        self.answered = False
         self.http = httpx.AsyncClient(
             base_url=self.server.base_url,
             headers=self.server.headers,
             timeout=timeout,
             verify=self.server.trust,
         )
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server ever has."""
+        return self.server.has_answered
 
     async def get(self, path: str, **parameters: Any) -> Any:
         """The document at `path`, such as "datasets/" beneath /api/v1/, or an absolute one."""
@@ -85,7 +89,7 @@ class AsyncClient:
                 passes = True
             else:
                 if response.is_success:
-                    self.answered = True
+                    self.server.note_answer()
                     return response
                 error, passes = error_of(response), response.status_code in TRANSIENT - {429}
             if not repeatable or not passes:
@@ -212,7 +216,7 @@ class AsyncSampleStream(AsyncIterator[Block]):
             request = http.build_request("POST", PATH, json=self._progress.request())
             self._response = response = await http.send(request, stream=True)
             if response.status_code == 200:
-                self._client.answered = True
+                self._client.server.note_answer()
                 self._progress.answered(response.headers)
                 self._chunks = response.aiter_bytes()
                 return

@@ -71,10 +71,14 @@ class Client:
     ) -> None:
         self.server = Server.known(base_url, token)
         self.backoff = backoff or Backoff()
-        self.answered = False  # whether the server ever has
         self._timeout = timeout
         self._http: httpx.Client | None = None
         self._process = 0
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server ever has."""
+        return self.server.has_answered
 
     @property
     def http(self) -> httpx.Client:
@@ -126,7 +130,7 @@ class Client:
                 passes = True
             else:
                 if response.is_success:
-                    self.answered = True
+                    self.server.note_answer()
                     return response
                 error, passes = error_of(response), response.status_code in TRANSIENT - {429}
             if not repeatable or not passes:
@@ -168,7 +172,8 @@ class Client:
         It comes in parts, `at_once` of them side by side; what an earlier call left half done is gone on with. Its SHA-256
         is checked, and is also compared with the one given. ConflictError: another file is there (`replace` allows that).
         """
-        remote = find(self.http, self.server.path(url), backoff=self.backoff)
+        remote = find(self.http, self.server.path(url), backoff=self.backoff, known=self.answered)
+        self.server.note_answer()
         if sha256 not in (None, remote.sha256):
             raise ConflictError(
                 f"{url} is another file now; its SHA-256 is {remote.sha256}.", code="file_changed"
@@ -206,7 +211,8 @@ class Client:
         request = self.http.build_request("POST", path, json=body)
         through_proxy = wire.wants_proxy(request.url)
         response = self.http.send(request, stream=True) if through_proxy else wire.send(request)
-        self.answered = self.answered or response.is_success
+        if response.is_success:
+            self.server.note_answer()
         return response
 
     def close(self) -> None:

@@ -45,6 +45,7 @@ KINDS: dict[int, type[ThemisError]] = {
     413: TooLargeError,
     422: ImpossibleError,
 }
+ANSWERED: set[str] = set()  # addresses of which an answer came to this process
 SHOWN = 300  # characters of an answer that is not Themis'
 TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
 
@@ -128,6 +129,15 @@ class Server:
                 code="no_token",
             )
         return cls(url, checked_token(token))
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether it ever has, to whichever client in this process: a restart is waited for then."""
+        return self.base_url in ANSWERED
+
+    def note_answer(self) -> None:
+        """It has answered."""
+        ANSWERED.add(self.base_url)
 
     def path(self, path: str) -> str:
         """A path beneath this address: of an address there, of a path, or of one beneath /api/v1/.

@@ -65,9 +65,9 @@ class Remote:
         return cls(url, _name(headers.get("Content-Disposition", "")), headers["ETag"], num_bytes, sha256)
 
 
-def find(http: httpx.Client, url: str, *, backoff: Backoff) -> Remote:
-    """The file at `url`."""
-    patience = Patience(backoff)
+def find(http: httpx.Client, url: str, *, backoff: Backoff, known: bool = False) -> Remote:
+    """The file at `url`; `known`: its server has answered before."""
+    patience = Patience(backoff, known=known)
     while True:
         try:
             response = http.head(url)
@@ -221,7 +221,7 @@ def _fetch_all(http: httpx.Client, parts: Draft, backoff: Backoff, at_once: int)
 def _fetch(http: httpx.Client, parts: Draft, backoff: Backoff, number: int) -> None:
     """Bring one part, however often the connection breaks."""
     _, stop = parts.span(number)
-    patience = Patience(backoff)
+    patience = Patience(backoff, known=True)
     remote = parts.remote
     while (at := parts.place(number)) < stop:
         wanted = {"Range": f"bytes={at}-{stop - 1}", "If-Range": remote.etag}

@@ -135,7 +135,11 @@ class Opens(Protocol):
     """A client that can begin a stream."""
 
     backoff: Backoff
-    answered: bool
+
+    @property
+    def answered(self) -> bool:
+        """Whether its server ever has."""
+        ...
 
     def begin(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The answer to a POST, its body unread."""

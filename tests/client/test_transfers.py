@@ -16,7 +16,7 @@ from tests.client.conftest import QUICK, quick_client
 from tests.client.proxy import before, cut, ended, passed, refused, rewritten, stalled
 from tests.processes import ROOT, until
 from tests.running import Running
-from themisdb_datasets import Client, download, upload
+from themisdb_datasets import Backoff, Client, download, upload
 from themisdb_datasets.download import sha256_of
 from themisdb_datasets.errors import (
     ConflictError,
@@ -24,6 +24,7 @@ from themisdb_datasets.errors import (
     ImpossibleError,
     MalformedError,
     NotFoundError,
+    ServerError,
 )
 
 SMALL = 1 << 20
@@ -91,6 +92,22 @@ def test_a_download_goes_on_through_every_break(
         path = client.download(url, tmp_path / "deep" / "index.tar")
         assert sha256_of(path) == index["sha256"]
         assert len(proxy.requests) > len(faults) + path.stat().st_size // SMALL
+
+
+@pytest.mark.usefixtures("parts")
+def test_a_server_that_was_there_is_waited_for_by_every_part_and_every_client(
+    live: Running, url: str, index: dict[str, Any], tmp_path: Path
+) -> None:
+    backoff = Backoff(shortest=0.01, longest=0.05, patience=20, first_patience=0)
+    with before(live.port, passed, *[refused(503)] * 4, passed, *[refused(502)] * 3) as proxy:
+        with Client(proxy.url, live.known["token"], backoff=backoff) as client:
+            client.download(url, tmp_path / "index.tar", at_once=2)
+        assert sha256_of(tmp_path / "index.tar") == index["sha256"]
+        proxy.faults.extend([refused(503), refused(502)])
+        with Client(proxy.url, live.known["token"], backoff=backoff) as other:
+            assert other.get("datasets/")["results"]
+    with before(live.port, refused(503)) as strange, pytest.raises(ServerError):
+        Client(strange.url, live.known["token"], backoff=backoff).get("datasets/")
 
 
 @pytest.mark.usefixtures("parts")
