@@ -37,6 +37,15 @@ def test_it_orders_by_a_field(alices: Client, version: Version) -> None:
     assert html.index("bdsg/1") < html.index("bimschg/4") < html.index("tierschg/1")
 
 
+def test_a_field_without_a_name_does_not_take_the_place_of_any_field(
+    alices: Client, ingest: Ingest, dataset: Dataset
+) -> None:
+    ingest([{"": 1, "two  blanks": 2}])
+    html = page(alices, f"/versions/{dataset.latest_id}/")
+    assert html.count('<option value="">') == 2  # any field, stored order
+    assert '<option value="-two  blanks">' in html
+
+
 def test_what_cannot_be_asked_is_said_on_the_page(alices: Client, version: Version) -> None:
     assert "There is no field" in page(alices, f"/versions/{version.pk}/?order=nothing")
     assert "regular expression" in page(alices, f"/versions/{version.pk}/?field=law&op=matches&value=(")
