@@ -44,7 +44,8 @@ def array_lines(chunks: Iterator[bytes], *, name: str, max_bytes: int) -> Iterat
         if ended:
             _check_end(rest, name)
         elif len(rest) > max_bytes:
-            raise _bad(name, f"has an element of more than {max_bytes:,} bytes")
+            what = f"has an element of more than {max_bytes:,} bytes"
+            raise _bad(name, f"{what}. Send it as JSON lines (.jsonl), where such a line alone is rejected")
     if not begun and rest:
         raise _bad(name, "does not begin with [; a .json file is one array. Name JSON lines .jsonl")
     if begun and not ended:
