@@ -72,6 +72,11 @@ def _keys(header: list[str], name: str) -> list[bytes]:
     if doubled or "" in header:
         which = f"the column {doubled[0]!r} twice" if doubled and doubled[0] else "a column without a name"
         raise MalformedError(f"The header of {name} has {which}; give every column its name.", code="bad_csv")
+    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            raise MalformedError(
+                f"The cells of {name} are separated by {called}; use commas.", code="bad_csv"
+            )
     try:
         return [msgspec.json.encode(key) + b":" for key in header]
     except UnicodeEncodeError:

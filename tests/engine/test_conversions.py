@@ -153,7 +153,13 @@ def test_every_text_of_a_csv_comes_through(
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("a,a\n1,2\n", "'a' twice"), ("a,,b\n1,2,3\n", "without a name"), ('a,b\n"x"y,2\n', "Quote cells")],
+    [
+        ("a,a\n1,2\n", "'a' twice"),
+        ("a,,b\n1,2,3\n", "without a name"),
+        ('a,b\n"x"y,2\n', "Quote cells"),
+        ("a;b\n1;2\n", "separated by semicolons; use commas"),
+        ("a\tb\n1\t2\n", "separated by tabs; use commas"),
+    ],
 )
 def test_a_csv_that_cannot_be_read_says_where(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(MalformedError, match=says):
