@@ -21,7 +21,7 @@ from themisdb_datasets.sample import Sample, parse_all, parse_lines
 from themisdb_datasets.sharing import Share
 from themisdb_datasets.streaming import Block, SampleStream
 
-READ_ROWS = 1024  # lines that are found at once
+READ_ROWS = 256  # lines that are found and parsed at once: more of them leave the processor's cache
 
 Connect = Callable[[], Client]
 

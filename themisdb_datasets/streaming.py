@@ -150,7 +150,7 @@ class SampleStream(Iterator[Block]):
     """The blocks of a stream. Breaks, restarts, time-outs and busy proxies are waited out, and no line comes twice.
 
     It ends when all lines have come that the server promised; ConnectionLostError where they do not, PlanChangedError
-    where something else would. For one thread; `with` or `close` end it early.
+    where something else would. For one thread at a time; `with` or `close` end it early.
     """
 
     def __init__(self, client: Opens, progress: Progress) -> None:
