@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
@@ -109,13 +110,10 @@ class ColumnsProcess:
 
 
 def serve(pipe: Connection) -> None:
-    """Do what is asked for, until the pipe ends or stays silent."""
+    """Do what is asked for, until the pipe stays silent; EOFError or OSError where it ends, with whoever asked."""
     writer: _Writer | None = None
     while pipe.poll(IDLE_SECONDS if writer is None else None):
-        try:
-            request = REQUEST.decode(pipe.recv_bytes())
-        except EOFError:
-            return
+        request = REQUEST.decode(pipe.recv_bytes())
         answer = Answer()
         try:
             writer = _done(request, writer)
@@ -164,5 +162,5 @@ class _Writer:
 
 
 if __name__ == "__main__":
-    with Connection(int(sys.argv[1])) as pipe_:
+    with Connection(int(sys.argv[1])) as pipe_, suppress(EOFError, OSError):
         serve(pipe_)

@@ -27,6 +27,10 @@ class Lines(Protocol):
         """The lines, in chunks that may end anywhere."""
         ...
 
+    def told(self, reject: Reject) -> Reject:
+        """A line of these that is no sample, as those know it who wrote the source."""
+        ...
+
 
 @dataclass(frozen=True)
 class ShardInfo:
@@ -75,7 +79,7 @@ def ingest(
             for block in scanner.blocks():
                 rejects = [*block.rejects, *run.add(block)]
                 rejects.sort(key=lambda reject: reject.line)
-                file.writelines(reject.to_json() for reject in rejects)
+                file.writelines(source.told(reject).to_json() for reject in rejects)
                 run.num_rejects += len(rejects)
                 run.pulse()
             run.cut()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from themisdb_datasets.arrays import array_lines
 from themisdb_datasets.errors import ImpossibleError, MalformedError
-from themisdb_datasets.jsonl import MAX_LINE_BYTES
+from themisdb_datasets.jsonl import MAX_LINE_BYTES, Reject
 from themisdb_datasets.tabular import csv_lines, parquet_lines
 from themisdb_datasets.unpacking import NO_LIMITS, UnpackingLimits
 
@@ -50,6 +51,12 @@ class Source:
         if self.kind == "array":
             return array_lines(self.chunks(), name=self.name, max_bytes=max_line_bytes)
         return self.chunks()
+
+    def told(self, reject: Reject) -> Reject:
+        """The same, but a row of a CSV file is not called an array, which it was only made for want of names."""
+        if self.kind != "csv" or reject.reason != "not_an_object":
+            return reject
+        return replace(reject, message="The row has more or fewer cells than the header.")
 
     def _guarded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         return self.limits.guarded(chunks, name=self.name, packed=self.total)

@@ -122,6 +122,7 @@ def test_a_csv_becomes_objects_with_numbers_that_look_like_numbers(tmp_path: Pat
         {"id": 5, "zip": 7, "rate": "1.", "text": "ü"},
     ]
     assert rejects(result) == [(3, "not_an_object"), (4, "not_an_object")]
+    assert result.rejects_path.read_text().count("more or fewer cells than the header") == 2
 
 
 def test_bytes_that_are_no_text_are_rejected_for_that(tmp_path: Path) -> None:
