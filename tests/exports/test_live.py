@@ -126,7 +126,6 @@ def test_work_ends_when_the_client_goes(live: Running, corpus: dict[str, Any]) -
 def test_a_stream_whose_server_dies_ends_broken_and_goes_on_byte_exactly(
     live: Running, corpus: dict[str, Any]
 ) -> None:
-    whole = stream(live, **corpus, limit=6000).content.splitlines(keepends=True)
     web = live.children()["web"]
     response = stream(live, **corpus)
     got = b""
@@ -135,11 +134,12 @@ def test_a_stream_whose_server_dies_ends_broken_and_goes_on_byte_exactly(
             got += piece
             if len(got) > 5 << 20 and web in live.children().values():
                 os.kill(web, signal.SIGKILL)
-    lines = got.splitlines(keepends=True)
-    complete = [line for line in lines if line.endswith(b"\n")]
-    assert complete == whole[: len(complete)]
+    complete = got[: got.rfind(b"\n") + 1]
+    num_lines = complete.count(b"\n")
     until(live.answers, what="the web server is back")
-    cursor = f"{response.headers['X-Themis-Plan']}.{len(complete)}"
-    rest = stream(live, cursor=cursor, limit=6000 - len(complete))
+    cursor = f"{response.headers['X-Themis-Plan']}.{num_lines}"
+    rest = stream(live, cursor=cursor, limit=1000)
     assert rest.headers["X-Themis-Cursor"] == cursor
-    assert complete + rest.content.splitlines(keepends=True) == whole
+    whole = stream(live, **corpus, limit=num_lines + 1000).content
+    goes_on = complete + rest.content == whole  # megabytes that need not be shown where they differ
+    assert goes_on
