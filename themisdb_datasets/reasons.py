@@ -11,6 +11,8 @@ MAX_DEPTH = 256  # levels of arrays and objects in a line
 MAX_MEMBERS = 65_536  # names of a line's object and of the objects in it, one level down
 
 NOT_A_NUMBER = re.compile(rb"[+-]?(NaN|Infinity|nan|inf|Inf|infinity|NAN|INF)\b")
+WORD = re.compile(rb"[A-Za-z]{2,20}")
+LITERAL_BYTES = 4  # that msgspec may have gone on after the first letter of true, false or null
 ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 PLACE = re.compile(r"^JSON is malformed: (.*) \(byte (\d+)\)$")
 ARTICLES = {
@@ -67,9 +69,20 @@ def explain(line: bytes, error: Exception, *, shift: int = 0) -> tuple[str, str]
                 f"{number[0].decode()} is not JSON; use null or leave the field out (at byte {start + shift + 1}).",
             )
     where = f"at byte {place + shift + (what not in READ_ON)}"
+    if what == "invalid character" and (word := _word(line, place)) is not None:
+        said = f"{word[0].decode()} is no word of JSON (true, false, null); texts stand in double quotes"
+        return "invalid_json", f"{said}, at byte {word.start() + shift + 1}."
     if what == "invalid character" and place < len(line):
         return "invalid_json", f"{_unexpected(line[place])}, {where}."
     return "invalid_json", f"{SENTENCES.get(what, 'The line is not JSON: ' + what)}, {where}."
+
+
+def _word(line: bytes, place: int) -> re.Match[bytes] | None:
+    """The word without quotes at which decoding stopped, or that it had begun to read as true, false or null."""
+    for start in range(max(0, place - LITERAL_BYTES), place):
+        if line[start] in b"tfn" and not line[max(0, start - 1) : start].isalpha():
+            return WORD.match(line, start)
+    return WORD.match(line, place)
 
 
 def not_utf8(line: bytes, *, shift: int = 0) -> tuple[str, str] | None:
