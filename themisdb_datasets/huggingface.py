@@ -110,22 +110,34 @@ def load(
     dataset: IterableDataset | Dataset
     if streaming:
         dataset = IterableDataset.from_generator(_generate, features=features, gen_kwargs=given)
-    elif not plan.num_samples and features is not None:
-        # Of nothing, `datasets` writes no file, and then does not find it.
-        dataset = Dataset.from_dict({name: [] for name in features}, features=features)
     else:
-        about = [SCHEME, plan.digest, shards[0], shards[-1], repr(features)]
-        dataset = Dataset.from_generator(
-            _generate,
-            features=features,
-            cache_dir=None if cache_dir is None else str(cache_dir),
-            gen_kwargs=given,
-            num_proc=num_proc,
-            fingerprint=hashlib.sha256(msgspec.json.encode(about)).hexdigest(),
-        )
+        dataset = _written(plan, features, given, cache_dir=cache_dir, num_proc=num_proc)
     title = plan.answer["title"]
     dataset.info.description = f"{title}, from Themis: version {plan.version}, cursor {plan.cursor}"
     return dataset
+
+
+def _written(
+    plan: PlanInfo,
+    features: Features | None,
+    given: dict[str, Any],
+    *,
+    cache_dir: str | Path | None,
+    num_proc: int | None,
+) -> Dataset:
+    """What `given` generates as files that are memory-mapped, written once for a plan."""
+    if not plan.num_samples and features is not None:
+        # Of nothing, `datasets` writes no file, and then does not find it.
+        return Dataset.from_dict({name: [] for name in features}, features=features)
+    about = [SCHEME, plan.digest, given["shards"][0], given["shards"][-1], repr(features)]
+    return Dataset.from_generator(
+        _generate,
+        features=features,
+        cache_dir=None if cache_dir is None else str(cache_dir),
+        gen_kwargs=given,
+        num_proc=num_proc,
+        fingerprint=hashlib.sha256(msgspec.json.encode(about)).hexdigest(),
+    )
 
 
 def features_of(fields: Sequence[Field]) -> Features:

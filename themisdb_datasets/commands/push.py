@@ -46,24 +46,16 @@ def push(
     Called again after a break it goes on where it was, and where it had succeeded it says so: nothing is ingested twice.
     """
     client = session.client
-    try:
-        found = dataset_of(client, dataset)
-    except NotFoundError:
-        if not create:
-            raise
-        about = {"name": dataset, "key_field": key_field, "timestamp_field": timestamp_field}
-        found = client.post("datasets/", about)
+    made = {"name": dataset, "key_field": key_field, "timestamp_field": timestamp_field}
+    found = _dataset(client, dataset, made if create else None)
     body = {"mode": mode, "note": note}
     done_before = _note(client, found, files, body)
     job = None if again else _asked_before(client, found, done_before)
     before = "" if job is None else "These files were pushed before; --again ingests them once more.\n"
     if job is None:
-        uploads = []
-        for path in files:
-            with session.bar(path.name) as report:
-                uploads.append(client.upload(path, report=report))
-        done_before.write_bytes(msgspec.json.encode({**body, "uploads": uploads}))
-        job = _ask(client, found, {**body, "uploads": uploads})
+        asked = {**body, "uploads": _uploaded(session, files)}
+        done_before.write_bytes(msgspec.json.encode(asked))
+        job = _ask(client, found, asked)
     if no_wait:
         session.answer(
             job, f"{before}Job {job['id']} has begun: {session.client.server.base_url}/jobs/{job['id']}/"
@@ -83,6 +75,25 @@ def push(
         f"{before}Version {version['number']} of {found['name']}: {version['num_samples']:,} samples{rejected}.\n"
         f"{version['digest']}",
     )
+
+
+def _dataset(client: Client, name: str, made: dict[str, str] | None) -> dict[str, Any]:
+    """The dataset, which is `made` where there is none of this name; NotFoundError where it shall not be."""
+    try:
+        return dataset_of(client, name)
+    except NotFoundError:
+        if made is None:
+            raise
+        found: dict[str, Any] = client.post("datasets/", made)
+        return found
+
+
+def _uploaded(session: Session, files: tuple[Path, ...]) -> list[Any]:
+    uploads = []
+    for path in files:
+        with session.bar(path.name) as report:
+            uploads.append(session.client.upload(path, report=report))
+    return uploads
 
 
 def _note(client: Client, dataset: dict[str, Any], files: tuple[Path, ...], body: dict[str, str]) -> Path:
