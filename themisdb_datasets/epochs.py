@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -111,7 +111,7 @@ class Epochs:
         self._connect, self._prefetch_size = connect, prefetch_size
         self._filling: _Filling | None = None
 
-    def samples(self, share: Share, *, epoch: int, done: int = 0) -> Iterator[list[Sample]]:
+    def samples(self, share: Share, *, epoch: int, done: int = 0) -> Generator[list[Sample], None, None]:
         """The samples of a share from its `done`-th on, as many at a time as come; at their end a cache on disk is filled."""
         if share.left(done) == 0:
             return

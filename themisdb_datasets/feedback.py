@@ -63,8 +63,8 @@ class Feedback:
     """Tells the losses of a run's samples. `send` never waits and never fails for a reason of the network.
 
     A loss is that of a line, by its cursor ("cursor" of a sample of a dataset with `cursors=True`), or that of a sample, by
-    its id of 32 hex digits; for ids, `dataset` says whose they are, or a `plan` of that dataset. They go in batches, every `seconds` or once `batch` of
-    them wait, by a thread that connects anew after every break and repeats what was not acknowledged; Themis counts it once.
+    its id of 32 hex digits; for ids, `dataset` says whose they are, or a `plan` of that dataset. They go in batches, every
+    `seconds` or once `batch` of them wait, by a thread that connects anew after every break and repeats what was not acknowledged; Themis counts it once.
 
     At most `most` losses wait; of more the oldest are dropped, with a warning. `flush` waits until all are told, and leaving
     a `with` or the process tries to. Each process tells by itself, under a name of its own unless `sender` gives it one.

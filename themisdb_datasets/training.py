@@ -179,9 +179,9 @@ def weighted_loss(
 class WeightedTrainer(Trainer):
     """A mixin for transformers' Trainer: `class Weighted(WeightedTrainer, Trainer)`, with one of the collators above.
 
-    Training and evaluation losses are `weighted_loss`. Of several processes each reads the whole dataset and takes its own
-    part of it, so a ThemisDBStreamDataset is made with `rank=0, world_size=1` (MalformedError). The targets are counted over the whole batch, that is over all of
-    its accumulated parts and all devices, as Trainer does for its own loss.
+    Training and evaluation losses are `weighted_loss`. The targets are counted over the whole batch, that is over all of its
+    accumulated parts and all devices, as Trainer does for its own loss. Of several processes each reads the whole dataset
+    and takes its own part of it, so a ThemisDBStreamDataset is made with `rank=0, world_size=1` (MalformedError).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -222,7 +222,7 @@ def test_a_loop_that_is_left_early_leaves_no_thread(connect: Connecting) -> None
     assert isinstance(samples, Iterator)
     next(samples)
     assert any(thread.name == "themis-prefetch" for thread in threading.enumerate())
-    samples.close()  # type: ignore[attr-defined]
+    samples.close()
     until(
         lambda: not any(thread.name == "themis-prefetch" for thread in threading.enumerate()),
         seconds=10,
