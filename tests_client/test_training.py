@@ -142,20 +142,7 @@ def test_a_sample_of_another_kind_is_refused() -> None:
 
 def trained(folder: Path, model: LlamaForCausalLM, *, collator: Any, batch: int, parts: int) -> Weighted:
     """A trainer after one step of plain descent on all samples."""
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=batch,
-        gradient_accumulation_steps=parts,
-        max_steps=1,
-        learning_rate=0.1,
-        lr_scheduler_type="constant",
-        optim="sgd",
-        max_grad_norm=0.0,
-        report_to=[],
-        use_cpu=True,
-        save_strategy="no",
-        disable_tqdm=True,
-    )
+    arguments = tiny.one_step(str(folder), batch=batch, gradient_accumulation_steps=parts)
     trainer = Weighted(model, arguments, train_dataset=SAMPLES[:4], data_collator=collator)
     trainer.train()
     return trainer

@@ -1,8 +1,10 @@
 """A language model small enough to check by hand, and its tokenizer of bytes."""
 
+from typing import Any
+
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, TrainingArguments
 
 torch.set_num_threads(1)  # more are slower with matrices this small
 CHAT = (
@@ -33,3 +35,21 @@ def model(*, attention: str = "sdpa", seed: int = 0) -> LlamaForCausalLM:
         attn_implementation=attention,
     )
     return LlamaForCausalLM(config)
+
+
+def one_step(folder: str, *, batch: int, **more: Any) -> TrainingArguments:
+    """Arguments for one step of plain descent, `batch` samples at a time on each process."""
+    return TrainingArguments(
+        output_dir=folder,
+        per_device_train_batch_size=batch,
+        max_steps=1,
+        learning_rate=0.1,
+        lr_scheduler_type="constant",
+        optim="sgd",
+        max_grad_norm=0.0,
+        report_to=[],
+        use_cpu=True,
+        save_strategy="no",
+        disable_tqdm=True,
+        **more,
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import torch
 from torch.utils.data import IterableDataset
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer
 
 from tests_client import tiny
 from tests_client.test_training import SAMPLES, Weighted, loss_of
@@ -24,20 +24,7 @@ class Stream(IterableDataset[Sample]):
 
 def step(folder: str) -> Trainer:
     """A step of plain descent, two samples a process."""
-    arguments = TrainingArguments(
-        output_dir=folder,
-        per_device_train_batch_size=2,
-        max_steps=1,
-        learning_rate=0.1,
-        lr_scheduler_type="constant",
-        optim="sgd",
-        max_grad_norm=0.0,
-        report_to=[],
-        use_cpu=True,
-        ddp_backend="gloo",
-        save_strategy="no",
-        disable_tqdm=True,
-    )
+    arguments = tiny.one_step(folder, batch=2, ddp_backend="gloo")
     collator = PackingCollator(tiny.tokenizer(), max_length=128)
     trainer = Weighted(tiny.model(), arguments, train_dataset=Stream(), data_collator=collator)
     trainer.train()
