@@ -70,7 +70,7 @@ def explain(line: bytes, error: Exception, *, shift: int = 0) -> tuple[str, str]
             )
     where = f"at byte {place + shift + (what not in READ_ON)}"
     if what == "invalid character" and (word := _word(line, place)) is not None:
-        said = f"{word[0].decode()} is no word of JSON (true, false, null); texts stand in double quotes"
+        said = f"“{word[0].decode()}” is no word of JSON (true, false, null); texts stand in double quotes"
         return "invalid_json", f"{said}, at byte {word.start() + shift + 1}."
     if what == "invalid character" and place < len(line):
         return "invalid_json", f"{_unexpected(line[place])}, {where}."

@@ -69,12 +69,16 @@ def push(
         done = client.wait(job, report=told)
     version = client.get(f"versions/{done['result']['version']}/")
     count = done["result"].get("num_rejects", 0)  # where nothing changed, the version is of an earlier ingest
-    rejected = f", {count:,} line{'' if count == 1 else 's'} rejected" if count else ""
+    rejected = f", {_counted(count, 'line')} rejected" if count else ""
     session.answer(
         version,
-        f"{before}Version {version['number']} of {found['name']}: {version['num_samples']:,} samples{rejected}.\n"
+        f"{before}Version {version['number']} of {found['name']}: {_counted(version['num_samples'], 'sample')}{rejected}.\n"
         f"{version['digest']}",
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _dataset(client: Client, name: str, made: dict[str, str] | None) -> dict[str, Any]:
