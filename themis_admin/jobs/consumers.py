@@ -63,16 +63,18 @@ class EventsConsumer(KnownConsumer):
         if user is None or not (since == "" or (since.isascii() and since.isdigit() and len(since) < 19)):
             await self.close()  # before it was accepted: HTTP 403
             return
+        # Asked before the other end hears that it is listening: what happens from then on is told.
+        last = int(since) if since else await database_sync_to_async(events.last_id)()
         await self.accept()
-        self.feed = asyncio.create_task(self._feed(user, int(since) if since else None))
+        self.feed = asyncio.create_task(self._feed(user, last))
 
     async def disconnect(self, code: int) -> None:
         if self.feed is not None:
             self.feed.cancel()
 
-    async def _feed(self, user: User, since: int | None) -> None:
-        """Send what there is, then wait for a nudge, until the listener goes or may listen no more."""
-        last, checked = since, time.monotonic()
+    async def _feed(self, user: User, last: int) -> None:
+        """Send what came after `last`, then wait for a nudge, until the listener goes or may listen no more."""
+        checked = time.monotonic()
         async with hub() as bell:
             while True:
                 seen = bell.count
@@ -84,8 +86,6 @@ class EventsConsumer(KnownConsumer):
                             await self.close(4401)
                             return
                         user, checked = known, time.monotonic()
-                    if last is None:
-                        last = await database_sync_to_async(events.last_id)()
                     found = await database_sync_to_async(_after)(user, last)
                 except (DatabaseError, InterfaceError) as error:
                     log.warning("events are delayed, the database does not answer: %s", error)
