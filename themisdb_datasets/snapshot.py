@@ -1,6 +1,7 @@
 """A snapshot: version x theme x weighting frozen, as Parquet and as one DuckDB file, with a manifest of both."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,21 @@ STEP = (
 )  # samples that are put into the database at a time; with more than a row group its file gets gaps
 BINS = 20
 LARGEST = 2 * UNIT
+# What ThemisDataset and DuckDB put beside a file that they read.
+OF_READERS = re.compile(r"\.?(samples|snapshot)\.(arrow(\..*)?|duckdb\.tmp)")
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What was noted of a file when it was published."""
+
+    sha256: str
+    num_bytes: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a manifest has at least, to be read."""
+
+    files: dict[str, Known]
 
 
 @dataclass(frozen=True)
@@ -97,8 +113,10 @@ def build(
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest in a snapshot's folder; CorruptError where there is none that can be read."""
     try:
-        manifest: dict[str, Any] = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, Any])
-    except (FileNotFoundError, msgspec.DecodeError) as error:
+        content = (folder / MANIFEST).read_bytes()
+        msgspec.json.decode(content, type=Manifest)
+        manifest: dict[str, Any] = msgspec.json.decode(content)
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
         raise CorruptError("The snapshot's manifest is missing or cannot be read.") from error
     return manifest
 
@@ -199,33 +217,50 @@ def summary(weights: npt.NDArray[np.uint16]) -> dict[str, Any]:
 
 
 def verify(
-    frozen: Frozen, folder: Path, *, report: Report = lambda done: None, limits: DuckLimits | None = None
+    frozen: Frozen,
+    folder: Path,
+    *,
+    files: Mapping[str, Known] | None = None,
+    report: Report = lambda done: None,
+    limits: DuckLimits | None = None,
 ) -> list[str]:
     """What is wrong with a snapshot, each a sentence; nothing where it is what its version, theme and rules give.
 
-    Files that have changed are not looked into. `report` as for `build`.
+    `files` are what was noted elsewhere of all of its files, the manifest among them; without that the manifest is
+    believed. Files that have changed are not looked into. `report` as for `build`.
     """
-    manifest = read_manifest(folder)
-    wrong = list(_wrong_files(folder, manifest))
+    if files is None:
+        files = msgspec.convert(read_manifest(folder), Manifest).files
+    wrong = [*_wrong_files(folder, files), *_foreign_files(folder, files)]
     if not wrong:
+        manifest = read_manifest(folder)
         wrong += _wrong_samples(frozen.samples, folder / SAMPLES, report)
         wrong += _wrong_database(folder, manifest, limits)
         report(2 * frozen.selection.num_samples)
     return wrong
 
 
-def _wrong_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    for name, known in manifest["files"].items():
-        file = folder / name
-        if not file.is_file():
-            yield f"{name} is missing."
-        elif file.stat().st_size != known["num_bytes"]:
-            yield f"{name} has {file.stat().st_size:,} bytes; it should have {known['num_bytes']:,}."
-        else:
-            with file.open("rb") as opened:
-                found = hashlib.file_digest(opened, "sha256").hexdigest()
-            if found != known["sha256"]:
-                yield f"{name} has changed: its SHA-256 is {found}, it was {known['sha256']}."
+def _wrong_files(folder: Path, files: Mapping[str, Known]) -> Iterator[str]:
+    for name, known in files.items():
+        if (wrong := wrong_file(folder / name, known)) is not None:
+            yield f"{name} {wrong}"
+
+
+def wrong_file(file: Path, known: Known) -> str | None:
+    """What a sentence about the file goes on with where it is not the known one."""
+    if not file.is_file():
+        return "is missing."
+    if (size := file.stat().st_size) != known.num_bytes:
+        return f"has {size:,} bytes; it should have {known.num_bytes:,}."
+    with file.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    return None if found == known.sha256 else f"has changed: its SHA-256 is {found}, it was {known.sha256}."
+
+
+def _foreign_files(folder: Path, files: Mapping[str, Known]) -> Iterator[str]:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name not in {MANIFEST, *files} and not OF_READERS.fullmatch(path.name):
+            yield f"{path.name} does not belong to the snapshot."
 
 
 def _wrong_samples(samples: Samples, path: Path, report: Report) -> Iterator[str]:

@@ -21,6 +21,7 @@ from themis_admin.datasets.models import Dataset, Snapshot, Theme, Version, Weig
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Event, Job
 from themisdb_datasets.errors import NotFoundError
+from themisdb_datasets.shard import describe_file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/api/v1/snapshots/"
@@ -168,28 +169,57 @@ def test_a_claim_lost_at_the_last_moment_publishes_nothing(
     assert Event.objects.filter(kind="snapshot.published").count() == 1
 
 
+def problems_of(client: APIClient, snapshot: Snapshot) -> list[str]:
+    """What a verification finds, each by its first words."""
+    answer = client.post(f"{snapshot.url}verify/")
+    assert answer.status_code == 202
+    runner.run(answer.json()["job"]["id"])
+    told = client.get(snapshot.url).json()
+    assert told["verified_at"] is not None
+    job = Job.objects.get(pk=answer.json()["job"]["id"])
+    assert (job.state, job.result["problems"]) == ("succeeded", told["problems"])
+    return [problem.partition(":")[0] for problem in told["problems"]]
+
+
 def test_a_verification_finds_what_changed(as_alice: APIClient, version: Version, theme: Theme) -> None:
     snapshot = made(as_alice, version=version.pk, theme=theme.pk)
-
-    def problems() -> list[str]:
-        answer = as_alice.post(f"{snapshot.url}verify/")
-        assert answer.status_code == 202
-        runner.run(answer.json()["job"]["id"])
-        told = as_alice.get(snapshot.url).json()
-        assert told["verified_at"] is not None
-        assert Job.objects.get(pk=answer.json()["job"]["id"]).result["problems"] == told["problems"]
-        found: list[str] = told["problems"]
-        return found
-
-    assert problems() == []
+    assert problems_of(as_alice, snapshot) == []
     file = link(snapshot) / "samples.parquet"
     file.chmod(0o644)
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    (problem,) = problems()
-    assert problem.startswith("samples.parquet has changed")
+    assert problems_of(as_alice, snapshot) == ["samples.parquet has changed"]
     file.write_bytes(content)
-    assert problems() == []
+    assert problems_of(as_alice, snapshot) == []
+
+
+def test_a_verification_does_not_believe_a_manifest_that_was_changed_too(
+    as_alice: APIClient, version: Version, rule: WeightingRule
+) -> None:
+    snapshot = made(as_alice, version=version.pk, weighting_rules=[rule.pk])
+    folder = link(snapshot)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    (folder / "snapshot.duckdb").chmod(0o644)
+    with duckdb.connect(str(folder / "snapshot.duckdb")) as connection:
+        connection.execute(f'UPDATE weights SET "{rule.name}" = 9')
+    manifest["files"]["snapshot.duckdb"] = describe_file(folder / "snapshot.duckdb")
+    (folder / "manifest.json").chmod(0o644)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    found = problems_of(as_alice, snapshot)
+    assert [problem.split(" ")[0] for problem in found] == ["snapshot.duckdb", "manifest.json"]
+    (folder / "manifest.json").write_text("{}")
+    assert len(problems_of(as_alice, snapshot)) == 2
+
+
+def test_a_verification_looks_at_what_is_downloaded_too(as_alice: APIClient, version: Version) -> None:
+    snapshot = made(as_alice, version=version.pk)
+    ref = snapshot.refs().get(name="snapshot.duckdb")
+    content = bytearray(ref.artifact.path.read_bytes())
+    content[-1] ^= 1
+    ref.artifact.path.unlink()
+    assert problems_of(as_alice, snapshot) == ["The download of snapshot.duckdb is missing."]
+    ref.artifact.path.write_bytes(content)
+    assert problems_of(as_alice, snapshot) == ["The download of snapshot.duckdb has changed"]
 
 
 def test_a_snapshot_keeps_its_version_and_its_dataset(

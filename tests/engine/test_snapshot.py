@@ -220,6 +220,25 @@ def test_verification_finds_a_byte_that_changed(frozen: Frozen, tmp_path: Path, 
         verify(frozen, tmp_path / "out")
 
 
+def test_verification_finds_a_file_that_does_not_belong_to_it(frozen: Frozen, tmp_path: Path) -> None:
+    built(frozen, tmp_path / "out")
+    for name in ("snapshot.arrow", ".snapshot.arrow.x1", "snapshot.duckdb.tmp"):  # of those who read it
+        (tmp_path / "out" / name).write_text("")
+    assert verify(frozen, tmp_path / "out") == []
+    (tmp_path / "out" / "more.parquet").write_text("")
+    assert verify(frozen, tmp_path / "out") == ["more.parquet does not belong to the snapshot."]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b"{}", b'{"files": 3}', b'{"files": {"a": {}}}', b"[" * 9999]
+)
+def test_verification_finds_a_manifest_that_is_none(frozen: Frozen, tmp_path: Path, content: bytes) -> None:
+    built(frozen, tmp_path / "out")
+    (tmp_path / "out" / MANIFEST).write_bytes(content)
+    with pytest.raises(CorruptError, match="manifest"):
+        verify(frozen, tmp_path / "out")
+
+
 def test_verification_finds_what_the_version_does_not_give(frozen: Frozen, tmp_path: Path) -> None:
     """The files are as they were written, but something else was written."""
     built(frozen, tmp_path / "out")

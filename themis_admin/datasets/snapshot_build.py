@@ -1,5 +1,6 @@
 """The worker's side of snapshots: one is built, published with its folder in the archive, and verified."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from themis_admin.datasets import artifacts, snapshot_archive, snapshots
+from themis_admin.datasets.artifacts import ArtifactRef
 from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Snapshot
 from themis_admin.datasets.samples import limits
@@ -18,7 +20,17 @@ from themis_admin.jobs.runner import RunningJob
 from themisdb_datasets.errors import ConflictError, CorruptError, GoneError
 from themisdb_datasets.selection import SelectionCache
 from themisdb_datasets.shard import describe_file
-from themisdb_datasets.snapshot import DATABASE, FILES, MANIFEST, SAMPLES, Frozen, build, verify
+from themisdb_datasets.snapshot import (
+    DATABASE,
+    FILES,
+    MANIFEST,
+    SAMPLES,
+    Frozen,
+    Known,
+    build,
+    verify,
+    wrong_file,
+)
 
 DIGITS = 12
 PARQUET_AND_DATABASE = 2
@@ -129,11 +141,14 @@ def verify_snapshot(job: RunningJob, pk: int) -> None:
     if row.published_at is None:
         raise ConflictError("The snapshot has no files yet.", code="snapshot_unfinished")
     folder = snapshot_archive.archive().folder(row.dataset_id, row.folder)
+    refs = list(row.refs())
+    known = {ref.name: Known(ref.artifact.digest, ref.artifact.num_bytes) for ref in refs}
     try:
         # The kept selection is what the snapshot was made of, so that is made anew.
         frozen = _frozen(row, SelectionCache(job.workdir / "selections", limits=limits()))
         report = partial(_report, job, total=2 * frozen.selection.num_samples)
-        problems = verify(frozen, folder, report=report, limits=limits())
+        problems = verify(frozen, folder, files=known, report=report, limits=limits())
+        problems += _wrong_downloads(refs, folder, known)
     except CorruptError as error:
         problems = [error.message]
     for problem in problems:
@@ -142,3 +157,13 @@ def verify_snapshot(job: RunningJob, pk: int) -> None:
         Snapshot.objects.filter(pk=row.pk).update(verified_at=timezone.now(), problems=problems)
         data = {"snapshot": row.pk, "title": row.title, "num_problems": len(problems)}
         events.record("snapshot.verified", owner=row.owner, job=job.row, data=data)
+
+
+def _wrong_downloads(refs: Sequence[ArtifactRef], folder: Path, known: Mapping[str, Known]) -> Iterator[str]:
+    """What is wrong with the files that are sent, where they are not the archive's own."""
+    for ref in refs:
+        path, beside = ref.artifact.path, folder / ref.name
+        if path.is_file() and beside.is_file() and path.samefile(beside):
+            continue
+        if (wrong := wrong_file(path, known[ref.name])) is not None:
+            yield f"The download of {ref.name} {wrong}"
