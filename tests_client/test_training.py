@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaForCausalLM, Trainer, TrainingArguments
+from transformers import AutoModelForCausalLM, LlamaForCausalLM, OPTConfig, Trainer, TrainingArguments
 
 from tests_client import tiny
 from tests_client.conftest import ROOT, Live
@@ -21,6 +21,7 @@ from themisdb_datasets import (
     ThemisError,
     WeightedCollator,
     WeightedTrainer,
+    check_packing,
     weighted_loss,
 )
 from themisdb_datasets.training import IGNORED
@@ -85,6 +86,51 @@ def test_gradients_are_those_of_the_samples_by_themselves(collator: Any) -> None
         (part * sample["weight"]).backward()
     for one, other in zip(model.parameters(), alone.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
+
+
+def mixing_model() -> Any:
+    """A model that does not keep the samples of a packed row apart."""
+    sizes = {"hidden_size": 32, "word_embed_proj_dim": 32, "ffn_dim": 64, "max_position_embeddings": 256}
+    config = OPTConfig(vocab_size=300, num_hidden_layers=2, num_attention_heads=4, dropout=0.5, **sizes)
+    return AutoModelForCausalLM.from_config(config)
+
+
+def test_all_samples_may_share_one_row() -> None:
+    model = tiny.model()
+    batch = PackingCollator(tiny.tokenizer(), flat=True)(SAMPLES)
+    assert batch["input_ids"].shape == (1, sum(map(len, map(encoded_text, SAMPLES))))
+    assert loss_of(model, batch).item() == pytest.approx(by_hand(model, SAMPLES), rel=1e-5)
+
+
+def encoded_text(sample: Mapping[str, Any]) -> bytes:
+    """As many bytes as it has tokens: prompt, answer, and an end."""
+    prompt = "\n".join(filter(None, [sample["instruction"], sample.get("input")]))
+    return f"{prompt}\n{sample['output']}.".encode()
+
+
+def test_a_model_that_mixes_packed_samples_up_is_refused(tmp_path: Path) -> None:
+    for rows in (1, 2):
+        model = tiny.model()
+        check_packing(model, rows=rows)
+        assert model.training
+    packed = PackingCollator(tiny.tokenizer(), max_length=128)
+    with pytest.raises(ThemisError, match="flat=True"):
+        check_packing(mixing_model())
+    with pytest.raises(ThemisError, match="WeightedCollator"):
+        trained(tmp_path, mixing_model(), collator=packed, batch=4, parts=1)
+    trained(tmp_path, mixing_model(), collator=WeightedCollator(tiny.tokenizer()), batch=4, parts=1)
+
+
+def test_a_batch_without_a_target_has_no_loss() -> None:
+    model = tiny.model()
+    batch = WeightedCollator(tiny.tokenizer(), max_length=3)(SAMPLES)  # which cuts every answer off
+    labels, weights = batch.pop("labels"), batch.pop("weights")
+    assert (labels == IGNORED).all()
+    for num_items in (None, 0, torch.tensor(0)):
+        loss = weighted_loss(model(**batch).logits, labels, weights, num_items=num_items)
+        loss.backward()
+        assert loss.item() == 0
+    assert all(not each.grad.any() for each in model.parameters())
 
 
 def test_with_weights_of_one_it_is_the_models_own_loss() -> None:

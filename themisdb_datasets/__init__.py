@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from themisdb_datasets.pytorch import ThemisDBStreamDataset
     from themisdb_datasets.sample import Sample
     from themisdb_datasets.samples import JsonlDataset, ThemisDataset, TokensDataset
-    from themisdb_datasets.training import PackingCollator, WeightedCollator, WeightedTrainer, weighted_loss
+    from themisdb_datasets.training import (
+        PackingCollator,
+        WeightedCollator,
+        WeightedTrainer,
+        check_packing,
+        weighted_loss,
+    )
 
 _PLACES = {
     "AsyncClient": "async_client",
@@ -36,6 +42,7 @@ _PLACES = {
     "TokensDataset": "samples",
     "WeightedCollator": "training",
     "WeightedTrainer": "training",
+    "check_packing": "training",
     "load": "huggingface",
     "push_card": "cards",
     "themisdb_generator": "huggingface",
@@ -56,6 +63,7 @@ __all__ = [
     "TokensDataset",
     "WeightedCollator",
     "WeightedTrainer",
+    "check_packing",
     "load",
     "push_card",
     "themisdb_generator",

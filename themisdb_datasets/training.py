@@ -22,6 +22,7 @@ else:
     Trainer = object
 
 IGNORED = -100  # the label of what is no target, in torch and in transformers
+ALIKE = 0.01  # how far two logits may lie apart that are the same, as a part of the largest; others differ by a tenth
 Encoded = tuple[list[int], list[int], float]  # tokens, labels, weight
 Split = Callable[[Mapping[str, Any], "PreTrainedTokenizerBase"], tuple[str, str]]
 
@@ -117,20 +118,27 @@ class WeightedCollator:
 
 
 class PackingCollator(WeightedCollator):
-    """The same without much padding: several samples share a row of `max_length` tokens.
+    """The same without much padding: several samples share a row of `max_length` tokens, or with `flat` all share one.
 
     In place of `attention_mask` there are `position_ids` that begin anew with each sample, and `use_cache` is False. By
     these transformers keeps the samples of a row apart in its attention, and since a sample's first token is no target,
-    none predicts another's, so the loss is that of the samples by themselves.
+    none predicts another's, so the loss is that of the samples by themselves. Not every model does so (`check_packing`
+    says), and with flash attention only where a batch is one row: `flat=True`.
     """
 
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", *, flat: bool = False, **options: Any) -> None:
+        super().__init__(tokenizer, **options)
+        self.flat = flat
+
     def __call__(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        rows = self._pack(self.encode(samples))
-        batch = self._tensors(rows, length=self.max_length)
+        encoded = self.encode(samples)
+        rows = [encoded] if self.flat else self._pack(encoded)
+        size = sum(len(ids) for ids, _, _ in encoded) if self.flat else self.max_length
+        batch = self._tensors(rows, length=size)
         positions = torch.zeros_like(batch["input_ids"])
         for number, row in enumerate(rows):
             lengths = [len(ids) for ids, _, _ in row]
-            lengths.append(self.max_length - sum(lengths))
+            lengths.append(size - sum(lengths))
             positions[number] = torch.cat([torch.arange(length) for length in lengths])
         # With a cache of keys and values, which models make by default, transformers would look away from the positions.
         return {**batch, "position_ids": positions, "use_cache": False}
@@ -161,7 +169,8 @@ def weighted_loss(
     """The loss of a causal language model's batch.
 
     `logits` are rows × length × vocabulary, `labels` and `weights` rows × length as a collator makes them. `num_items` is
-    the number of targets to divide by where this is a part of a batch: one of several that are accumulated.
+    the number of targets to divide by where this is a part of a batch: one of several that are accumulated. Without any
+    target it is 0.
     """
     targets = functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
     shifted = functional.pad(weights[:, 1:], (0, 1))
@@ -173,7 +182,36 @@ def weighted_loss(
         label_smoothing=label_smoothing,
     )
     total = (losses * shifted.flatten().to(losses)).sum()
-    return total / (targets.ne(IGNORED).sum().clamp(min=1) if num_items is None else num_items)
+    count = targets.ne(IGNORED).sum() if num_items is None else torch.as_tensor(num_items)
+    return total / count.clamp(min=1)
+
+
+def check_packing(model: Any, *, rows: int = 2) -> None:
+    """MalformedError for a model that lets a sample see the one before it in its row, so that packing changes its loss.
+
+    It is asked twice for a sample with another one before it. Batches of `rows` rows are meant.
+    """
+    device = next(model.parameters()).device
+    positions = torch.arange(4, device=device).repeat(rows, 2)
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            one, other = (
+                model(
+                    input_ids=torch.tensor([[*before, 1, 2, 3, 4]] * rows, device=device),
+                    position_ids=positions,
+                    use_cache=False,
+                )["logits"][:, 4:]
+                for before in ((1, 2, 3, 4), (5, 6, 7, 8))
+            )
+    finally:
+        model.train(training)
+    if (one - other).abs().max() > ALIKE * one.abs().max():
+        raise MalformedError(
+            "This model lets the samples of a packed row see each other, which changes their losses: give WeightedCollator"
+            " instead, or with flash attention PackingCollator(…, flat=True), which makes one row of a batch."
+        )
 
 
 class WeightedTrainer(Trainer):
@@ -181,8 +219,11 @@ class WeightedTrainer(Trainer):
 
     Training and evaluation losses are `weighted_loss`. The targets are counted over the whole batch, that is over all of its
     accumulated parts and all devices, as Trainer does for its own loss. Of several processes each reads the whole dataset
-    and takes its own part of it, so a ThemisDBStreamDataset is made with `rank=0, world_size=1` (MalformedError).
+    and takes its own part of it, so a ThemisDBStreamDataset is made with `rank=0, world_size=1` (MalformedError). Packed
+    batches are refused for a model that mixes them up.
     """
+
+    _packing_checked = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, compute_loss_func=self._weighted_loss, **kwargs)
@@ -205,6 +246,9 @@ class WeightedTrainer(Trainer):
             )
         rest = dict(inputs)
         self._weights = rest.pop("weights")
+        if not self._packing_checked and "position_ids" in rest and "attention_mask" not in rest:
+            check_packing(model, rows=min(len(rest["input_ids"]), 2))
+            self._packing_checked = True
         return super().compute_loss(model, rest, *args, **kwargs)
 
     def _weighted_loss(
