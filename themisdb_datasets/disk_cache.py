@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,13 +15,14 @@ import numpy as np
 
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.errors import CorruptError, NotFoundError, TooLargeError
-from themisdb_datasets.offsets import FILES, FOLDER, LOCATIONS, OffsetIndex
+from themisdb_datasets.offsets import FILES, FOLDER, LOCATION_BYTES, LOCATIONS, OffsetIndex
 
 KIND = "lines"
 SAMPLES = "samples.jsonl"
 MANIFEST = "manifest.json"
 NAMES = (SAMPLES, f"{FOLDER}/{FILES}", f"{FOLDER}/{LOCATIONS}")
 FORMAT_VERSION = 1
+ROOM_BYTES = 16 << 20  # that are made room for at a time
 
 
 class Lines(Protocol):
@@ -67,14 +69,17 @@ class DiskCache:
             if len(index) != manifest.num_samples:
                 raise CorruptError(f"{path} has {len(index):,} samples, not {manifest.num_samples:,}.")
         except (FileNotFoundError, NotFoundError, CorruptError):
-            self._store.remove_folder(KIND, plan)
+            self._remove(plan)
+            return None
+        except OSError:  # it may be whole, but this process cannot read it
             return None
         return index
 
-    def fill(self, plan: str, blocks: Iterable[Lines]) -> None:
+    def fill(self, plan: str, blocks: Iterable[Lines], *, expected: int = 0) -> None:
         """Put the plan's lines in, of which `blocks` are all, unless they are there; waits while another process does.
 
-        TooLargeError: they are more than `max_bytes`; OSError: the disk is full. Then nothing is left of them.
+        About `expected` bytes will come, for which room is made beforehand. TooLargeError: they are more than `max_bytes`;
+        OSError: the disk is full. Then nothing is left of them.
         """
         with self._only(plan):
             if self.open(plan) is not None:
@@ -83,14 +88,14 @@ class DiskCache:
             shutil.rmtree(draft, ignore_errors=True)
             self._throw_drafts_away()
             try:
-                manifest = self._write(draft, plan, blocks)
-                self._make_room(manifest.num_bytes)
+                manifest = self._write(draft, plan, blocks, expected)
                 self._store.publish_folder(draft, kind=KIND, digest=plan)
                 self._check(plan, self._store.path(KIND, plan), manifest)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
 
-    def _write(self, draft: Path, plan: str, blocks: Iterable[Lines]) -> Manifest:
+    def _write(self, draft: Path, plan: str, blocks: Iterable[Lines], expected: int) -> Manifest:
+        room = self._make_room(draft, expected)
         (draft / FOLDER).mkdir(parents=True)
         size = count = 0
         samples, rows = hashlib.sha256(), hashlib.sha256()
@@ -98,17 +103,17 @@ class DiskCache:
             for block in blocks:
                 located = _located(block.data, size)
                 size, count = size + len(block.data), count + len(located)
-                if self.max_bytes is not None and size + located.nbytes > self.max_bytes:
-                    raise TooLargeError(
-                        f"The plan's lines are more than the cache may hold, {self.max_bytes:,} bytes."
-                    )
+                if size + count * LOCATION_BYTES > room:
+                    room = self._make_room(draft, size + count * LOCATION_BYTES)
                 for file, digest, data in ((lines, samples, block.data), (locations, rows, located.data)):
                     file.write(data)
                     digest.update(data)
         names = f"{SAMPLES}\n".encode() if count else b""
         (draft / FOLDER / FILES).write_bytes(names)
         digests = (samples.hexdigest(), hashlib.sha256(names).hexdigest(), rows.hexdigest())
-        manifest = Manifest(plan, count, size + count * 24, dict(zip(NAMES, digests, strict=True)))
+        manifest = Manifest(
+            plan, count, size + count * LOCATION_BYTES, dict(zip(NAMES, digests, strict=True))
+        )
         (draft / MANIFEST).write_bytes(msgspec.json.encode(manifest))
         return manifest
 
@@ -116,7 +121,7 @@ class DiskCache:
         """CorruptError where a file is not what the manifest says. When it was used last is noted, and of which files."""
         note = self.folder / "used" / plan
         seen = repr([_identity(path / name) for name in NAMES])
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             if note.read_text() == seen:
                 note.touch()
                 return
@@ -124,27 +129,40 @@ class DiskCache:
             with (path / name).open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != manifest.files.get(name):
                     raise CorruptError(f"{path / name} is damaged.")
-        note.parent.mkdir(parents=True, exist_ok=True)
-        draft = note.with_name(f".{plan}.{os.getpid()}")
-        draft.write_text(seen)
-        draft.replace(note)
+        # Where no note can be written, as on a disk that is full or only read, they are computed every time.
+        with suppress(OSError):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            draft = note.with_name(f".{plan}.{os.getpid()}")
+            draft.write_text(seen)
+            draft.replace(note)
 
-    def _make_room(self, num_bytes: int) -> None:
-        """Remove the entries that were used longest ago, until so many bytes more fit."""
+    def _make_room(self, draft: Path, num_bytes: int) -> int:
+        """Remove the entries that were used longest ago until `draft` may have so many bytes; answers how many it may have.
+
+        What others are filling counts too.
+        """
         if self.max_bytes is None:
-            return
-        sizes = {plan: self._size(plan) for plan in self._store.digests(KIND)}
-        total = sum(sizes.values()) + num_bytes
+            return sys.maxsize
+        if num_bytes > self.max_bytes:
+            raise TooLargeError(
+                f"The plan's lines are more than the cache may hold, {self.max_bytes:,} bytes."
+            )
+        sizes = {plan: _size(self._store.path(KIND, plan)) for plan in self._store.digests(KIND)}
+        others = sum(_size(other) for other in draft.parent.glob("*") if other != draft)
+        left = self.max_bytes - others - sum(sizes.values())
         for plan in sorted(sizes, key=self._last_used):
-            if total <= self.max_bytes:
-                return
+            if left >= num_bytes:
+                break
+            self._remove(plan)
+            left += sizes[plan]
+        if left < num_bytes:
+            raise TooLargeError("The cache has no room for these lines beside those that others are filling.")
+        return min(left, num_bytes + ROOM_BYTES)
+
+    def _remove(self, plan: str) -> None:
+        with suppress(OSError):  # another process does so too, or may and this one may not
             self._store.remove_folder(KIND, plan)
             (self.folder / "used" / plan).unlink(missing_ok=True)
-            total -= sizes[plan]
-
-    def _size(self, plan: str) -> int:
-        path = self._store.path(KIND, plan)
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
     def _last_used(self, plan: str) -> float:
         try:
@@ -153,7 +171,9 @@ class DiskCache:
             return 0.0
 
     def _throw_drafts_away(self) -> None:
-        """Remove what processes left behind that were killed while they filled."""
+        """Remove what processes left behind that were killed while they filled or removed."""
+        for trash in (self.folder / KIND).glob("??/.*"):
+            shutil.rmtree(trash, ignore_errors=True)
         for draft in (self.folder / "filling").glob("*"):
             with suppress(BlockingIOError), self._only(draft.name, waits=False):
                 shutil.rmtree(draft, ignore_errors=True)
@@ -183,8 +203,19 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _identity(path: Path) -> tuple[int, int, int]:
+    # The time of the last change of any kind, which unlike that of the content nobody can set.
     status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_ctime_ns
+
+
+def _size(folder: Path) -> int:
+    """The bytes of all files in it that are still there."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += (Path(parent) / name).stat().st_size
+    return size
 
 
 def _located(lines: bytes, start: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:

@@ -30,7 +30,8 @@ Connect = Callable[[], Client]
 class Pinned:
     """What a training goes through: a plan, and the window of it that is asked for.
 
-    `total` counts the lines of an epoch; `num_samples` those of the window, None where it has no end.
+    `total` counts the lines of an epoch; `num_samples` those of the window, None where it has no end, and `num_bytes` is about
+    their size.
     """
 
     plan: str
@@ -39,6 +40,7 @@ class Pinned:
     total: int
     start: int
     num_samples: int | None
+    num_bytes: int
 
     @property
     def ordering(self) -> Ordering:
@@ -71,7 +73,8 @@ def pin(client: Client, query: Mapping[str, Any]) -> Pinned:
     start = int(info.cursor.rpartition(".")[2])
     continuous = "continuous" in info.document
     num_samples = query.get("limit") if continuous else info.num_samples
-    return Pinned(info.digest, info.version, info.document, info.total, start, num_samples)
+    num_bytes = info.answer["estimated_bytes"]
+    return Pinned(info.digest, info.version, info.document, info.total, start, num_samples, num_bytes)
 
 
 def kept(pinned: Pinned, epoch: int) -> Kept:
@@ -112,7 +115,10 @@ class Epochs:
         self._filling: _Filling | None = None
 
     def samples(self, share: Share, *, epoch: int, done: int = 0) -> Generator[list[Sample], None, None]:
-        """The samples of a share from its `done`-th on, as many at a time as come; at their end a cache on disk is filled."""
+        """The samples of a share from its `done`-th on, as many at a time as come; at their end a cache on disk is filled.
+
+        They are streamed until it is, and what is left of them then comes out of it.
+        """
         if share.left(done) == 0:
             return
         if self.pinned.num_samples is None:
@@ -120,14 +126,26 @@ class Epochs:
             return
         held = kept(self.pinned, epoch)
         lines = self._held(held, share, done)
+        if lines is None:
+            filling = self._filled(held)
+            with closing(self._streamed(share, epoch, done, held)) as streamed:
+                for samples in streamed:
+                    yield samples
+                    done += len(samples)
+                    if filling is not None and filling.has_filled(held):
+                        lines, filling = self._held(held, share, done), None
+                        if lines is not None:
+                            break
+            if self._filling is not None:
+                self._filling.finish()
         if lines is not None:
             yield from self._read(lines, held, share, done)
-            return
+
+    def _filled(self, held: Kept) -> "_Filling | None":
+        """The filling of the cache on disk: the one under way, or a new one."""
         if self.disk is not None and (self._filling is None or self._filling.ended):
-            self._filling = _Filling(self.disk, held, self._connect)
-        yield from self._streamed(share, epoch, done, held)
-        if self._filling is not None:
-            self._filling.finish()
+            self._filling = _Filling(self.disk, held, self._connect, expected=self.pinned.num_bytes)
+        return self._filling
 
     def line(self, number: int) -> bytes:
         """The line of this number in stored order (in its delivered order, of a mix), from a cache where it is there."""
@@ -176,7 +194,9 @@ class Epochs:
                     sample["cursor"] = f"{held.plan}.{number}"
             yield samples
 
-    def _streamed(self, share: Share, epoch: int, done: int, held: Kept | None) -> Iterator[list[Sample]]:
+    def _streamed(
+        self, share: Share, epoch: int, done: int, held: Kept | None
+    ) -> Generator[list[Sample], None, None]:
         blocks = Prefetch(self._blocks(share, epoch, done), size=self._prefetch_size, weigh=_num_lines)
         with closing(blocks):
             for plan, block in blocks:
@@ -219,8 +239,9 @@ class Epochs:
 class _Filling:
     """A cache on disk being filled in a thread, or waited for while another process fills it."""
 
-    def __init__(self, disk: DiskCache, held: Kept, connect: Connect) -> None:
+    def __init__(self, disk: DiskCache, held: Kept, connect: Connect, *, expected: int) -> None:
         self._disk, self._held, self._connect = disk, held, connect
+        self._expected = expected
         self._error: ThemisError | OSError | None = None
         self._thread = threading.Thread(target=self._fill, name="themis-cache", daemon=True)
         self._thread.start()
@@ -229,6 +250,10 @@ class _Filling:
     def ended(self) -> bool:
         """Whether it is over, well or not."""
         return not self._thread.is_alive()
+
+    def has_filled(self, held: Kept) -> bool:
+        """Whether it is over, and these lines are there now."""
+        return self.ended and self._error is None and self._held.plan == held.plan
 
     def finish(self) -> None:
         """Wait for its end; training goes on without a cache where it failed, with a warning that says why."""
@@ -239,7 +264,7 @@ class _Filling:
 
     def _fill(self) -> None:
         try:
-            self._disk.fill(self._held.plan, self._blocks())
+            self._disk.fill(self._held.plan, self._blocks(), expected=self._expected)
         except (ThemisError, OSError) as error:
             self._error = error
 

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -130,18 +131,21 @@ def damaged(path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("number", range(3))
-@pytest.mark.parametrize("how", ["cut", "flipped", "gone"])
+@pytest.mark.parametrize("how", ["cut", "flipped", "flipped behind its time", "gone"])
 def test_what_is_damaged_is_thrown_away_and_filled_anew(tmp_path: Path, number: int, how: str) -> None:
     cache = DiskCache(tmp_path)
     cache.fill(PLAN, blocks())
     path = damaged(tmp_path)[number]
-    content = path.read_bytes()
+    content, before = path.read_bytes(), path.stat()
     if how == "gone":
         path.unlink()
     elif how == "cut":
         path.write_bytes(content[:-20])
     else:
-        path.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+        while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of files ticks slowly
+            path.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    if how == "flipped behind its time":
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert DiskCache(tmp_path).open(PLAN) is None
     cache.fill(PLAN, blocks())
     assert list(cache.open(PLAN) or []) == LINES
@@ -190,6 +194,50 @@ def test_what_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
     cache.fill(PLAN, blocks())
     assert size_of(tmp_path) <= 1.5 * each
     assert list(opened) == LINES, "what is open stays readable"
+
+
+@pytest.mark.parametrize("expected", [0, 1])
+def test_it_is_within_its_size_also_while_it_is_filled(tmp_path: Path, expected: int) -> None:
+    cache = DiskCache(tmp_path)
+    cache.fill(PLAN, blocks())
+    cache.fill(OTHER, blocks())
+    each = size_of(tmp_path) // 2
+    limit = cache.max_bytes = int(2.5 * each)
+
+    def watched() -> Iterator[Block]:
+        for block in blocks():
+            files = [path for path in tmp_path.glob("[fl]i*/**/*") if path.is_file()]
+            assert sum(path.stat().st_size for path in files) <= limit
+            yield block
+
+    os.utime(tmp_path / "used" / OTHER, (1_000, 1_000))
+    cache.fill(THIRD, watched(), expected=expected * each)
+    kept = [cache.open(plan) is not None for plan in (PLAN, OTHER, THIRD)]
+    assert kept == [True, False, True]
+
+
+def test_what_will_not_fit_is_not_begun_and_costs_no_other_entry(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.fill(PLAN, blocks())
+    cache.max_bytes = size_of(tmp_path) + 1000
+    with pytest.raises(TooLargeError, match="more than the cache may hold"):
+        cache.fill(OTHER, iter(lambda: pytest.fail("it was asked for"), None), expected=cache.max_bytes + 1)
+    assert cache.open(PLAN) is not None
+    # The places of the lines count too.
+    cache.max_bytes = sum(map(len, LINES)) + 12 * len(LINES)
+    with pytest.raises(TooLargeError, match="more than the cache may hold"):
+        cache.fill(OTHER, blocks(size=100))
+
+
+def test_where_no_note_can_be_written_it_is_read_all_the_same(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.fill(PLAN, blocks())
+    shutil.rmtree(tmp_path / "used")
+    (tmp_path / "used").write_text("no folder")
+    for _ in range(2):
+        assert list(cache.open(PLAN) or []) == LINES
+    cache.fill(OTHER, blocks())
+    assert list(cache.open(OTHER) or []) == LINES
 
 
 def test_what_does_not_fit_at_all_is_not_kept_in_part(tmp_path: Path) -> None:

@@ -118,6 +118,29 @@ def test_a_second_epoch_touches_no_network(
     assert connect.count == before
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_once_a_cache_is_filled_the_rest_of_the_first_epoch_comes_out_of_it(
+    connect: Connecting, tmp_path: Path, order: str
+) -> None:
+    plan = pinned(connect, **ORDERS[order])
+    wanted = asked(connect, plan, 1)
+    epochs = Epochs(plan, connect, prefetch_size=10, disk=DiskCache(tmp_path))
+    samples = epochs.samples(whole(plan), epoch=1)
+    got = next(samples)
+    held = DiskCache(tmp_path)
+    until(lambda: held.open(kept(plan, 1).plan) is not None, seconds=60, what="it is filled")
+    until(lambda: not any_thread("themis-cache"), seconds=60, what="the filling has ended")
+    got += next(samples)
+    got += next(samples)
+    until(lambda: not any_thread("themis-prefetch"), seconds=10, what="nothing is streamed any more")
+    assert len(got) < len(wanted)
+    assert got + read(samples) == wanted
+
+
+def any_thread(name: str) -> bool:
+    return any(thread.name == name for thread in threading.enumerate())
+
+
 def test_shares_from_the_disk_and_from_the_stream_are_the_same(connect: Connecting, tmp_path: Path) -> None:
     plan = pinned(connect, **ORDERS["shuffled"])
     streamed = Epochs(plan, connect, prefetch_size=100)
@@ -221,10 +244,6 @@ def test_a_loop_that_is_left_early_leaves_no_thread(connect: Connecting) -> None
     samples = Epochs(plan, connect, prefetch_size=10).samples(whole(plan), epoch=0)
     assert isinstance(samples, Iterator)
     next(samples)
-    assert any(thread.name == "themis-prefetch" for thread in threading.enumerate())
+    assert any_thread("themis-prefetch")
     samples.close()
-    until(
-        lambda: not any(thread.name == "themis-prefetch" for thread in threading.enumerate()),
-        seconds=10,
-        what="the thread has ended",
-    )
+    until(lambda: not any_thread("themis-prefetch"), seconds=10, what="the thread has ended")
