@@ -1,5 +1,6 @@
 """Map-style datasets in torch's loaders: batches of samples that differ in their fields, shuffled, in workers."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,20 @@ def test_a_loader_reads_every_sample_once_in_batches(folder: Path, workers: int)
         assert sorted(numbers) == list(range(NUM_SAMPLES))
         notes = [note for batch in batches for note in batch["note"]]
         assert [note != "" for note in notes] == [number % 3 == 0 for number in numbers]
+
+
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_workers_that_live_on_are_told_of_the_next_epoch(folder: Path, context: str) -> None:
+    dataset = ThemisDataset(folder, shuffle=True, seed=1)
+    loader = DataLoader(
+        dataset, batch_size=32, num_workers=2, persistent_workers=True, multiprocessing_context=context
+    )
+    for epoch in (0, 3, 1):
+        dataset.set_epoch(epoch)
+        numbers = torch.cat([batch["n"] for batch in loader]).tolist()
+        fresh = ThemisDataset(folder, shuffle=True, seed=1, epoch=epoch)
+        assert numbers == [sample["n"] for sample in fresh]
+        assert pickle.loads(pickle.dumps(dataset))[7] == fresh[7]
 
 
 def test_a_stateful_loader_goes_on_in_mid_epoch(folder: Path) -> None:

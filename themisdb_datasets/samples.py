@@ -3,6 +3,7 @@
 import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar, overload
 
@@ -15,7 +16,7 @@ from themisdb_datasets.client import Client
 from themisdb_datasets.errors import CorruptError, MalformedError, NotFoundError
 from themisdb_datasets.extras import import_ours
 from themisdb_datasets.offsets import FOLDER, OffsetIndex
-from themisdb_datasets.order import Ordering
+from themisdb_datasets.order import Order, Ordering
 from themisdb_datasets.remote import open_index
 from themisdb_datasets.sample import Sample
 from themisdb_datasets.tokens import TokenIndex
@@ -54,18 +55,21 @@ class Numbered(Sequence[T]):
 
     def __init__(self, source: Source[T], *, shuffle: bool = False, seed: int = 0, epoch: int = 0) -> None:
         self._source = source
-        self._ordering = Ordering("shuffled" if shuffle else "stored", seed, epoch)
-        self.set_epoch(epoch)
+        self._ordering = Ordering("shuffled" if shuffle else "stored", seed)
+        self._drawn: tuple[int, Order] | None = None  # for which epoch
+        self._epoch = _shared(epoch)
 
     @property
     def epoch(self) -> int:
-        return self._ordering.epoch
+        """The epoch whose order the samples have."""
+        return int(self._epoch[0])
 
     def set_epoch(self, epoch: int) -> None:
-        """Shuffle anew for this epoch; workers that a DataLoader keeps alive (persistent_workers) are not told."""
-        self._ordering = Ordering(self._ordering.kind, self._ordering.seed, epoch)
-        shuffled = self._ordering.kind == "shuffled" and len(self)
-        self._order = self._ordering.over(len(self)) if shuffled else None
+        """Shuffle anew for this epoch.
+
+        Workers that a DataLoader keeps alive (persistent_workers) see it too, if torch was imported before this was made.
+        """
+        self._epoch[0] = epoch
 
     def __len__(self) -> int:
         return len(self._source)
@@ -96,14 +100,26 @@ class Numbered(Sequence[T]):
             if not -count <= index < count:
                 raise IndexError(f"sample {index} of {count}")
         numbers = [index if index >= 0 else index + count for index in indices]
-        return self._order.at(np.array(numbers, np.uint64)).tolist() if self._order is not None else numbers
+        if self._ordering.kind == "stored" or not numbers:
+            return numbers
+        shuffled: list[int] = self._order().at(np.array(numbers, np.uint64)).tolist()
+        return shuffled
+
+    def _order(self) -> Order:
+        epoch, drawn = self.epoch, self._drawn
+        if drawn is None or drawn[0] != epoch:
+            # In one step, for another thread may be here too.
+            self._drawn = drawn = epoch, replace(self._ordering, epoch=epoch).over(len(self))
+        return drawn[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_order": None}
+        return {**self.__dict__, "_drawn": None}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.set_epoch(self.epoch)
+
+def _shared(number: int) -> Any:
+    """The number in a list of one; where there is torch, in memory that other processes see too."""
+    torch = sys.modules.get("torch")
+    return [number] if torch is None else torch.tensor([number]).share_memory_()
 
 
 class Lines(Generic[T]):
