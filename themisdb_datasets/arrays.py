@@ -12,7 +12,7 @@ SPACE = b" \t\r\n"
 QUOTE, BACKSLASH, COMMA = b'"\\,'
 BOM = b"\xef\xbb\xbf"
 # A line break inside a text is no JSON; put in its place, this is refused as well, and breaks no line.
-BREAK = b"\x0b"
+BREAK = 0x0B
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -91,7 +91,16 @@ def _line(element: bytes) -> bytes:
     try:
         return msgspec.json.format(element, indent=-1) + b"\n"
     except (msgspec.DecodeError, RecursionError):
-        return (element or b",").replace(b"\r", BREAK).replace(b"\n", BREAK) + b"\n"
+        return _one_line(element or b",") + b"\n"
+
+
+def _one_line(element: bytes) -> bytes:
+    """What is no JSON, on one line as it has to be mended: its line breaks are spaces, but for those within texts."""
+    text = np.frombuffer(element, np.uint8).copy()
+    breaks = (text == ord("\n")) | (text == ord("\r"))
+    if breaks.any():
+        text[breaks] = np.where(_outside_of_texts(text)[breaks], ord(" "), BREAK)
+    return text.tobytes()
 
 
 def _check_end(rest: bytes, name: str) -> None:

@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 
 import pyarrow as pa
 
-from themisdb_datasets.arrays import array_lines
+from themisdb_datasets.arrays import BREAK, array_lines
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.jsonl import MAX_LINE_BYTES, Reject
 from themisdb_datasets.tabular import csv_lines, parquet_lines
@@ -47,16 +47,21 @@ class Source:
         if self.kind == "parquet":
             return self._guarded(self._parquet())
         if self.kind == "csv":
-            return self._guarded(csv_lines(self.chunks(), name=self.name))
+            return self._guarded(csv_lines(self.chunks(), name=self.name, max_chars=2 * max_line_bytes))
         if self.kind == "array":
             return array_lines(self.chunks(), name=self.name, max_bytes=max_line_bytes)
         return self.chunks()
 
     def told(self, reject: Reject) -> Reject:
-        """The same, but a row of a CSV file is not called an array, which it was only made for want of names."""
-        if self.kind != "csv" or reject.reason != "not_an_object":
-            return reject
-        return replace(reject, message="The row has more or fewer cells than the header.")
+        """The same, but a row of a CSV file is not called an array, which it was only made for want of names, and a line
+        break within a text of a JSON array is called that, not what stands in its place."""
+        if self.kind == "csv" and reject.reason == "not_an_object":
+            return replace(reject, message="The row has more or fewer cells than the header.")
+        if self.kind == "array":
+            control = f"The control character 0x{BREAK:02x} must be written as \\u{BREAK:04x}"
+            line_break = "A line break in a text must be written as \\n"
+            return replace(reject, message=reject.message.replace(control, line_break))
+        return reject
 
     def _guarded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         return self.limits.guarded(chunks, name=self.name, packed=self.total)

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -19,28 +20,33 @@ import pyarrow.parquet as pq
 from themisdb_datasets import parquet_rows
 from themisdb_datasets.errors import MalformedError
 
-BATCH_ROWS = 1024
+BATCH_ROWS = 64  # larger ones are no faster, and a batch is held several times over
+BATCH_BYTES = 8 << 20
+BUFFER_BYTES = 1 << 20
 FLUSH_BYTES = 1 << 20
-LARGEST_CELL = 1 << 26
 # What JSON takes for a number; 007 and 1,5 are none, and stay texts.
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d{1,300})?(?:[eE][+-]?\d{1,3})?")
 
 
-def csv_lines(chunks: Iterator[bytes], *, name: str) -> Iterator[bytes]:
+def csv_lines(chunks: Iterator[bytes], *, name: str, max_chars: int) -> Iterator[bytes]:
     """The rows of a CSV file with a header, as chunks of JSON lines.
 
     Cells that are spelled as JSON numbers are numbers, empty ones are left out, all others are texts. A row of another
-    length than the header comes as a list, which is no sample.
+    length than the header comes as a list, which is no sample. MalformedError for one of more than `max_chars`, which
+    most often is one whose quotes are not closed.
     """
-    csv.field_size_limit(LARGEST_CELL)
-    rows = csv.reader(_text_lines(chunks), strict=True)
+    csv.field_size_limit(sys.maxsize)
+    texts = _TextLines(chunks, name=name, max_chars=max_chars)
+    rows = csv.reader(texts, strict=True)
     out = io.BytesIO()
     try:
-        header = next(rows, None)
+        header = next(filter(None, rows), None)
         if header is None:
             return
         keys = _keys(header, name)
+        texts.row_ended()
         for row in rows:
+            texts.row_ended()
             if row:
                 out.write(_line(row, keys))
             if out.tell() > FLUSH_BYTES:
@@ -54,17 +60,53 @@ def csv_lines(chunks: Iterator[bytes], *, name: str) -> Iterator[bytes]:
     yield out.getvalue()
 
 
-def _text_lines(chunks: Iterator[bytes]) -> Iterator[str]:
-    """Lines with their ends; bytes that are no UTF-8 stay in them as halves of surrogates."""
-    decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
-    rest = ""
-    for chunk in chunks:
-        lines = (rest + decode(chunk)).split("\n")
-        rest = lines.pop()
-        for line in lines:
-            yield line + "\n"
-    if rest:
-        yield rest
+class _TextLines:
+    """Lines with their ends; bytes that are no UTF-8 stay in them as halves of surrogates.
+
+    No more of them are given out for one row than `max_chars`, so that a file without line breaks, or with a quote that
+    is never closed, is not read into memory whole.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], *, name: str, max_chars: int) -> None:
+        self._chunks = chunks
+        self._name = name
+        self._max = max_chars
+        self._row = 0  # characters of the row that has not ended
+        self._ended = 0  # lines of the rows that have
+        self._given = 0
+
+    def row_ended(self) -> None:
+        """What has been given out made whole rows."""
+        self._row, self._ended = 0, self._given
+
+    def __iter__(self) -> Iterator[str]:
+        decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
+        begun: list[str] = []  # the pieces of a line that has not ended
+        size = 0
+        for chunk in self._chunks:
+            *lines, rest = decode(chunk).split("\n")
+            for line in lines:
+                yield self._checked("".join((*begun, line, "\n")))
+                begun, size = [], 0
+            begun.append(rest)
+            size += len(rest)
+            self._check(size)
+        if size:
+            yield self._checked("".join(begun))
+
+    def _checked(self, line: str) -> str:
+        self._check(len(line))
+        self._row += len(line)
+        self._given += 1
+        return line
+
+    def _check(self, size: int) -> None:
+        if self._row + size > self._max:
+            raise MalformedError(
+                f"{self._name} has a row of more than {self._max:,} characters, from line {self._ended + 1:,} on. Close its"
+                " quotes, or send such rows as JSON lines (.jsonl), where a line that is too long alone is rejected.",
+                code="bad_csv",
+            )
 
 
 def _keys(header: list[str], name: str) -> list[bytes]:
@@ -107,10 +149,10 @@ def parquet_lines(path: Path, *, name: str, report: Callable[[float], None]) -> 
     rejected by that name, and so is one with a text that is not UTF-8.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
             parquet_rows.check_names(file.schema_arrow, name=name)
             total, done = max(file.metadata.num_rows, 1), 0
-            for batch in file.iter_batches(BATCH_ROWS):
+            for batch in _batches(file):
                 yield b"".join(map(_object, parquet_rows.rows(batch)))
                 done += len(batch)
                 report(done / total)
@@ -119,6 +161,17 @@ def parquet_lines(path: Path, *, name: str, report: Callable[[float], None]) -> 
             f"{name} is not readable as Parquet ({str(error).splitlines()[0][:300]}). Upload it again.",
             code="corrupt_parquet",
         ) from None
+
+
+def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """The rows in order, a few MB at a time as far as can be told; fewer rows where they are long."""
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        mean = max(group.total_byte_size // max(group.num_rows, 1), 1)
+        rows = max(1, min(BATCH_ROWS, BATCH_BYTES // mean))
+        for batch in file.iter_batches(rows, row_groups=[number]):
+            size = max(1, len(batch) * BATCH_BYTES // max(batch.nbytes, BATCH_BYTES))
+            yield from (batch.slice(start, size) for start in range(0, len(batch), size))
 
 
 def _object(row: dict[str, Any]) -> bytes:

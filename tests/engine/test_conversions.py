@@ -22,6 +22,7 @@ from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.ingest import IngestResult, ingest
 from themisdb_datasets.shard import Shard
 from themisdb_datasets.sources import open_source
+from themisdb_datasets.tabular import csv_lines
 
 NASTY = ["", '"', "\\", '\\"', "],[", "{", "a\nb", "\u2028", "ä", "😀", ",", "\\\\\\"]
 TEXTS = st.sampled_from(NASTY) | st.text(max_size=8)
@@ -64,6 +65,7 @@ def test_an_array_becomes_its_elements_wherever_its_chunks_end(
         (b" [ ] ", []),
         (b'[{"a": 1}, oops, {"b": 2},]', [b'{"a":1}', b"oops", b'{"b":2}', b","]),
         (b'[{"a": "x\ny"}]', [b'{"a": "x\x0by"}']),
+        (b'[{\r\n  "a": NaN,\n  "b": "x\ny"\n}]', [b'{    "a": NaN,   "b": "x\x0by" }']),
     ],
 )
 def test_what_stands_between_commas_is_a_line(data: bytes, lines: list[bytes]) -> None:
@@ -71,6 +73,13 @@ def test_what_stands_between_commas_is_a_line(data: bytes, lines: list[bytes]) -
         assert b"".join(array_lines(iter(cut(data, seed)), name="a.json", max_bytes=99)) == b"".join(
             line + b"\n" for line in lines
         )
+
+
+def test_a_line_break_in_a_text_of_an_array_is_told_as_that(tmp_path: Path) -> None:
+    samples, result = ingested(tmp_path, b'[{"a": "x\ny"}, {"a": 1}]', "a.json")
+    assert (samples, rejects(result)) == ([{"a": 1}], [(1, "invalid_json")])
+    message = json.loads(result.rejects_path.read_text())["message"]
+    assert message == "A line break in a text must be written as \\n, at byte 9."
 
 
 @pytest.mark.parametrize(
@@ -123,6 +132,22 @@ def test_a_csv_becomes_objects_with_numbers_that_look_like_numbers(tmp_path: Pat
     ]
     assert rejects(result) == [(3, "not_an_object"), (4, "not_an_object")]
     assert result.rejects_path.read_text().count("more or fewer cells than the header") == 2
+
+
+@pytest.mark.parametrize("blank", ["\n", "\r\n\r\n", "\ufeff\n"])
+def test_blank_lines_before_the_header_of_a_csv_are_no_header(tmp_path: Path, blank: str) -> None:
+    samples, result = ingested(tmp_path, f"{blank}a,b\n1,2\n".encode(), "a.csv")
+    assert (samples, rejects(result)) == ([{"a": 1, "b": 2}], [])
+
+
+@pytest.mark.parametrize("end", ["x" * 300, '"' + "x\n" * 150, "x" * 250 + "\n"])
+def test_a_row_of_a_csv_without_an_end_is_not_read_into_memory(end: str) -> None:
+    data = f"a,b\n1,2\n3,{end}".encode().ljust(5_000, b"z")
+    pieces = [data[start : start + 10] for start in range(0, len(data), 10)]
+    read = iter(pieces)
+    with pytest.raises(MalformedError, match=r"more than 200 characters, from line 3 on\. Close its quotes"):
+        list(csv_lines(read, name="a.csv", max_chars=200))
+    assert len(list(read)) > len(pieces) - 30
 
 
 def test_bytes_that_are_no_text_are_rejected_for_that(tmp_path: Path) -> None:

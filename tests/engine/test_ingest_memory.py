@@ -1,12 +1,15 @@
 """Ingest in a process of its own: anonymous memory stays flat whatever the lines are like."""
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
@@ -14,6 +17,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 256 << 20
 LINE = 16 << 20
+NAMES = {"long_texts_in_one_row_group": "a.parquet", "a_csv_without_line_breaks": "a.csv"}
 
 MEASURE = """
 import json, sys, threading
@@ -40,7 +44,7 @@ def watch():
         peak = max(peak, anonymous())
 watcher = threading.Thread(target=watch)
 watcher.start()
-result = run("corpus.jsonl")
+result = run(sys.argv[2])
 done.set()
 watcher.join()
 print(json.dumps({"peak": peak - base, "samples": result.num_samples, "rejects": result.num_rejects}))
@@ -88,6 +92,17 @@ def millions_of_tiny_samples(file: BinaryIO) -> None:
         file.write(b'{"a":1}\n' * 10_000)
 
 
+def long_texts_in_one_row_group(file: BinaryIO) -> None:
+    texts = pa.array([random.Random(7).randbytes(500_000).hex()] * 150)
+    pq.write_table(
+        pa.table({"text": texts}), file, use_dictionary=False, write_batch_size=1, compression="none"
+    )
+
+
+def a_csv_without_line_breaks(file: BinaryIO) -> None:
+    file.write(b"a,b\n1,2\n1," + b"x" * (20 << 20) + b'\n3,"' + b"x\n" * (5 << 20) + b'"\n')
+
+
 @pytest.mark.parametrize(
     ("write", "samples", "rejects"),
     [
@@ -98,17 +113,19 @@ def millions_of_tiny_samples(file: BinaryIO) -> None:
         (new_names_in_every_sample, 30_000, 0),
         (blank_lines, 1, 0),
         (millions_of_tiny_samples, 2_000_000, 0),
+        (long_texts_in_one_row_group, 150, 0),
+        (a_csv_without_line_breaks, 2, 1),
     ],
 )
 def test_memory_stays_under_256_mb(
     tmp_path: Path, write: Callable[[BinaryIO], None], samples: int, rejects: int
 ) -> None:
     (tmp_path / "warm.jsonl").write_bytes(b'{"a":1,"b":"x\\n"}\n' * 100)
-    with (tmp_path / "corpus.jsonl").open("wb") as file:
+    name = NAMES.get(write.__name__, "a.jsonl")
+    with (tmp_path / name).open("wb") as file:
         write(file)
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+    command = [sys.executable, "-c", MEASURE, str(tmp_path), name]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)
     print(write.__name__, f"{measured['peak'] / 1e6:.0f} MB")

@@ -303,7 +303,8 @@ def _no_samples(job_id: int, result: Ingested, files: Sequence[SourceFile]) -> I
     name = files[0].name if len(files) == 1 else "the files"
     if not result.num_rejects:
         held = f"{name} holds" if len(files) == 1 else "The files hold"
-        return ImpossibleError(f"{held} no samples: all of it is blank.", code="no_samples")
+        why = ": all of it is blank" if result.num_blank else ""
+        return ImpossibleError(f"{held} no samples{why}.", code="no_samples")
     with rejects_path(job_id).open("rb") as file:
         first = msgspec.json.decode(file.readline())
     lines = "The only line" if result.num_rejects == 1 else f"None of the {result.num_rejects:,} lines"
