@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from themisdb_datasets.columns import Layout
-from themisdb_datasets.columns_process import Close, ColumnsProcess, Open, Write
+from themisdb_datasets.columns_process import Close, ColumnsProcess, ColumnsProcessEndedError, Open, Write
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.scratch import SpanFile
 from themisdb_datasets.shard import COLUMNS
@@ -48,7 +48,8 @@ def keep_memory() -> None:
 
 
 class BackgroundColumns:
-    """Writes columns.parquet behind the decoding, as if no further field or type would come; else it starts anew."""
+    """Writes columns.parquet behind the decoding, as if no further field or type would come; else it starts anew, and
+    so where the other process was ended."""
 
     def __init__(self, folder: Path, spans: SpanFile) -> None:
         self._folder = folder
@@ -63,19 +64,33 @@ class BackgroundColumns:
 
         `places` are those of its fields among the spans.
         """
-        if self._shape != layout.shape:
-            if self._num_starts > MAX_RESTARTS:
-                return
-            self._start(layout, places)
-        assert self._process is not None
-        self._process.settle(most=0)
-        while self._sent < len(ends) and self._process.waiting < AHEAD:
-            self._send(ends)
+        try:
+            if self._shape != layout.shape:
+                if self._num_starts > MAX_RESTARTS:
+                    return
+                self._start(layout, places)
+            assert self._process is not None
+            self._process.settle(most=0)
+            while self._sent < len(ends) and self._process.waiting < AHEAD:
+                self._send(ends)
+        except ColumnsProcessEndedError:
+            self.abandon()
 
     def finish(
         self, layout: Layout, places: Ints, ends: list[int], pulse: Callable[[], None]
     ) -> dict[str, Any]:
         """Write what is left, `layout` being certain now, and close the file; it is described as a manifest lists it."""
+        while True:
+            try:
+                return self._finished(layout, places, ends, pulse)
+            except ColumnsProcessEndedError:
+                self.abandon()
+                if self._num_starts > MAX_RESTARTS:
+                    raise
+
+    def _finished(
+        self, layout: Layout, places: Ints, ends: list[int], pulse: Callable[[], None]
+    ) -> dict[str, Any]:
         if self._shape != layout.shape:
             self._start(layout, places)
         process = self._process
@@ -91,18 +106,19 @@ class BackgroundColumns:
             return file.described()
 
     def abandon(self) -> None:
-        """Stop."""
+        """Stop; what is asked for after this begins anew."""
         if self._process is not None:
             self._process.end()
             self._process = None
+        self._shape = None
 
     def _start(self, layout: Layout, places: Ints) -> None:
+        self._num_starts += 1
         if self._process is None:
             self._process = _taken()
         self._process.ask(Open(str(self._folder), str(self._spans.path.parent), layout, places.tolist()))
         self._shape = layout.shape
         self._sent = 0
-        self._num_starts += 1
 
     def _send(self, ends: list[int]) -> None:
         assert self._process is not None

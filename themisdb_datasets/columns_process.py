@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from themisdb_datasets import shard as names
 from themisdb_datasets.columns import ColumnsWriter, Layout, Samples
-from themisdb_datasets.errors import ThemisError
+from themisdb_datasets.errors import ServerError, ThemisError
 from themisdb_datasets.scratch import SPANS, Stretch, read_spans
 from themisdb_datasets.shard import map_file
 
@@ -45,14 +45,21 @@ class Close(msgspec.Struct, tag=True):
 
 
 class Answer(msgspec.Struct):
-    """One a request, in their order; `error` says what went wrong."""
+    """One a request, in their order; `error` says what went wrong, `errno` what the system called it."""
 
     error: str | None = None
+    errno: int | None = None
 
 
 Request = Open | Write | Close
 REQUEST = msgspec.json.Decoder(Request)
 ANSWER = msgspec.json.Decoder(Answer)
+
+
+class ColumnsProcessEndedError(ServerError):
+    """The process was ended by somebody else; most often by the system, which had no memory left."""
+
+    code = "out_of_memory"
 
 
 class ColumnsProcess:
@@ -88,13 +95,18 @@ class ColumnsProcess:
         self.waiting += 1
 
     def settle(self, *, most: int, seconds: float | None = 0) -> None:
-        """Read answers until at most so many are missing, or none came for so long; RuntimeError for one that is an error."""
+        """Read answers until at most so many are missing, or none came for so long.
+
+        One that is an error: OSError with the system's number for it, or RuntimeError.
+        """
         while self.waiting > most and self._pipe.poll(seconds):
             try:
                 answer = ANSWER.decode(self._pipe.recv_bytes())
             except (EOFError, OSError) as error:
                 raise self._died() from error
             self.waiting -= 1
+            if answer.errno is not None:
+                raise OSError(answer.errno, os.strerror(answer.errno), names.COLUMNS)
             if answer.error is not None:
                 raise RuntimeError(f"The columns could not be written.\n{answer.error}")
 
@@ -104,9 +116,12 @@ class ColumnsProcess:
         self._process.kill()
         self._process.wait()
 
-    def _died(self) -> RuntimeError:
+    def _died(self) -> ColumnsProcessEndedError:
         code = self._process.wait()
-        return RuntimeError(f"The process that writes columns ended (exit code {code}; out of memory?).")
+        return ColumnsProcessEndedError(
+            f"The process that writes columns was ended (exit code {code}), most likely because the machine had no memory"
+            " left. Give the worker more memory, then retry the job."
+        )
 
 
 def serve(pipe: Connection) -> None:
@@ -117,8 +132,8 @@ def serve(pipe: Connection) -> None:
         answer = Answer()
         try:
             writer = _done(request, writer)
-        except (ThemisError, OSError, ValueError, MemoryError, pa.ArrowException):
-            answer = Answer(traceback.format_exc())
+        except (ThemisError, OSError, ValueError, MemoryError, pa.ArrowException) as error:
+            answer = Answer(traceback.format_exc(), error.errno if isinstance(error, OSError) else None)
         pipe.send_bytes(msgspec.json.encode(answer))
 
 

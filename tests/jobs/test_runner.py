@@ -85,6 +85,15 @@ def test_a_defect_fails_the_job_and_its_traceback_is_in_the_log(alice: User) -> 
     assert "a defect in the toy" in log.data["text"]
 
 
+@pytest.mark.parametrize("how", ["file", "duckdb", "sqlite"])
+def test_a_full_disk_fails_the_job_with_what_to_do(alice: User, how: str) -> None:
+    job = submit(alice, "toy.full", how=how)
+    runner.run(job.pk)
+    job = reload(job)
+    assert (job.state, job.error_code) == ("failed", "no_space")
+    assert job.error == "The disk is full, so the job was ended. Free some space, then retry it."
+
+
 def test_a_queued_job_is_cancelled_at_once(alice: User) -> None:
     job = services.cancel(submit(alice, "toy.count", steps=1))
     assert job.state == "cancelled" and job.finished_at is not None

@@ -3,6 +3,10 @@
 import os
 import signal
 import time
+from pathlib import Path
+
+import duckdb
+from django.db import OperationalError
 
 from themis_admin.accounts.models import AuditEntry
 from themis_admin.jobs.runner import RunningJob, job_task
@@ -30,6 +34,16 @@ def impossible(job: RunningJob) -> None:
     with job.finishing(result={}):
         AuditEntry.objects.create(user_id=job.owner.pk, action=DONE, object=str(job.id))
         raise ImpossibleError("The toy cannot be wound up.", code="no_spring")
+
+
+@job_task(kind="toy.full")
+def full(job: RunningJob, *, how: str) -> None:
+    """Find no space on the disk, as a file, DuckDB and SQLite tell it."""
+    if how == "duckdb":
+        raise duckdb.IOException('Could not write file "/t.tmp": No space left on device')
+    if how == "sqlite":
+        raise OperationalError("database or disk is full")
+    Path("/dev/full").write_bytes(b"x")
 
 
 @job_task(kind="toy.broken")

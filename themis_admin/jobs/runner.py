@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from errno import EDQUOT, ENOSPC
+from os import strerror
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from themisdb_datasets.errors import CancelledError, ThemisError
 
 MAX_LOST_CLAIMS = 3
 REPORT_SECONDS = 0.5
+SQLITE_FULL = "database or disk is full"
 log = logging.getLogger(__name__)
 
 
@@ -157,13 +160,22 @@ def _work(job: RunningJob) -> None:
         _end(job, JobState.FAILED, "job.failed", error=_storable(error.message), error_code=error.code)
     except Exception as error:
         log.exception("job %s failed", job.id)
-        sentence = f"An internal error ended the job ({type(error).__name__}); its log says more."
+        sentence, code = _told(error)
         with transaction.atomic():
             # Where the claim is lost, the log is the other worker's. And the row has to be held before the order of
             # events is, as everywhere: the other way round two transactions could wait for each other.
             _write(job.id, job.fence, rate=None)
             job.log(traceback.format_exc())
-            _end(job, JobState.FAILED, "job.failed", error=sentence, error_code="internal")
+            _end(job, JobState.FAILED, "job.failed", error=sentence, error_code=code)
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """What a job says of an error that nobody expected, and its code."""
+    number = error.errno if isinstance(error, OSError) else None
+    # DuckDB and SQLite have errors of their own for it.
+    if number in (ENOSPC, EDQUOT) or any(words in str(error) for words in (strerror(ENOSPC), SQLITE_FULL)):
+        return "The disk is full, so the job was ended. Free some space, then retry it.", "no_space"
+    return f"An internal error ended the job ({type(error).__name__}); its log says more.", "internal"
 
 
 def claim(job_id: int) -> RunningJob | None:
