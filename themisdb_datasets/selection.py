@@ -33,6 +33,8 @@ from themisdb_datasets.version import OpenVersion
 Opened = TypeVar("Opened")
 
 FORGOTTEN_SECONDS = 86_400
+# What opening a file that was cut off or never written out raises: after a power failure it has its name, but not its bytes.
+DAMAGED = (CorruptError, ValueError, EOFError, msgspec.MsgspecError)
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,12 @@ class Selection:
         """The table of weighted draws, built beside the selection when it is first asked for."""
         path = self.path / "draws.npy"
         try:
-            if not path.exists():
-                temporary = self.path / f".draws.{uuid.uuid4().hex}.npy"
-                build_draws(self.weights, temporary)
-                temporary.rename(path)
+            with suppress(FileNotFoundError, *DAMAGED):
+                if len(table := _mapped(path)) == self.num_samples:
+                    return table
+            temporary = self.path / f".draws.{uuid.uuid4().hex}.npy"
+            build_draws(self.weights, temporary)
+            temporary.replace(path)
             return _mapped(path)
         except FileNotFoundError:  # evicted since it was opened; an open file outlives its folder
             with TemporaryDirectory(dir=self.path.parent.parent) as folder:
@@ -156,7 +160,12 @@ class SelectionCache:
 
 
 def _used(path: Path, open_: Callable[[Path], Opened]) -> Opened:
-    opened = open_(path)
+    """What is kept there. FileNotFoundError: nothing, or nothing whole any more; that is taken away."""
+    try:
+        opened = open_(path)
+    except (FileNotFoundError, *DAMAGED) as error:
+        _remove(path)
+        raise FileNotFoundError(path) from error
     with suppress(FileNotFoundError):  # evicted just now; what is open stays readable
         os.utime(path)  # the time of last use, for eviction
     return opened

@@ -11,7 +11,7 @@ from tests.engine.versions import make_version
 from themisdb_datasets.criteria import Criteria
 from themisdb_datasets.errors import ImpossibleError
 from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.selection import FORGOTTEN_SECONDS, SelectionCache
+from themisdb_datasets.selection import FORGOTTEN_SECONDS, Selection, SelectionCache
 from themisdb_datasets.weights import Explicit, Weighting
 
 VERSION = "0" * 64
@@ -37,13 +37,25 @@ def test_selections_that_evict_each_other_at_once_are_all_given(tmp_path: Path) 
             assert found == (50 - number % 7, 50 - number % 7)
 
 
-def test_what_was_left_of_a_selection_is_not_taken_for_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["positions.npy", "weights.npy", "counts.json", "draws.npy"])
+@pytest.mark.parametrize("left", [None, 0, 130], ids=["nothing", "empty", "a part"])
+def test_what_was_left_of_a_selection_is_not_taken_for_one(
+    tmp_path: Path, name: str, left: int | None
+) -> None:
     version = make_version(tmp_path, [{"n": n} for n in range(50)])
     cache = SelectionCache(tmp_path / "selections")
     selection = cache.get(version, VERSION, at_least(3))
-    selection.draws()
-    (selection.path / "positions.npy").unlink()
-    assert cache.get(version, VERSION, at_least(3)).num_samples == 47
+    draws = selection.draws().tolist()
+    file = selection.path / name
+    content = file.read_bytes()
+    file.unlink()
+    if left is not None:
+        file.write_bytes(content[: min(left, len(content) - 1)])
+    again = cache.get(version, VERSION, at_least(3))
+    assert (again.num_samples, again.draws().tolist()) == (47, draws)
+    # It is whole again for those who come next, who build nothing.
+    kept = cache.kept(again.path.name, lambda folder: pytest.fail("It was built again."), Selection.open)
+    assert kept.num_samples == 47
 
 
 def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> None:
