@@ -269,6 +269,19 @@ def test_it_does_not_go_on_with_another_plan(query: dict[str, Any]) -> None:
     assert got + [sample["output"] for sample in same] == whole(query)
 
 
+def test_a_state_of_a_part_goes_on_with_no_more_than_that_part(query: dict[str, Any]) -> None:
+    part = ThemisDBStreamDataset(query_params={**query, "start": 10, "limit": 40})
+    samples = iter(part)
+    got = [next(samples)["output"] for _ in range(15)]
+    state = part.state_dict()
+    whole_one = ThemisDBStreamDataset(query_params={"cursor": f"{part.plan}.0"})
+    with pytest.raises(PlanChangedError, match=rf'"cursor": "{part.plan}\.10", "limit": 40'):
+        whole_one.load_state_dict(state)
+    same = ThemisDBStreamDataset(query_params={"cursor": f"{part.plan}.10", "limit": 40})
+    same.load_state_dict(state)
+    assert got + [sample["output"] for sample in same] == whole(query)[10:50]
+
+
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_server_that_is_killed_in_the_middle_is_not_noticed(live: Live, num_workers: int) -> None:
     large = {**live.large, "order": "shuffled"}

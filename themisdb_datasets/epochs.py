@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from themisdb_datasets.caches import HybridLines, MemoryCache
 from themisdb_datasets.client import Client
@@ -24,6 +25,7 @@ from themisdb_datasets.streaming import Block, SampleStream
 READ_ROWS = 256  # lines that are found and parsed at once: more of them leave the processor's cache
 
 Connect = Callable[[], Client]
+Positions = TypeVar("Positions", int, npt.NDArray[np.int64])
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,18 @@ class Pinned:
         return Ordering.from_document(self.document["order"])
 
     @property
+    def stop(self) -> int | None:
+        """The position behind the window; None where it has no end."""
+        return None if self.num_samples is None else self.start + self.num_samples
+
+    @property
     def is_whole(self) -> bool:
         """Whether the window is all of an epoch."""
         return self.start == 0 and self.num_samples == self.total
+
+    def wrapped(self, positions: Positions) -> Positions:
+        """Where these are: those behind the window go round in it."""
+        return positions if not self.num_samples else (positions - self.start) % self.num_samples + self.start
 
 
 class Kept(NamedTuple):
@@ -178,10 +189,10 @@ class Epochs:
     def _numbers(self, held: Kept, share: Share, done: int, stop: int | None) -> list[int]:
         """The numbers of the share's lines from `done` to `stop`."""
         stop = share.num_samples if stop is None else stop
-        positions = np.arange(done, stop, dtype=np.uint64)
-        positions *= np.uint64(share.num_consumers)
-        positions += np.uint64(share.start + share.consumer)
-        numbers: list[int] = held.order.at(positions % np.uint64(self.pinned.total)).tolist()
+        positions = np.arange(done, stop, dtype=np.int64)
+        positions *= share.num_consumers
+        positions += share.start + share.consumer
+        numbers: list[int] = held.order.at(self.pinned.wrapped(positions).astype(np.uint64)).tolist()
         return numbers
 
     def _read(self, lines: Numbered, held: Kept, share: Share, done: int) -> Iterator[list[Sample]]:
@@ -211,13 +222,28 @@ class Epochs:
 
     def _blocks(self, share: Share, epoch: int, done: int) -> Iterator[tuple[str, Block]]:
         """The plan that is streamed, with each block of it."""
-        query = {"cursor": f"{self.pinned.plan}.{share.base(done)}", "epoch": epoch}
-        consumer, num_consumers, left = share.consumer, share.num_consumers, share.left(done)
         with self._connect() as client:
-            stream = client.stream(query, rank=consumer, world_size=num_consumers, limit=left)
-            for block in stream:
-                _check_version(stream, self.pinned)
-                yield stream.plan, block
+            for start, rank, world_size, limit in self._requests(share, done):
+                query = {"cursor": f"{self.pinned.plan}.{start}", "epoch": epoch}
+                stream = client.stream(query, rank=rank, world_size=world_size, limit=limit)
+                for block in stream:
+                    _check_version(stream, self.pinned)
+                    yield stream.plan, block
+
+    def _requests(self, share: Share, done: int) -> Iterator[tuple[int, int, int, int | None]]:
+        """What to ask for: start, rank, number of ranks and limit.
+
+        The server goes round in the whole epoch only, so what wraps round in a part of it is asked for one by one.
+        """
+        consumer, num_consumers, stop = share.consumer, share.num_consumers, self.pinned.stop
+        if stop is None or share.num_samples is None or self.pinned.is_whole:
+            yield share.base(done), consumer, num_consumers, share.left(done)
+            return
+        within = -(-(stop - share.start - consumer) // num_consumers)
+        if done < (within := min(within, share.num_samples)):
+            yield share.base(done), consumer, num_consumers, within - done
+        for number in range(max(within, done), share.num_samples):
+            yield self.pinned.wrapped(share.position(number)), 0, 1, 1
 
     def _remembered(
         self, memory: MemoryCache, block: Block, held: Kept, share: Share, done: int
@@ -230,10 +256,7 @@ class Epochs:
 
     def _add_cursors(self, samples: list[Sample], plan: str, share: Share, done: int) -> None:
         for number, sample in enumerate(samples, done):
-            position = share.position(number)
-            if self.pinned.num_samples is not None:
-                position %= self.pinned.total
-            sample["cursor"] = f"{plan}.{position}"
+            sample["cursor"] = f"{plan}.{self.pinned.wrapped(share.position(number))}"
 
 
 class _Filling:

@@ -152,6 +152,12 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
                 f"The state is of plan {state['plan']}, and this dataset's query is another plan now: its version, its theme or"
                 f' the query has changed. query_params={{"cursor": "{state["plan"]}.0"}} goes on with what the state is of.'
             )
+        if state.get("stop", self.pinned.stop) != self.pinned.stop:
+            limit = "" if state["stop"] is None else f', "limit": {state["stop"] - state["start"]}'
+            raise PlanChangedError(
+                f"The state is of a part of the plan that ends at {state['stop']}, and this dataset's ends at {self.pinned.stop}."
+                f' query_params={{"cursor": "{state["plan"]}.{state["start"]}"{limit}}} goes on with it.'
+            )
         self._resumed = dict(state)
         self.set_epoch(state["epoch"])
 
@@ -163,6 +169,7 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
         info = get_worker_info()
         worker, num_workers = (0, 1) if info is None else (info.id, info.num_workers)
         fresh = {"plan": self.plan, "epoch": self.epoch, "start": self.pinned.start, "done": 0}
+        fresh["stop"] = self.pinned.stop
         fresh |= {"rank": self.rank, "world_size": self.world_size, "drop_last": self.drop_last}
         fresh |= {"worker": worker, "num_workers": num_workers}
         resumed, self._resumed = self._resumed, None

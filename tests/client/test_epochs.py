@@ -166,6 +166,30 @@ def test_a_window_is_streamed_and_never_cached_in_whole(connect: Connecting, tmp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("memory", [None, MemoryCache(max_bytes=1 << 30)])
+@pytest.mark.parametrize(
+    ("start", "limit", "world_size"), [(7, 20, 3), (7, 21, 3), (2000, None, 3), (5, 2, 7)]
+)
+def test_ranks_go_round_in_a_window_and_never_leave_it(
+    connect: Connecting, memory: MemoryCache | None, start: int, limit: int | None, world_size: int
+) -> None:
+    query = {**ORDERS["shuffled"], "start": start, **({} if limit is None else {"limit": limit})}
+    plan = pinned(connect, **query)
+    assert plan.num_samples is not None
+    wanted = asked(connect, plan, 1, limit=plan.num_samples)
+    each = -(-plan.num_samples // world_size)
+    epochs = Epochs(plan, connect, prefetch_size=100, memory=memory, cursors=True)
+    for rank in range(world_size):
+        positions = [(rank + number * world_size) % plan.num_samples for number in range(each)]
+        part = share(plan.start, plan.num_samples, rank=rank, world_size=world_size)
+        for done in {0, 1, each - 1, each}:
+            got = read(epochs.samples(part, epoch=1, done=done))
+            cursors = [sample.pop("cursor") for sample in got]
+            assert got == [wanted[position] for position in positions][done:]
+            if memory is None:
+                assert [int(cursor.split(".")[1]) - start for cursor in cursors] == positions[done:]
+
+
 def test_what_is_kept_is_named_as_the_server_names_it(connect: Connecting, plan: Pinned) -> None:
     held = kept(plan, 4)
     with connect() as client:
