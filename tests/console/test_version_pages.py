@@ -141,3 +141,10 @@ def test_versions_in_which_nothing_happened_are_one_line(
     html = page(alices, f"/versions/{dataset.latest_id}/samples/0/")
     assert "unchanged in 3 versions, 2 to 4" in html
     assert "not there in 4 versions, 1 to 4" in page(alices, f"/versions/{dataset.latest_id}/samples/7/")
+
+
+def test_a_number_that_no_sample_has_is_said(alices: Client, version: Version) -> None:
+    path = f"/versions/{version.pk}/"
+    assert alices.get(f"{path}?go=1")["Location"] == f"{path}samples/1/"
+    for number in ("999", "x", "9" * 5000):
+        assert "The samples are numbered 0 to 3." in page(alices, f"{path}?go={number}"), number[:9]

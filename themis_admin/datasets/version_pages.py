@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -24,8 +25,13 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
     """One version: what is in it, and its samples by search and one condition."""
     row = get_version(request, pk)
     number = request.GET.get("go", "").replace(",", "").strip()
-    if number.isascii() and number.isdigit() and int(number) < row.num_samples:
-        return redirect("version-sample", pk, int(number))
+    if number:
+        if number.isascii() and number.isdigit() and len(number) < 19 and int(number) < row.num_samples:
+            return redirect("version-sample", pk, int(number))
+        numbered = (
+            f"The samples are numbered 0 to {row.num_samples - 1:,}." if row.num_samples else "There is none."
+        )
+        messages.error(request, f"There is no sample {number[:40]}. {numbered}")
     themes = list(row.dataset.themes.order_by("name")[:MAX_THEMES])
     theme = next((each for each in themes if str(each.pk) == request.GET.get("theme")), None)
     context: dict[str, Any] = {
