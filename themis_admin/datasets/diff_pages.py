@@ -107,9 +107,24 @@ def _found(request: HttpRequest, row: Version, against: Version) -> dict[str, An
         "fields": sorted(counts.fields.items(), key=lambda each: -each[1]),
         "page": page,
         "shown": [shown(each, row, against) for each in page.object_list],
+    }
+
+
+@login_required
+@require_safe
+def version_shifts(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the difference is to the themes and rules: a fragment of its own, as hundreds of themes take their time."""
+    row = get_version(request, pk)
+    against = _against(request, row)
+    if against is None:
+        raise Http404
+    context = {
+        "version": row,
+        "against": against,
         "themes": list(shifts.of_themes(row, against)),
         "rules": list(shifts.of_rules(row, against)),
     }
+    return render(request, "datasets/shifts.html", context)
 
 
 def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:

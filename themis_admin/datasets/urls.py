@@ -98,6 +98,7 @@ page_urlpatterns: list[URLPattern] = [
     path("versions/<int:pk>/restore/", version_changes.version_restore, name="version-restore"),
     path("versions/<int:pk>/labels/", label_pages.version_labels, name="version-labels"),
     path("versions/<int:pk>/diff/", diff_pages.version_diff, name="version-diff"),
+    path("versions/<int:pk>/diff/shifts/", diff_pages.version_shifts, name="version-shifts"),
     path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),
     path("versions/<int:pk>/statistics/", statistics_pages.version_statistics, name="version-statistics"),
     path("versions/<int:pk>/rejects/", reject_pages.version_rejects, name="version-rejects"),
