@@ -29,13 +29,28 @@ function showJob(id, data) {
   }
 }
 
+// What pages hear: soon after the first event of a name, and in a storm of them no oftener than every second.
+const SOON_MS = 80;
+const APART_MS = 1000;
 const waiting = new Map();
+const told = new Map();
 function announce(name, detail) {
-  clearTimeout(waiting.get(name));
-  waiting.set(name, setTimeout(() => {
+  if (waiting.has(name)) { waiting.set(name, detail); return; }
+  waiting.set(name, detail);
+  const since = performance.now() - (told.get(name) ?? -APART_MS);
+  setTimeout(() => {
+    const latest = waiting.get(name);
     waiting.delete(name);
-    document.body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
-  }, 80));
+    told.set(name, performance.now());
+    document.body.dispatchEvent(new CustomEvent(name, { detail: latest, bubbles: true }));
+  }, Math.max(SOON_MS, APART_MS - since));
+}
+
+// The end of a job that the page shows, for those who do not see its bar.
+const ENDS = { "job.succeeded": "is done", "job.failed": "failed", "job.cancelled": "was cancelled" };
+function say(event) {
+  const place = document.getElementById("said");
+  if (place && ENDS[event.kind] && document.querySelector(`[data-job="${event.job}"]`)) place.textContent = `${event.data.title} ${ENDS[event.kind]}`;
 }
 
 function receive(event) {
@@ -46,7 +61,9 @@ function receive(event) {
   document.body.dispatchEvent(new CustomEvent("themis:event", { detail: event }));
   if (event.kind === "job.log") { announce(`themis:log-${event.job}`, event); return; }
   if (verb === "progress") return;
+  say(event);
   announce(`themis:${noun}`, event);
+  if (event.data.dataset && noun !== "statistics") announce(`themis:dataset-${event.data.dataset}`, event);
   if (event.job) announce(`themis:job-${event.job}`, event);
 }
 

@@ -6,6 +6,7 @@ from django.test import Client
 
 from tests.console.conftest import page
 from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.datasets.pages import PARTS_SHOWN
 
 BDSG = {
     "any": [
@@ -77,3 +78,25 @@ def test_what_a_theme_keeps_is_searched_and_ordered(alices: Client, theme: Theme
     assert "bimschg/5" not in html
     assert "No sample is like this" in page(alices, f"/themes/{theme.pk}/?q=personenbezogen")
     assert "regular expression" in page(alices, f"/themes/{theme.pk}/?field=law&op=matches&value=(")
+
+
+def test_a_list_is_narrowed_to_one_dataset(alices: Client, theme: Theme) -> None:
+    other = Dataset.objects.create(name="Leer", owner=theme.dataset.owner)
+    for path in ("/themes/", "/rules/"):
+        assert "yet." in page(alices, f"{path}?dataset={other.pk}"), path
+        for unknown in ("999999", "x", "9" * 30):
+            assert alices.get(f"{path}?dataset={unknown}").status_code == 200, (path, unknown)
+    name = f'<a class="th-name" href="/themes/{theme.pk}/">'
+    assert name in page(alices, f"/themes/?dataset={theme.dataset_id}")
+    assert name not in page(alices, f"/themes/?dataset={other.pk}")
+
+
+def test_a_dataset_shows_some_of_its_themes_and_leads_to_all(alices: Client, theme: Theme) -> None:
+    dataset = theme.dataset
+    leads = f"/themes/?dataset={dataset.pk}"
+    assert leads not in page(alices, f"/datasets/{dataset.pk}/")
+    names = [f"Thema {n:02d}" for n in range(PARTS_SHOWN)]
+    Theme.objects.bulk_create(Theme(dataset=dataset, name=name, where={"all": []}) for name in names)
+    html = page(alices, f"/datasets/{dataset.pk}/")
+    assert leads in html
+    assert html.count('class="th-name" href="/themes/') == PARTS_SHOWN

@@ -1,12 +1,12 @@
 """The console's pages about datasets: list, one dataset, making, changing and deleting it, uploading to it."""
 
 import shlex
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Greatest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,6 +22,8 @@ from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
 SNAPSHOTS_SHOWN = 10
+PARTS_SHOWN = 12  # themes and rules on a dataset's page
+DATASETS_OFFERED = 100  # where one is chosen
 VERSIONS_A_PAGE = 20
 ORDERS = {
     "name": ("by name", ["name"]),
@@ -136,13 +138,20 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         "gained": latest.num_samples - latest.parent.num_samples if latest and latest.parent else None,
         "num_shards": latest.version_shards.count() if latest else 0,
         "page": Paginator(versions, VERSIONS_A_PAGE).get_page(request.GET.get("page")),
-        "themes": list(row.themes.all()),
-        "rules": list(row.weighting_rules.all()),
+        **_some("theme", row.themes.all()),
+        **_some("rule", row.weighting_rules.all()),
         "snapshots": list(row.snapshots.for_lists().current().order_by("-pk")[:SNAPSHOTS_SHOWN]),
         "active_jobs": list(active_jobs(request, row)),
         "snippets": snippets.of_stream(request, row),
     }
     return render(request, "datasets/dataset.html", context)
+
+
+def _some(noun: str, rows: QuerySet[Any]) -> dict[str, Any]:
+    """The first rows, and how many there are, which is asked for only where it is not seen."""
+    first = list(rows[: PARTS_SHOWN + 1])
+    total = len(first) if len(first) <= PARTS_SHOWN else rows.count()
+    return {f"{noun}s": first[:PARTS_SHOWN], f"num_{noun}s": total}
 
 
 @login_required
@@ -198,6 +207,20 @@ def get_dataset(request: HttpRequest, pk: int) -> Dataset:
     """The dataset, or 404 where the user may not see it."""
     rows = Dataset.objects.visible_to(request.user).select_related("owner", "latest__parent")
     return get_object_or_404(rows, pk=pk)
+
+
+def chosen_dataset(request: HttpRequest) -> Dataset | None:
+    """The dataset that a list is narrowed to by `?dataset=`; one that is not there narrows nothing."""
+    pk = request.GET.get("dataset", "")
+    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+        return None
+    return Dataset.objects.visible_to(request.user).filter(pk=int(pk)).first()
+
+
+def offered_datasets(request: HttpRequest, chosen: Dataset | None) -> list[Dataset]:
+    """The first datasets by name, and the chosen one in any case."""
+    found = list(Dataset.objects.visible_to(request.user).order_by("name")[:DATASETS_OFFERED])
+    return found if chosen is None or chosen in found else [chosen, *found]
 
 
 def active_jobs(request: HttpRequest, row: Dataset) -> "list[Job]":

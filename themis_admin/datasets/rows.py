@@ -83,7 +83,8 @@ def update(row: Part, *, user: User, values: Mapping[str, Any]) -> Part:
             setattr(row, field, value)
         saved(row, noun, update_fields=[*values, "updated_at"])
         audit.record(user=user, action=f"{word}.updated", object=row.url, detail={"fields": sorted(values)})
-        events.record(f"{word}.updated", owner=row.dataset.owner, data={word: row.pk, "name": row.name})
+        data = {word: row.pk, "dataset": row.dataset_id, "name": row.name}
+        events.record(f"{word}.updated", owner=row.dataset.owner, data=data)
     return row
 
 
@@ -93,6 +94,6 @@ def delete(row: Part, *, user: User) -> None:
     with transaction.atomic():
         hold(row, noun)
         audit.record(user=user, action=f"{word}.deleted", object=row.url, detail={"name": row.name})
-        data = {word: row.pk, "name": row.name}
+        data = {word: row.pk, "dataset": row.dataset_id, "name": row.name}
         row.delete()
         events.record(f"{word}.deleted", owner=row.dataset.owner, data=data)

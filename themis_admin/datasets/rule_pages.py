@@ -15,7 +15,7 @@ from themis_admin.accounts.models import User
 from themis_admin.datasets import cards, rules
 from themis_admin.datasets.forms import RuleForm
 from themis_admin.datasets.models import Dataset, WeightingRule
-from themis_admin.datasets.pages import get_dataset
+from themis_admin.datasets.pages import chosen_dataset, get_dataset, offered_datasets
 from themis_admin.datasets.rule_api import spread_document
 from themisdb_datasets.errors import ThemisError
 from themisdb_datasets.rules import parse_rule
@@ -43,12 +43,16 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     """The rules of every dataset the user may see."""
     query = request.GET.get("q", "").strip()
     found = WeightingRule.objects.visible_to(request.user).select_related("dataset").order_by("name", "pk")
+    chosen = chosen_dataset(request)
     if query:
         found = found.filter(name__icontains=query)
+    if chosen:
+        found = found.filter(dataset=chosen)
     context = {
         "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
         "query": query,
-        "datasets": list(Dataset.objects.visible_to(request.user).order_by("name")[:100]),
+        "datasets": offered_datasets(request, chosen),
+        "chosen": chosen,
     }
     return render(request, "rules/list.html", context)
 

@@ -16,7 +16,7 @@ from themis_admin.datasets import browsing, cards, checks, services, snippets, s
 from themis_admin.datasets.browser import Browser
 from themis_admin.datasets.forms import ThemeForm
 from themis_admin.datasets.models import Dataset, Theme
-from themis_admin.datasets.pages import get_dataset
+from themis_admin.datasets.pages import chosen_dataset, get_dataset, offered_datasets
 from themis_admin.templatetags.themis import number
 from themisdb_datasets.errors import ThemisError
 
@@ -30,12 +30,16 @@ def theme_list(request: HttpRequest) -> HttpResponse:
     """The themes of every dataset the user may see."""
     query = request.GET.get("q", "").strip()
     themes = Theme.objects.visible_to(request.user).select_related("dataset__latest").order_by("name", "pk")
+    chosen = chosen_dataset(request)
     if query:
         themes = themes.filter(name__icontains=query)
+    if chosen:
+        themes = themes.filter(dataset=chosen)
     context = {
         "page": Paginator(themes, PAGE_SIZE).get_page(request.GET.get("page")),
         "query": query,
-        "datasets": list(Dataset.objects.visible_to(request.user).order_by("name")[:100]),
+        "datasets": offered_datasets(request, chosen),
+        "chosen": chosen,
     }
     return render(request, "themes/list.html", context)
 
