@@ -1,5 +1,5 @@
 // The weights of two weightings as histograms over the same edges, one over the other.
-import { axis, css, HEIGHT, keepDrawn, short } from "./chart.js";
+import { axis, countAxis, css, HEIGHT, keepDrawn, readByKeys, short } from "./chart.js";
 import { number } from "./format.js";
 
 const root = document.querySelector("[data-compare]");
@@ -22,9 +22,10 @@ if (root) {
       width: box.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false }, cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       hooks: { setCursor: [tell] },
       scales: { x: { time: false, range: () => [edges[0], edges.at(-1)] }, y: { range: (_, low, high) => [0, (high || 1) * 1.1] } },
-      axes: [axis({ size: 26, space: 64, grid: { show: false }, values: (_, values) => values.map(short) }), axis({ size: 56, space: 34, values: (_, values) => values.map(short) })],
+      axes: [axis({ size: 26, space: 64, grid: { show: false }, values: (_, values) => values.map(short) }), countAxis()],
       series: [{}, series("--t-s1"), series("--t-s2")],
     }, [edges, heights("a"), heights("b")], box);
+    readByKeys(box, plot, { name: told, readout });
     keepDrawn(root, () => [plot]);
   }
 }

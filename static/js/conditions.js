@@ -199,6 +199,7 @@ class Builder {
     trouble.hidden = true;
     for (const { count } of this.leaves) count.firstChild.textContent = "";
     if (!this.preview) return;
+    for (const sent of this.root.querySelectorAll("[data-sent-error]")) sent.remove(); // what the live check says is newer
     if (!this.complete(this.document())) { total.textContent = "–"; total.setAttribute("aria-busy", "false"); return; }
     try {
       const answer = await callJson("POST", this.preview, { json: { where: this.document() }, signal });

@@ -1,5 +1,5 @@
 // The form of a weighting rule, kept as JSON in its text area, and the charts of what the rule gives.
-import { axis, css, HEIGHT, keepDrawn, short } from "./chart.js";
+import { axis, countAxis, css, HEIGHT, keepDrawn, short } from "./chart.js";
 import { number } from "./format.js";
 import { callJson } from "./http.js";
 
@@ -10,7 +10,7 @@ function chart(box, series, { bars, ends }) {
   const plot = new window.uPlot({
     width: box.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false }, cursor: { show: false },
     scales: { x: { time: false, range: () => ends }, y: { range: (_, low, high) => [0, (high || 1) * 1.1] } },
-    axes: [axis({ space: 64, grid: { show: false }, values: (_, values) => values.map(short) }), axis({ size: 56, space: 34, values: (_, values) => values.map(short) })],
+    axes: [axis({ size: 26, space: 64, grid: { show: false }, values: (_, values) => values.map(short) }), bars ? countAxis() : axis({ size: 56, space: 34, values: (_, values) => values.map(short) })],
     series: [{}, { stroke: () => css("--t-s1"), fill: () => `${css("--t-s1")}${bars ? "" : "1f"}`, width: bars ? 0 : 1.5, points: { show: false }, paths: bars ? window.uPlot.paths.bars({ size: [0.9, 40], align: 0 }) : undefined }],
   }, series, box);
   return plot;
@@ -24,6 +24,17 @@ class Charts {
   }
 
   part(name, text) { const place = this.root.querySelector(`[data-part="${name}"]`); if (place) place.textContent = text; }
+
+  // Of a rule that cannot be read there is nothing to show.
+  clear() {
+    for (const name of ["least", "mean", "most"]) this.part(name, "–");
+    for (const name of ["num_samples", "num_missing"]) this.part(name, "\u00a0");
+    this.plots.forEach((plot) => plot.destroy());
+    this.plots = [];
+    for (const box of this.root.querySelectorAll("[data-histogram], [data-curve]")) box.replaceChildren();
+    const section = this.root.querySelector("[data-curve-section]");
+    if (section) section.hidden = true;
+  }
 
   draw(spread, kind) {
     for (const name of ["least", "mean", "most"]) this.part(name, short(spread[name]));
@@ -125,6 +136,7 @@ class Form {
     this.controller?.abort();
     this.controller = new AbortController();
     const trouble = this.form.querySelector("[data-rule-error]");
+    for (const sent of this.form.querySelectorAll("[data-sent-error]")) sent.remove(); // what the live check says is newer
     try {
       const spread = await callJson("POST", this.form.dataset.preview, { json: JSON.parse(this.area.value), signal: this.controller.signal });
       trouble.hidden = true;
@@ -133,6 +145,7 @@ class Form {
       if (error.name === "AbortError") return;
       trouble.hidden = false;
       trouble.textContent = error.message;
+      this.charts.clear();
     }
   }
 }

@@ -1,5 +1,5 @@
 // Histograms of a version or theme: bars by bin, with a line above that reads out the one under the pointer.
-import { axis, css, HEIGHT, keepDrawn, short } from "./chart.js";
+import { axis, countAxis, css, HEIGHT, keepDrawn, readByKeys, short } from "./chart.js";
 import { number } from "./format.js";
 
 const two = (value) => String(value).padStart(2, "0");
@@ -42,13 +42,15 @@ function draw(box, { counts, labels, names }) {
   };
   const place = box.querySelector(".th-chart");
   place.replaceChildren();
-  return new window.uPlot({
+  const plot = new window.uPlot({
     width: place.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false }, cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     hooks: { setCursor: [tell] },
     scales: { x: { time: false, range: () => [-0.6, counts.length - 0.4] }, y: { range: (_, low, high) => [0, (high || 1) * 1.1] } },
-    axes: [axis({ size: 26, space: 64, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50], values: (_, at) => at.map((i) => labels[i] ?? "") }), axis({ size: 56, space: 34, values: (_, values) => values.map(short) })],
+    axes: [axis({ size: 26, space: 64, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50], values: (_, at) => at.map((i) => labels[i] ?? "") }), countAxis()],
     series: [{}, { stroke: () => css("--t-s1"), fill: () => css("--t-s1"), width: 0, points: { show: false }, paths: window.uPlot.paths.bars({ size: [0.9, 40], align: 0 }) }],
   }, [counts.map((_, i) => i), counts], place);
+  readByKeys(place, plot, { name: `${box.querySelector("b")?.textContent ?? ""} ${told}`.trim(), readout });
+  return plot;
 }
 
 let plots = [];
