@@ -44,6 +44,9 @@ startLive();
 showTimes();
 setInterval(showTimes, 30000);
 
+// A form that came back goes on at its first mistake.
+document.querySelector("main [aria-invalid=true]")?.focus();
+
 document.addEventListener("htmx:afterSettle", () => showTimes());
 document.addEventListener("htmx:responseError", (event) => toast(`The server answered ${event.detail.xhr.status}.`, { kind: "error" }));
 document.addEventListener("click", (event) => {

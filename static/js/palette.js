@@ -1,5 +1,5 @@
 // The palette (Ctrl K) and the keyboard: `/`, `j` and `k`, `g` and a letter, `?`.
-const PLACES = { o: "/", d: "/datasets/", t: "/themes/", s: "/stream/", e: "/exports/", l: "/links/", j: "/jobs/", k: "/tokens/", n: "/snapshots/", i: "/indexes/", w: "/rules/" };
+const PLACES = { o: "/", d: "/datasets/", t: "/themes/", s: "/stream/", e: "/exports/", l: "/links/", j: "/jobs/", k: "/tokens/", n: "/snapshots/", i: "/indexes/", w: "/rules/", f: "/feedback/" };
 let pendingGo = 0;
 
 const palette = () => document.getElementById("palette");
@@ -43,9 +43,17 @@ function move(step) {
 
 const typing = (target) => target.matches("input, textarea, select, [contenteditable]");
 
+function closeMenu() {
+  const menu = document.querySelector("details[data-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
+
 function onKey(event) {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open(); return; }
   if (palette()?.open) { inPalette(event); return; }
+  if (event.key === "Escape") { closeMenu(); return; }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
   if (pendingGo && PLACES[event.key]) { clearTimeout(pendingGo); pendingGo = 0; location.assign(PLACES[event.key]); return; }
   if (event.key === "g") pendingGo = setTimeout(() => { pendingGo = 0; }, 1000);

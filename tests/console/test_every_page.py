@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
+from django.urls import reverse
 
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
+from themis_admin.console.pages import PLACES
 from themis_admin.datasets import feedback, rules, snapshots
 from themis_admin.datasets.models import Theme
 
@@ -28,6 +30,7 @@ OWN = (
     "/versions/{version}/labels/",
     "/versions/{version}/restore/",
     "/versions/{version}/diff/?against={version}",
+    "/versions/{version}/diff/shifts/?against={version}",
     "/themes/{theme}/",
     "/themes/{theme}/edit/",
     "/themes/{theme}/delete/",
@@ -164,3 +167,10 @@ def test_pages_without_data_say_what_to_do_next(bobs: Client) -> None:
         assert "/datasets/new/" in page(bobs, path), path
     assert "No job yet" in page(bobs, "/jobs/")
     assert "No token yet" in page(bobs, "/tokens/")
+
+
+def test_the_keys_that_the_palette_names_lead_there() -> None:
+    script = Path(str(finders.find("js/palette.js"))).read_text()
+    places = dict(re.findall(r'(\w): "(/[^"]*)"', script.partition("};")[0]))
+    told = {keys.removeprefix("g "): reverse(name) for _, name, _, keys in PLACES if keys}
+    assert places == told
