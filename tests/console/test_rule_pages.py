@@ -25,7 +25,7 @@ def test_it_saves_a_rule_and_shows_what_it_gives(alices: Client, version: Versio
     rule = WeightingRule.objects.get(name="Gesetze")
     assert response["Location"] == f"/rules/{rule.pk}/"
     html = page(alices, f"/rules/{rule.pk}/")
-    assert "a factor for each of 1 values of law" in html
+    assert "a factor for 1 value of law" in html
     assert f"of {version.num_samples} samples" in html
     assert json.loads(html.split('id="rule-spread" type="application/json">')[1].split("<")[0])["most"] == 2.0
     for path in ("/rules/", f"/datasets/{version.dataset_id}/", f"/stream/?dataset={version.dataset_id}"):

@@ -119,7 +119,8 @@ class ThemeForm(ServiceForm):
     name = forms.CharField(max_length=MAX_NAME)
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     where = forms.CharField(
-        label="The filter as JSON", widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"})
+        label="The filter as JSON",
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "aria-label": "The filter as JSON"}),
     )
 
     def clean_where(self) -> Any:
@@ -143,7 +144,8 @@ class RuleForm(ServiceForm):
     name = forms.CharField(max_length=MAX_NAME)
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     definition = forms.CharField(
-        label="The rule as JSON", widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"})
+        label="The rule as JSON",
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "aria-label": "The rule as JSON"}),
     )
 
     def clean_definition(self) -> Any:

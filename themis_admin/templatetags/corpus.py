@@ -132,16 +132,20 @@ def factor_words(rule: dict[str, Any]) -> str:
     kind, field = rule["kind"], rule.get("field", "")
     words = {
         "value": f"the number in {field}",
-        "map": f"a factor for each of {len(rule.get('factors', ()))} values of {field}",
+        "map": f"a factor for {_counted(len(rule.get('factors', ())), 'value')} of {field}",
         "freshness": f"half as much for every {rule.get('half_life_days', 90):g} days of {field}",
         "length": f"more for a longer {rule.get('of', '')}, up to {1 + rule.get('bonus', 0.5):g}",
-        "linear": f"a line over {field} through {len(rule.get('points', ()))} points",
-        "step": f"{len(rule.get('steps', ()))} steps over {field}",
+        "linear": f"a line over {field} through {_counted(len(rule.get('points', ())), 'point')}",
+        "step": f"{_counted(len(rule.get('steps', ())), 'step')} over {field}",
         "expression": rule.get("expression", ""),
         "adaptive": "what a training run found hard",
     }
     times = f" times {rule['scale']:g}" if kind == "value" and rule.get("scale", 1) != 1 else ""
     return f"{words[kind]}{times}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @register.filter
