@@ -70,6 +70,19 @@ def test_a_sample_is_spelled_as_it_is_stored(alices: Client, ingest: Ingest, dat
     assert "<b>ä" not in html
 
 
+def test_a_number_of_more_digits_than_python_reads_is_shown(
+    alices: Client, ingest: Ingest, dataset: Dataset
+) -> None:
+    number = "9" * 5000
+    for other in (1, 2):
+        line = f'{{"id": "a", "n": {number}, "deep": {{"n": [-{number}]}}, "other": {other}}}'
+        ingest([line.encode()], mode="upsert")
+    place = f"/versions/{dataset.latest_id}/"
+    assert number in page(alices, f"{place}samples/0/")
+    for address in (place, f"{place}diff/"):
+        page(alices, address)
+
+
 def test_rejected_lines_are_shown_with_place_and_reason(alices: Client, version: Version) -> None:
     html = page(alices, f"/versions/{version.pk}/rejects/")
     assert "not_an_object" in html

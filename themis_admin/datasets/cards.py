@@ -1,6 +1,7 @@
 """How a sample looks in a list: which of its fields is the title, which the text, and which are facts beside them."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ TEXTS = ("text", "content", "answer", "output", "response", "completion", "body"
 MAX_TEXT = 600
 MAX_FACT = 60
 MAX_FACTS = 6
+MAX_DIGITS = sys.int_info.default_max_str_digits
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,17 @@ class Card:
 
 def cards(opened: OpenVersion, layout: Layout, positions: Iterable[int], *, search: str = "") -> list[Card]:
     """The samples at `positions`, with the text cut around the first hit of `search`."""
-    return [
-        card(json.loads(opened.line(position)), layout, position, search=search) for position in positions
-    ]
+    return [card(parsed(opened.line(position)), layout, position, search=search) for position in positions]
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """A sample to be shown. A number with more digits than Python reads is its text."""
+    sample: dict[str, Any] = json.loads(line, parse_int=_integer)
+    return sample
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if len(text) <= MAX_DIGITS else text
 
 
 def card(sample: dict[str, Any], layout: Layout, position: int, *, search: str = "") -> Card:

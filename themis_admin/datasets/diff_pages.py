@@ -1,6 +1,5 @@
 """The console's page of how two versions differ: counts, fields, themes, and the samples word by word."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -130,8 +129,8 @@ def version_shifts(request: HttpRequest, pk: int) -> HttpResponse:
 def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:
     """A sample with its changed fields; one that was removed is shown as it was."""
     version = row if sample.line is not None else against
-    here = json.loads(sample.line) if sample.line is not None else {}
-    there = json.loads(sample.against_line) if sample.against_line is not None else {}
+    here = cards.parsed(sample.line) if sample.line is not None else {}
+    there = cards.parsed(sample.against_line) if sample.against_line is not None else {}
     position = sample.position if sample.position is not None else sample.against_position
     assert position is not None  # it is in one of the two
     card = cards.card(here or there, cards.Layout.of(row.dataset, version), position)

@@ -1,7 +1,6 @@
 """The console's pages about one version: its figures and samples, one sample, the rejected lines."""
 
 import hashlib
-import json
 from typing import Any
 
 from django.contrib import messages
@@ -57,7 +56,7 @@ def version_sample(request: HttpRequest, pk: int, n: int) -> HttpResponse:
     if n >= row.num_samples:
         raise Http404
     line = row.open().line(n)
-    sample = json.loads(line)
+    sample = cards.parsed(line)
     layout = cards.Layout.of(row.dataset, row)
     texts = cards.passages(sample, layout)
     context = {
