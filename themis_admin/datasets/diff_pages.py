@@ -1,9 +1,6 @@
 """The console's page of how two versions differ: counts, fields, themes, and the samples word by word."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -15,22 +12,11 @@ from django.views.decorators.http import require_safe
 from themis_admin.datasets import browsing, cards, diffs, shifts
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.version_pages import get_version
+from themis_admin.datasets.wordwise import Piece, pieces
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 20
-MAX_WORDS = 1_000  # that are compared word by word, without what is alike at both ends
-MAX_CHARS = 20_000  # of a text
-CONTEXT = 12  # equal words around a difference; what is further away is left out
 MAX_VERSIONS = 200
-WORDS = re.compile(r"\S+\s*|\s+")
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A stretch of a text: `op` is equal, ins, del or gap."""
-
-    op: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -140,55 +126,7 @@ def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:
 
 def _text(sample: dict[str, Any], name: str) -> str:
     """The field as people read it; null and no field at all are told apart."""
-    text = cards.shown_value(sample[name]) or "null" if name in sample else ""
-    return f"{text[:MAX_CHARS]} …" if len(text) > MAX_CHARS else text
-
-
-def pieces(old: str, new: str) -> Iterator[Piece]:
-    """Two texts as one, word by word, with what is equal shortened to the words around the differences."""
-    before, after = WORDS.findall(old), WORDS.findall(new)
-    head = _alike(before, after)
-    tail = _alike(before[head:][::-1], after[head:][::-1])
-    yield from _equal(before[:head], first=True)
-    middle = before[head : len(before) - tail], after[head : len(after) - tail]
-    for op, i, j, k, m in _opcodes(middle):
-        if op == "equal":
-            yield from _equal(middle[0][i:j])
-            continue
-        if i < j:
-            yield Piece("del", "".join(middle[0][i:j]))
-        if k < m:
-            yield Piece("ins", "".join(middle[1][k:m]))
-    yield from _equal(before[len(before) - tail :], last=True)
-
-
-def _opcodes(texts: tuple[list[str], list[str]]) -> list[tuple[str, int, int, int, int]]:
-    """How one list of words becomes the other; a long one is replaced as a whole, for matching is quadratic."""
-    before, after = texts
-    if max(len(before), len(after)) > MAX_WORDS:
-        return [("replace", 0, len(before), 0, len(after))]
-    found = SequenceMatcher(None, before, after).get_opcodes()
-    return [(op, i, j, k, m) for op, i, j, k, m in found]
-
-
-def _alike(before: list[str], after: list[str]) -> int:
-    """How many words two texts have alike at their start."""
-    pairs = zip(before, after, strict=False)
-    return next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after)))
-
-
-def _equal(words: list[str], *, first: bool = False, last: bool = False) -> Iterator[Piece]:
-    head = [] if first else words[:CONTEXT]
-    tail = [] if last else words[-CONTEXT:]
-    if len(words) <= len(head) + len(tail):
-        if words:
-            yield Piece("equal", "".join(words))
-        return
-    if head:
-        yield Piece("equal", "".join(head))
-    yield Piece("gap", "…")
-    if tail:
-        yield Piece("equal", "".join(tail))
+    return cards.shown_value(sample[name]) or "null" if name in sample else ""
 
 
 def _against(request: HttpRequest, row: Version) -> Version | None:
