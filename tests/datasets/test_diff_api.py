@@ -138,7 +138,7 @@ def test_themes_and_rules_tell_how_they_shift(
     definition = {"kind": "length", "of": "text", "scale": 1000}
     rule = create_rule(dataset, user=alice, name="Lang", definition=definition)
     found = ask(as_alice, second, "shifts/", against=version.pk)
-    kept = {"theme": theme.pk, "name": "Immission", "now": 2, "before": 2}
+    kept = {"theme": theme.pk, "name": "Immission", "now": 2, "before": 2, "joined": 0, "left": 0}
     assert found["themes"] == [kept]
     (weights,) = found["weighting_rules"]
     lengths = {
@@ -149,3 +149,22 @@ def test_themes_and_rules_tell_how_they_shift(
         mean = sum(1 + size / 1000 for size in each) / len(each)
         assert weights[moment] == pytest.approx(mean, abs=1e-4)
     assert weights["weighting_rule"] == rule.pk
+
+
+def test_a_theme_tells_how_many_joined_and_how_many_left(
+    as_alice: APIClient, alice: User, dataset: Dataset, version: Version, ingest: Ingest
+) -> None:
+    where = {"field": "law", "op": "eq", "value": "BImSchG"}
+    theme = services.create_theme(dataset, user=alice, name="Immission", where=where)
+    made = []
+    for laws in (["BImSchG", "BImSchG", "BGB", "BImSchG"], ["BImSchG", "BGB", "BImSchG"], [None, None]):
+        ingest([{"id": number, "law": law} for number, law in enumerate(laws)], mode="replace")
+        dataset.refresh_from_db()
+        assert dataset.latest is not None
+        made.append(dataset.latest)
+    first, second, third = made
+    counts = {"theme": theme.pk, "name": "Immission"}
+    (found,) = ask(as_alice, second, "shifts/", against=first.pk)["themes"]
+    assert found == {**counts, "now": 2, "before": 3, "joined": 1, "left": 2}
+    (found,) = ask(as_alice, second, "shifts/", against=third.pk)["themes"]
+    assert found == {**counts, "now": 2, "before": 0, "joined": 2, "left": 0}

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from themis_admin.datasets import browsing
+import numpy as np
+import numpy.typing as npt
+
+from themis_admin.datasets import browsing, diffs
 from themis_admin.datasets.models import Theme, Version, WeightingRule
 from themis_admin.datasets.samples import limits
 from themisdb_datasets.errors import ThemisError
@@ -12,22 +15,25 @@ from themisdb_datasets.rules import parse_rule
 from themisdb_datasets.weigh import spread
 
 MAX_RULES = 20
+Kept = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class ThemeShift:
-    """How many samples a theme keeps of a version, and of the one before."""
+    """How many samples a theme keeps of a version, and of the one before.
+
+    `joined` are kept now and were not, because they are new or have changed, and `left` the other way round.
+    """
 
     theme: Theme
     now: int
     before: int
-
-    @property
-    def shift(self) -> int:
-        return self.now - self.before
+    joined: int
+    left: int
 
     def to_dict(self) -> dict[str, Any]:
-        return {"theme": self.theme.pk, "name": self.theme.name, "now": self.now, "before": self.before}
+        counts = {"now": self.now, "before": self.before, "joined": self.joined, "left": self.left}
+        return {"theme": self.theme.pk, "name": self.theme.name, **counts}
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,28 @@ class RuleShift:
 
 
 def of_themes(version: Version, against: Version) -> Iterator[ThemeShift]:
-    """Of each theme of the dataset that both versions have the fields for."""
+    """Of each theme of the dataset that can be asked of both versions."""
+    found = diffs.between(version, against)
+    new, old = found.changed[:, 0], found.changed[:, 1]
     for theme in version.dataset.themes.order_by("name"):
         try:
-            now, before = (browsing.count_matches(each, theme.where) for each in (version, against))
+            now, before = _kept(version, theme), _kept(against, theme)
         except ThemisError:
-            continue  # a field that one of them does not have
-        yield ThemeShift(theme, now, before)
+            continue
+        joined = _count(now[found.added]) + _count(now[new] & ~before[old])
+        left = _count(before[found.removed]) + _count(before[old] & ~now[new])
+        yield ThemeShift(theme, _count(now), _count(before), joined, left)
+
+
+def _kept(version: Version, theme: Theme) -> Kept:
+    """Of each sample of a version, whether a theme keeps it."""
+    kept = np.zeros(version.num_samples, np.bool_)
+    kept[np.asarray(browsing.Window(version, theme.where).positions, np.int64)] = True
+    return kept
+
+
+def _count(kept: Kept) -> int:
+    return int(np.count_nonzero(kept))
 
 
 def of_rules(version: Version, against: Version) -> Iterator[RuleShift]:
