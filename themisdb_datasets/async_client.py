@@ -2,30 +2,34 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import httpx
 
-from themisdb_datasets.client import FIRST_WAIT, LONGEST_WAIT, PlanInfo, has_succeeded
+from themisdb_datasets.asking import Job, asking, following, waiting
+from themisdb_datasets.client import PlanInfo
 from themisdb_datasets.connection import (
     TIMEOUT,
-    TRANSIENT,
     Backoff,
     Patience,
     Server,
     answer_of,
-    error_of,
+    part_of,
     said,
     unreachable,
 )
+from themisdb_datasets.download import AT_ONCE, Report, fetching
 from themisdb_datasets.errors import ConnectionLostError, ThemisError
+from themisdb_datasets.steps import take_async
 from themisdb_datasets.streaming import BROKE_OFF, BROKEN, PATH, TOO_SHORT, Block, Progress, passing
+from themisdb_datasets.upload import uploading
 
 
 class AsyncClient:
-    """One server and one token, as `Client`; for one event loop."""
+    """One server and one token, as `Client`. Each event loop that uses it has connections of its own."""
 
     def __init__(
         self,
@@ -37,12 +41,23 @@ class AsyncClient:
     ) -> None:
         self.server = Server.known(base_url, token)
         self.backoff = backoff or Backoff()
-        self.http = httpx.AsyncClient(
-            base_url=self.server.base_url,
-            headers=self.server.headers,
-            timeout=timeout,
-            verify=self.server.trust,
+        self._timeout = timeout
+        self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
+            WeakKeyDictionary()
         )
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """The connections of the event loop that runs."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._connections:
+            self._connections[loop] = httpx.AsyncClient(
+                base_url=self.server.base_url,
+                headers=self.server.headers,
+                timeout=self._timeout,
+                verify=self.server.trust,
+            )
+        return self._connections[loop]
 
     @property
     def answered(self) -> bool:
@@ -68,46 +83,51 @@ class AsyncClient:
         """All objects of a list, page by page."""
         page = await self.get(path, **parameters)
         while True:
-            for each in page["results"]:
+            for each in part_of(page, "results"):
                 yield each
-            if not page["next"]:
+            if (more := following(page)) is None:
                 return
-            following = urlsplit(page["next"])
-            page = await self.get(f"{following.path}?{following.query}")
+            page = await self.get(more)
 
     async def request(
         self, method: str, path: str, *, repeatable: bool = False, **options: Any
     ) -> httpx.Response:
         """The answer, read; ThemisError for one that is an error. What may be asked twice is tried again for a while."""
-        repeatable = repeatable or method in ("GET", "HEAD")
-        patience = Patience(self.backoff, known=self.answered)
-        while True:
-            try:
-                response = await self.http.request(method, self.server.path(path), **options)
-            except httpx.TransportError as broken:
-                error: ThemisError = unreachable(self.server.base_url, broken)
-                passes = True
-            else:
-                if response.is_success:
-                    self.server.note_answer()
-                    return response
-                error, passes = error_of(response), response.status_code in TRANSIENT - {429}
-            if not repeatable or not passes:
-                raise error
-            await asyncio.sleep(patience.after(error))
+        steps = asking(self.server, self.backoff, method, path, repeatable=repeatable, **options)
+        return await take_async(self.http, steps)
 
     async def wait(
-        self, job: Mapping[str, Any], *, report: Callable[[dict[str, Any]], None] = lambda job: None
+        self, job: Mapping[str, Any], *, report: Callable[[Job], None] = lambda job: None
     ) -> dict[str, Any]:
         """Wait for the end of a job as `Client.wait`, for as long as `asyncio.timeout` lets it."""
-        wait = FIRST_WAIT
-        while True:
-            document: dict[str, Any] = await self.get(job["url"])
-            report(document)
-            if has_succeeded(document):
-                return document
-            await asyncio.sleep(wait)
-            wait = min(wait * 1.5, LONGEST_WAIT)
+        return await take_async(self.http, waiting(self.server, self.backoff, job, report))
+
+    async def download(
+        self,
+        url: str,
+        path: str | Path,
+        *,
+        sha256: str | None = None,
+        at_once: int = AT_ONCE,
+        replace: bool = False,
+        report: Report = lambda done, total: None,
+    ) -> Path:
+        """Bring the file at `url` to `path` as `Client.download`; what a cancelled one has brought is gone on with."""
+        steps = fetching(
+            self.server,
+            self.backoff,
+            url,
+            Path(path),
+            sha256=sha256,
+            at_once=at_once,
+            replace=replace,
+            report=report,
+        )
+        return await take_async(self.http, steps)
+
+    async def upload(self, path: str | Path, *, report: Report = lambda done, total: None) -> str:
+        """Send a file for an ingest as `Client.upload`; one that was cancelled goes on."""
+        return await take_async(self.http, uploading(self.server, self.backoff, Path(path), report=report))
 
     async def plan(self, query: Mapping[str, Any]) -> PlanInfo:
         """What a stream of this query would deliver; from then on its cursor can be streamed."""
@@ -130,8 +150,10 @@ class AsyncClient:
         return AsyncSampleStream(self, progress)
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        await self.http.aclose()
+        """Close the connections of this event loop; a further request opens others."""
+        http = self._connections.pop(asyncio.get_running_loop(), None)
+        if http is not None:
+            await http.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -223,7 +245,7 @@ class AsyncSampleStream(AsyncIterator[Block]):
             await response.aread()
             error, pause = passing(response)
         except BROKEN as broken:
-            error, pause = ConnectionLostError(f"Themis cannot be reached ({said(broken)})."), 0
+            error, pause = unreachable(self._client.server.base_url, broken), 0
         except ThemisError:
             await self.aclose()
             raise

@@ -1,32 +1,20 @@
 """Themis over HTTP: its REST API, its plans, and streams that go on after any break."""
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
 
 import httpx
 
 from themisdb_datasets import wire
-from themisdb_datasets.connection import (
-    TIMEOUT,
-    TRANSIENT,
-    Backoff,
-    Patience,
-    Server,
-    answer_of,
-    error_of,
-    unreachable,
-)
-from themisdb_datasets.download import AT_ONCE, Report, download, find
-from themisdb_datasets.errors import CancelledError, ConflictError, ImpossibleError, ThemisError
+from themisdb_datasets.asking import Job, asking, following, waiting
+from themisdb_datasets.connection import TIMEOUT, Backoff, Server, answer_of, part_of
+from themisdb_datasets.download import AT_ONCE, Report, fetching
+from themisdb_datasets.steps import take
 from themisdb_datasets.streaming import PATH, Progress, SampleStream
-from themisdb_datasets.upload import upload
-
-FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between looks at a job
+from themisdb_datasets.upload import uploading
 
 
 class PlanInfo(NamedTuple):
@@ -44,12 +32,12 @@ class PlanInfo(NamedTuple):
     def of(cls, answer: dict[str, Any]) -> "PlanInfo":
         """What the answer to a dry run says."""
         return cls(
-            digest=answer["plan"],
-            version=answer["version"]["digest"],
-            num_samples=answer["num_samples"],
-            total=answer["total"],
-            cursor=answer["cursor"],
-            document=answer["document"],
+            digest=part_of(answer, "plan"),
+            version=part_of(part_of(answer, "version"), "digest"),
+            num_samples=part_of(answer, "num_samples"),
+            total=part_of(answer, "total"),
+            cursor=part_of(answer, "cursor"),
+            document=part_of(answer, "document"),
             answer=answer,
         )
 
@@ -96,7 +84,7 @@ class Client:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """The document at `path`, such as "datasets/" beneath /api/v1/, or an absolute one."""
-        # {} would take the path\'s own parameters away.
+        # {} would take the path's own parameters away.
         return answer_of(self.request("GET", path, params=parameters or None))
 
     def post(self, path: str, body: Any = None, *, idempotency_key: str = "") -> Any:
@@ -111,31 +99,15 @@ class Client:
     def pages(self, path: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """All objects of a list, page by page."""
         page = self.get(path, **parameters)
-        yield from page["results"]
-        while page["next"]:
-            following = urlsplit(page["next"])
-            # Only its path: the token goes to no other server, whatever a proxy makes of addresses.
-            page = self.get(f"{following.path}?{following.query}")
-            yield from page["results"]
+        yield from part_of(page, "results")
+        while (more := following(page)) is not None:
+            page = self.get(more)
+            yield from part_of(page, "results")
 
     def request(self, method: str, path: str, *, repeatable: bool = False, **options: Any) -> httpx.Response:
         """The answer, read; ThemisError for one that is an error. What may be asked twice is tried again for a while."""
-        repeatable = repeatable or method in ("GET", "HEAD")
-        patience = Patience(self.backoff, known=self.answered)
-        while True:
-            try:
-                response = self.http.request(method, self.server.path(path), **options)
-            except httpx.TransportError as broken:
-                error: ThemisError = unreachable(self.server.base_url, broken)
-                passes = True
-            else:
-                if response.is_success:
-                    self.server.note_answer()
-                    return response
-                error, passes = error_of(response), response.status_code in TRANSIENT - {429}
-            if not repeatable or not passes:
-                raise error
-            time.sleep(patience.after(error))
+        steps = asking(self.server, self.backoff, method, path, repeatable=repeatable, **options)
+        return take(self.http, steps)
 
     def plan(self, query: Mapping[str, Any]) -> PlanInfo:
         """What a stream of this query would deliver; from then on its cursor can be streamed."""
@@ -172,39 +144,30 @@ class Client:
         It comes in parts, `at_once` of them side by side; what an earlier call left half done is gone on with. Its SHA-256
         is checked, and is also compared with the one given. ConflictError: another file is there (`replace` allows that).
         """
-        remote = find(self.http, self.server.path(url), backoff=self.backoff, known=self.answered)
-        self.server.note_answer()
-        if sha256 not in (None, remote.sha256):
-            raise ConflictError(
-                f"{url} is another file now; its SHA-256 is {remote.sha256}.", code="file_changed"
-            )
-        target = Path(path)
-        if target.is_dir():
-            target /= remote.name
-        download(
-            self.http, remote, target, backoff=self.backoff, at_once=at_once, replace=replace, report=report
+        steps = fetching(
+            self.server,
+            self.backoff,
+            url,
+            Path(path),
+            sha256=sha256,
+            at_once=at_once,
+            replace=replace,
+            report=report,
         )
-        return target
+        return take(self.http, steps)
 
     def upload(self, path: str | Path, *, report: Report = lambda done, total: None) -> str:
         """Send a file for an ingest; answers the upload's id. One that broke off, in an earlier process too, goes on."""
-        return upload(self, Path(path), report=report)
+        return take(self.http, uploading(self.server, self.backoff, Path(path), report=report))
 
     def wait(
-        self, job: Mapping[str, Any], *, report: Callable[[dict[str, Any]], None] = lambda job: None
+        self, job: Mapping[str, Any], *, report: Callable[[Job], None] = lambda job: None
     ) -> dict[str, Any]:
         """Wait for the end of a job as `post` answered it, and answer how it ended; `report` is told how it goes.
 
         ImpossibleError: it failed; CancelledError: somebody cancelled it.
         """
-        wait = FIRST_WAIT
-        while True:
-            document: dict[str, Any] = self.get(job["url"])
-            report(document)
-            if has_succeeded(document):
-                return document
-            time.sleep(wait)
-            wait = min(wait * 1.5, LONGEST_WAIT)
+        return take(self.http, waiting(self.server, self.backoff, job, report))
 
     def begin(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The answer to a POST, its body unread; httpx.TransportError where there is none."""
@@ -234,12 +197,3 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self.server.base_url!r})"
-
-
-def has_succeeded(job: Mapping[str, Any]) -> bool:
-    """Whether a job is done; ImpossibleError where it failed, CancelledError where it was cancelled."""
-    if job["state"] == "failed":
-        raise ImpossibleError(f"{job['title']}: {job['error']}", code=job["error_code"])
-    if job["state"] == "cancelled":
-        raise CancelledError(f"{job['title']} was cancelled.")
-    return bool(job["state"] == "succeeded")

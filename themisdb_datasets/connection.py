@@ -237,9 +237,21 @@ def error_of(response: httpx.Response) -> ThemisError:
     return KINDS.get(response.status_code, ServerError)(message, code=code, fields=document.get("fields"))
 
 
-def unreachable(base_url: str, error: httpx.TransportError) -> ConnectionLostError:
+def part_of(document: Any, name: str) -> Any:
+    """What an answer holds under this name; MalformedError where it holds nothing such."""
+    try:
+        return document[name]
+    except (KeyError, TypeError):
+        raise MalformedError(
+            f"What answers is no Themis, or another version of it: it tells no {name}.", code="no_themis"
+        ) from None
+
+
+def unreachable(base_url: str, error: Exception) -> ConnectionLostError:
     """The error of a request that got no answer."""
-    return ConnectionLostError(f"{base_url} cannot be reached ({said(error)}).")
+    return ConnectionLostError(
+        f"{base_url} cannot be reached ({said(error)}). Is that its address, and does it run?"
+    )
 
 
 def retry_after(response: httpx.Response) -> int:

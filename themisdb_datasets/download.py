@@ -7,9 +7,7 @@ import hashlib
 import os
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +18,16 @@ from urllib.parse import unquote
 import httpx
 
 from themisdb_datasets.artifacts import place_file
-from themisdb_datasets.connection import TRANSIENT, Backoff, Patience, error_of, retry_after, said
+from themisdb_datasets.connection import (
+    TRANSIENT,
+    Backoff,
+    Patience,
+    Server,
+    error_of,
+    retry_after,
+    said,
+    unreachable,
+)
 from themisdb_datasets.errors import (
     CancelledError,
     ConflictError,
@@ -28,6 +35,7 @@ from themisdb_datasets.errors import (
     CorruptError,
     ThemisError,
 )
+from themisdb_datasets.steps import Answer, Aside, Ask, Fetch, Sleep, Steps, Work
 
 PART_BYTES = 8 << 20
 NOTED_BYTES = 1 << 20  # of a part, after which it is noted how far it is
@@ -65,41 +73,57 @@ class Remote:
         return cls(url, _name(headers.get("Content-Disposition", "")), headers["ETag"], num_bytes, sha256)
 
 
-def find(http: httpx.Client, url: str, *, backoff: Backoff, known: bool = False) -> Remote:
-    """The file at `url`; `known`: its server has answered before."""
-    patience = Patience(backoff, known=known)
-    while True:
-        try:
-            response = http.head(url)
-            if not response.is_success:
-                response = http.get(url, headers={"Range": "bytes=0-0"})  # a HEAD's answer does not say why
-        except httpx.TransportError as broken:
-            time.sleep(patience.after(_lost(broken)))
-            continue
-        if response.is_success:
-            return Remote.of(response, url)
-        error = error_of(response)
-        if response.status_code not in TRANSIENT:
-            raise error
-        time.sleep(patience.after(error, at_least=retry_after(response)))
-
-
-def download(
-    http: httpx.Client,
-    remote: Remote,
+def fetching(
+    server: Server,
+    backoff: Backoff,
+    url: str,
     path: Path,
     *,
-    backoff: Backoff | None = None,
-    at_once: int = AT_ONCE,
-    replace: bool = False,
-    report: Report = lambda done, total: None,
-) -> None:
+    sha256: str | None,
+    at_once: int,
+    replace: bool,
+    report: Report,
+) -> Steps[Path]:
+    """Bring the file at `url` to `path`, or into the folder there, under its own name; where it is then."""
+    remote = yield from finding(
+        server.path(url), at=server.base_url, backoff=backoff, known=server.has_answered
+    )
+    server.note_answer()
+    if sha256 not in (None, remote.sha256):
+        raise ConflictError(
+            f"{url} is another file now; its SHA-256 is {remote.sha256}.", code="file_changed"
+        )
+    target = path / remote.name if path.is_dir() else path
+    yield from bringing(remote, target, backoff=backoff, at_once=at_once, replace=replace, report=report)
+    return target
+
+
+def finding(url: str, *, at: str, backoff: Backoff, known: bool = False) -> Steps[Remote]:
+    """The file at `url` of the server `at`; `known`: it has answered before."""
+    patience = Patience(backoff, known=known)
+    while True:
+        answer: Answer = yield Ask("HEAD", url)
+        if isinstance(answer, httpx.Response) and not answer.is_success:
+            answer = yield Ask("GET", url, {"headers": {"Range": "bytes=0-0"}})  # a HEAD's does not say why
+        if isinstance(answer, httpx.RequestError):
+            yield Sleep(patience.after(unreachable(at, answer)))
+        elif answer.is_success:
+            return Remote.of(answer, url)
+        elif answer.status_code in TRANSIENT:
+            yield Sleep(patience.after(error_of(answer), at_least=retry_after(answer)))
+        else:
+            raise error_of(answer)
+
+
+def bringing(
+    remote: Remote, path: Path, *, backoff: Backoff, at_once: int, replace: bool, report: Report
+) -> Steps[None]:
     """Bring the file to `path`; what an earlier call left half done beside it is gone on with.
 
     A file that is there with the right content stays. ConflictError: there is another one (`replace` allows that), or
     another process downloads it. CorruptError: what came is not what was promised, and is gone.
     """
-    if path.is_file() and path.stat().st_size == remote.num_bytes and sha256_of(path) == remote.sha256:
+    if (yield Work(partial(_is_at, path, remote))):
         report(remote.num_bytes, remote.num_bytes)
         return
     if path.exists() and (path.is_dir() or not replace):
@@ -110,15 +134,20 @@ def download(
     draft = path.with_name(f"{path.name}.part")
     with only_here(path.with_name(f"{path.name}.part.done"), what=path.name) as noted:
         with Draft(draft, noted, remote, report=report) as parts:
-            _fetch_all(http, parts, backoff or Backoff(), at_once)
-        if sha256_of(draft) != remote.sha256:
+            several = [_part(parts, backoff, number) for number in parts.missing]
+            yield Aside(several, at_once, parts.stop, parts.wait)
+        if (yield Work(partial(sha256_of, draft))) != remote.sha256:
             draft.unlink()
             Path(noted.name).unlink()
             raise CorruptError(
                 f"What came for {path.name} has another SHA-256 than promised; download it anew."
             )
-        place_file(draft, path)
+        yield Work(partial(place_file, draft, path))
         Path(noted.name).unlink()
+
+
+def _is_at(path: Path, remote: Remote) -> bool:
+    return path.is_file() and path.stat().st_size == remote.num_bytes and sha256_of(path) == remote.sha256
 
 
 def sha256_of(path: Path) -> str:
@@ -167,13 +196,13 @@ class Draft:
 
     def put(self, number: int, data: bytes) -> None:
         """More bytes of a part; CancelledError where no more are wanted."""
-        if self._stopped.is_set():
-            raise CancelledError("The download was stopped.")
         place, (start, stop) = self.place(number), self.span(number)
         data = data[: stop - place]
-        os.pwrite(self._file, data, place)
-        place += len(data)
-        with self._lock:
+        with self._lock:  # which holds what closes the file up too
+            if self._stopped.is_set():
+                raise CancelledError("The download was stopped.")
+            os.pwrite(self._file, data, place)
+            place += len(data)
             self._places[number] = place
             if place == stop or place - self._known.get(number, start) >= NOTED_BYTES:
                 self._note(number)
@@ -192,7 +221,8 @@ class Draft:
 
     def stop(self) -> None:
         """Take no more, and wait for nothing."""
-        self._stopped.set()
+        with self._lock:
+            self._stopped.set()
 
     def wait(self, seconds: float) -> None:
         """Wait so long, or until no more is wanted."""
@@ -202,6 +232,7 @@ class Draft:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.stop()
         for number, place in self._places.items():
             if self._known.get(number) != place:
                 self._note(number)
@@ -209,45 +240,33 @@ class Draft:
         os.close(self._file)
 
 
-def _fetch_all(http: httpx.Client, parts: Draft, backoff: Backoff, at_once: int) -> None:
-    with ThreadPoolExecutor(at_once, thread_name_prefix="themis-download") as pool:
-        try:
-            for _ in pool.map(partial(_fetch, http, parts, backoff), parts.missing):
-                pass
-        finally:
-            parts.stop()
-
-
-def _fetch(http: httpx.Client, parts: Draft, backoff: Backoff, number: int) -> None:
+def _part(parts: Draft, backoff: Backoff, number: int) -> Steps[None]:
     """Bring one part, however often the connection breaks."""
     _, stop = parts.span(number)
     patience = Patience(backoff, known=True)
     remote = parts.remote
+
+    def put(data: bytes) -> None:
+        parts.put(number, data)
+        patience.renew()
+
     while (at := parts.place(number)) < stop:
         wanted = {"Range": f"bytes={at}-{stop - 1}", "If-Range": remote.etag}
+        answer: Answer = yield Fetch(remote.url, wanted, partial(_check_part, remote, at, stop), put)
         error: ThemisError = ConnectionLostError(f"{remote.url} broke off before its end.")
         pause = 0
-        try:
-            with http.stream("GET", remote.url, headers=wanted) as response:
-                if response.status_code in TRANSIENT:
-                    response.read()
-                    error, pause = error_of(response), retry_after(response)
-                else:
-                    _check_part(response, remote, at, stop)
-                    for data in response.iter_raw():
-                        parts.put(number, data)
-                        patience.renew()
-        except httpx.TransportError as broken:
-            error = _lost(broken)
+        if isinstance(answer, httpx.RequestError):
+            error = ConnectionLostError(f"The download broke off ({said(answer)}).")
+        elif answer.status_code in TRANSIENT:
+            error, pause = error_of(answer), retry_after(answer)
+        elif not answer.is_success:
+            raise error_of(answer)
         if parts.place(number) < stop:
-            parts.wait(patience.after(error, at_least=pause))
+            yield Sleep(patience.after(error, at_least=pause))
 
 
-def _check_part(response: httpx.Response, remote: Remote, at: int, stop: int) -> None:
+def _check_part(remote: Remote, at: int, stop: int, response: httpx.Response) -> None:
     """The answer is the part that was asked for, of the same file."""
-    if not response.is_success:
-        response.read()
-        raise error_of(response)
     expected = f"bytes {at}-{stop - 1}/{remote.num_bytes}"
     if response.headers.get("ETag") != remote.etag:
         raise ConflictError(f"{remote.url} is another file now; download it anew.", code="file_changed")
@@ -286,7 +305,3 @@ def _name(disposition: str) -> str:
         return "download"
     name = unquote(found[1]) if found[1] else found[2] or found[3]
     return Path(name.replace("\\", "/")).name.strip(". ") or "download"
-
-
-def _lost(error: httpx.TransportError) -> ConnectionLostError:
-    return ConnectionLostError(f"The download broke off ({said(error)}).")

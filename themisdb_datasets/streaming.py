@@ -7,7 +7,16 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import httpx
 
-from themisdb_datasets.connection import TRANSIENT, Backoff, Patience, error_of, retry_after, said
+from themisdb_datasets.connection import (
+    TRANSIENT,
+    Backoff,
+    Patience,
+    Server,
+    error_of,
+    retry_after,
+    said,
+    unreachable,
+)
 from themisdb_datasets.errors import (
     ConnectionLostError,
     CorruptError,
@@ -73,7 +82,7 @@ class Progress:
         body: dict[str, Any] = {"cursor": self.cursor} if self.plan else dict(self.query)
         if self.plan and "batch_size" in self.query:
             body["batch_size"] = self.query["batch_size"]
-        if self.world_size > 1:
+        if (self.rank, self.world_size) != (0, 1):
             body |= {"rank": self.rank, "world_size": self.world_size, "drop_last": self.drop_last}
         if self.num_samples is not None:
             body["limit"] = self.num_samples - self.num_lines
@@ -134,6 +143,7 @@ TOO_SHORT = "The stream ended before all its lines had come."
 class Opens(Protocol):
     """A client that can begin a stream."""
 
+    server: Server
     backoff: Backoff
 
     @property
@@ -225,7 +235,7 @@ class SampleStream(Iterator[Block]):
             self._response.read()
             error, pause = passing(self._response)
         except BROKEN as broken:
-            error, pause = ConnectionLostError(f"Themis cannot be reached ({said(broken)})."), 0
+            error, pause = unreachable(self._client.server.base_url, broken), 0
         except ThemisError:
             self.close()
             raise

@@ -4,13 +4,14 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO
 
-import httpx
-
-from themisdb_datasets.connection import Backoff, Patience, Server, answer_of
+from themisdb_datasets.asking import asking
+from themisdb_datasets.connection import Backoff, Patience, Server, answer_of, part_of
 from themisdb_datasets.errors import ConflictError, GoneError, MalformedError, NotFoundError
+from themisdb_datasets.steps import Sleep, Steps, Work
 
 PART_BYTES = 8 << 20  # the server takes at most 16 MB
 KEPT_SECONDS = 7 * 24 * 3600  # the server forgets uploads that nobody has touched for so long
@@ -18,18 +19,7 @@ KEPT_SECONDS = 7 * 24 * 3600  # the server forgets uploads that nobody has touch
 Report = Callable[[int, int], None]  # bytes done, in all
 
 
-class Asks(Protocol):
-    """A client."""
-
-    server: Server
-    backoff: Backoff
-
-    def get(self, path: str) -> Any: ...
-    def post(self, path: str, body: Any) -> Any: ...
-    def request(self, method: str, path: str, *, repeatable: bool, **options: Any) -> httpx.Response: ...
-
-
-def upload(client: Asks, path: Path, *, report: Report = lambda done, total: None) -> str:
+def uploading(server: Server, backoff: Backoff, path: Path, *, report: Report) -> Steps[str]:
     """Send the file; answers the id of the upload, which an ingest takes.
 
     Its id is noted, so that the same file, called again, goes on with it, or is there already until an ingest has used it.
@@ -39,52 +29,60 @@ def upload(client: Asks, path: Path, *, report: Report = lambda done, total: Non
         before = _identity(path)
     except FileNotFoundError:
         raise MalformedError(f"There is no file {path}.", fields={"file": str(path)}) from None
-    note = note_of("uploads", f"{client.server.base_url}\n{file_identity(path)}")
-    standing = _known(client, note)
+    note = note_of("uploads", f"{server.base_url}\n{file_identity(path)}")
+    standing = yield from _known(server, backoff, note)
     if standing is None:
-        standing = client.post("uploads/", {"filename": path.name, "num_bytes": path.stat().st_size})
-        note.write_text(standing["id"])
+        body = {"filename": path.name, "num_bytes": path.stat().st_size}
+        answer = yield from asking(server, backoff, "POST", "uploads/", json=body)
+        standing = answer_of(answer)
+        note.write_text(part_of(standing, "id"))
     at, num_bytes = standing["received"], standing["num_bytes"]
     with path.open("rb") as file:
         report(at, num_bytes)
         while at < num_bytes:
-            file.seek(at)
-            part = file.read(min(PART_BYTES, num_bytes - at))
+            part: bytes = yield Work(partial(_read, file, at, min(PART_BYTES, num_bytes - at)))
             if _identity(path) != before or not part:
                 raise ConflictError(f"{path} changed while it was sent; send it again.", code="file_changed")
-            at = _send(client, standing["url"], part, at)
+            at = yield from _sending(server, backoff, standing["url"], part, at)
             report(at, num_bytes)
     upload_id: str = standing["id"]
     return upload_id
 
 
-def _send(client: Asks, url: str, part: bytes, at: int) -> int:
+def _sending(server: Server, backoff: Backoff, url: str, part: bytes, at: int) -> Steps[int]:
     """Send a part; answers where the upload stands, which says whether one that nobody acknowledged has come."""
-    patience = Patience(client.backoff, known=True)
+    patience = Patience(backoff, known=True)
     headers = {"Upload-Offset": str(at), "Content-Type": "application/octet-stream"}
     while True:
         try:
-            answer = client.request("PATCH", url, repeatable=True, content=part, headers=headers)
+            answer = yield from asking(
+                server, backoff, "PATCH", url, repeatable=True, content=part, headers=headers
+            )
         except ConflictError as error:
-            if (
-                error.code == "upload_busy"
-            ):  # the server has not noticed yet that our last connection is broken
-                time.sleep(patience.after(error))
+            if error.code == "upload_busy":
+                # The server has not noticed yet that our last connection is broken.
+                yield Sleep(patience.after(error))
                 continue
             received = error.fields.get("received")
             if not isinstance(received, int):
                 raise
             return received
-        return int(answer_of(answer)["received"])
+        return int(part_of(answer_of(answer), "received"))
 
 
-def _known(client: Asks, note: Path) -> dict[str, Any] | None:
+def _known(server: Server, backoff: Backoff, note: Path) -> Steps[dict[str, Any] | None]:
     """The upload that an earlier call began with this file, as it is there now."""
     try:
-        standing: dict[str, Any] = client.get(f"uploads/{note.read_text()}/")
+        answer = yield from asking(server, backoff, "GET", f"uploads/{note.read_text()}/")
     except (FileNotFoundError, NotFoundError, GoneError):
         return None
-    return standing if standing["state"] in ("open", "complete") else None
+    standing: dict[str, Any] = answer_of(answer)
+    return standing if part_of(standing, "state") in ("open", "complete") else None
+
+
+def _read(file: BinaryIO, at: int, num_bytes: int) -> bytes:
+    file.seek(at)
+    return file.read(num_bytes)
 
 
 def note_of(kind: str, identity: str) -> Path:

@@ -58,3 +58,14 @@ def themis(live: Running, monkeypatch: pytest.MonkeyPatch) -> Themis:
         return result
 
     return call
+
+
+@pytest.fixture(scope="module")
+def index(live: Running) -> dict[str, Any]:
+    """An index of all samples; its download is 8 MB."""
+    with Client(live.url, live.known["token"]) as client:
+        dataset = next(each for each in client.pages("datasets/") if each["name"] == live.known["dataset"])
+        answer = client.post("indexes/", {"kind": "offsets", "version": dataset["latest"]["id"]})
+        client.wait(answer["job"])
+        found: dict[str, Any] = client.get(answer["index"]["url"])
+    return found

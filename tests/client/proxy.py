@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -88,6 +89,14 @@ def stalled(num_bytes: int) -> Fault:
 def dribbled(size: int) -> Fault:
     """The answer comes in the smallest of pieces."""
     return lambda exchange: exchange.relay(size=size)
+
+
+def trickled(exchange: Exchange) -> None:
+    """An answer without an end, a byte now and then: something always comes."""
+    exchange.client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    while True:
+        exchange.client.sendall(b" ")
+        time.sleep(0.02)
 
 
 def closed_early(num_bytes: int) -> Fault:

@@ -7,9 +7,19 @@ import httpx
 import pytest
 
 from tests.client.conftest import QUICK
-from tests.client.proxy import Proxy, before, closed_early, cut, ended, refused, rewritten, stalled
+from tests.client.proxy import (
+    Proxy,
+    before,
+    closed_early,
+    cut,
+    ended,
+    refused,
+    rewritten,
+    stalled,
+    trickled,
+)
 from tests.running import Running
-from themisdb_datasets import AsyncClient, Client
+from themisdb_datasets import AsyncClient, Backoff, Client
 from themisdb_datasets.errors import (
     AuthError,
     ConnectionLostError,
@@ -143,3 +153,46 @@ async def test_a_server_that_is_not_there_is_given_up(live: Running) -> None:
                 await client.get("datasets/")
             with pytest.raises(ConnectionLostError):
                 await read(client, {"theme": "x"})
+
+
+def test_it_may_go_from_one_event_loop_to_another(live: Running) -> None:
+    client = AsyncClient(live.url, live.known["token"])
+
+    async def names() -> list[str]:
+        return [each["name"] async for each in client.pages("datasets/")]
+
+    async def last() -> list[str]:
+        async with client:
+            return await names()
+
+    assert asyncio.run(names()) == asyncio.run(names()) == asyncio.run(last()) == asyncio.run(names())
+
+
+def test_an_answer_that_comes_for_ever_is_given_up_by_both(live: Running) -> None:
+    impatient = Backoff(patience=0.2)
+    with before(live.port, *[trickled] * 4) as proxy:
+        with Client(proxy.url, live.known["token"], backoff=impatient) as client:
+            with pytest.raises(ConnectionLostError, match="not whole"):
+                client.get("datasets/")
+            with pytest.raises(ConnectionLostError, match="not whole"):
+                client.plan({})
+
+        async def ask() -> None:
+            async with AsyncClient(proxy.url, live.known["token"], backoff=impatient) as other:
+                await other.get("datasets/")
+
+        with pytest.raises(ConnectionLostError, match="not whole"):
+            asyncio.run(ask())
+
+
+def test_another_service_at_the_address_is_told_as_that(live: Running) -> None:
+    with before(live.port, *[refused(200, b"{}"), refused(200, b"[1]")] * 3) as proxy:
+        client = Client(proxy.url, live.known["token"], backoff=QUICK)
+        for _ in range(2):
+            with pytest.raises(MalformedError, match="no Themis"):
+                next(client.pages("datasets/"))
+        for _ in range(2):
+            with pytest.raises(MalformedError, match="no Themis"):
+                client.plan({})
+        with pytest.raises(MalformedError, match="no Themis"):
+            client.wait({"url": "/api/v1/jobs/1/"})

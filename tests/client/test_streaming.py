@@ -58,6 +58,14 @@ def test_ranks_go_on_too(live: Running, query: dict[str, Any], whole: bytes) -> 
     assert shares == [lines[rank : 3 * each : 3] for rank in range(3)]
 
 
+def test_a_rank_without_its_world_is_refused_and_not_taken_for_all(
+    client: Client, query: dict[str, Any]
+) -> None:
+    for rank, world_size in ((3, 1), (0, 0), (-1, 2)):
+        with pytest.raises(MalformedError, match=r"rank|world_size"):
+            next(client.stream(query, rank=rank, world_size=world_size))
+
+
 def test_a_limit_holds_over_all_connections(live: Running, query: dict[str, Any], whole: bytes) -> None:
     with before(live.port, cut(2000)) as proxy, quick_client(proxy, live) as client:
         lines = b"".join(block.data for block in client.stream({**query, "limit": 40}))

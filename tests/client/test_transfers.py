@@ -35,17 +35,6 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-@pytest.fixture(scope="module")
-def index(live: Running) -> dict[str, Any]:
-    """An index of all samples; its download is 8 MB."""
-    with Client(live.url, live.known["token"]) as client:
-        dataset = next(each for each in client.pages("datasets/") if each["name"] == live.known["dataset"])
-        answer = client.post("indexes/", {"kind": "offsets", "version": dataset["latest"]["id"]})
-        client.wait(answer["job"])
-        found: dict[str, Any] = client.get(answer["index"]["url"])
-    return found
-
-
 @pytest.fixture
 def url(index: dict[str, Any]) -> str:
     return f"{index['url']}download/"
@@ -272,6 +261,22 @@ def test_an_upload_goes_on_in_another_process(live: Running, tmp_path: Path) -> 
         told.clear()
         client.upload(path, report=lambda done, total: told.append(done))
         assert told[0] == 0, "it is another file now"
+
+
+def test_ctrl_c_does_not_wait_for_a_silent_server(live: Running, url: str, tmp_path: Path) -> None:
+    program = (
+        "import sys; from themisdb_datasets import Client; Client(*sys.argv[1:3]).download(*sys.argv[3:])"
+    )
+    with before(live.port, passed, *[stalled(100_000)] * 2) as proxy:
+        arguments = [proxy.url, live.known["token"], url, str(tmp_path / "index.tar")]
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments], cwd=ROOT, stderr=subprocess.PIPE
+        )
+        draft = tmp_path / "index.tar.part"
+        until(lambda: draft.exists() and draft.read_bytes()[98_000:98_001] > b"\0", what="it waits for more")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)  # it would wait for twice as long for what does not come
+        assert b"KeyboardInterrupt" in said
 
 
 def test_what_cannot_be_sent_says_why(client: Client, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Finding by name what others give by id: datasets and their versions, and what can be downloaded."""
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -13,8 +14,8 @@ from themisdb_datasets.errors import MalformedError, NotFoundError, ThemisError
 from themisdb_datasets.names import nearest
 
 # snapshots/3, also in the singular, as the API's address or as a whole one; a series leads to its newest snapshot.
-OBJECT = re.compile(r"(?:https?://[^/]+.*)?/?(?:api/v1/)?(snapshot|index|export|artifact)(?:s|es)?/(\d+)/?")
-SERIES = re.compile(r"(?:https?://[^/]+.*)?/?(?:api/v1/)?(datasets/\d+/snapshots/[\w-]+)/?")
+OBJECT = re.compile(r"/?(?:api/v1/)?(snapshot|index|export|artifact)(?:s|es)?/([0-9]+)/?")
+SERIES = re.compile(r"/?(?:api/v1/)?(datasets/[0-9]+/snapshots/[\w-]+)/?")
 PLURALS = {"snapshot": "snapshots", "index": "indexes", "export": "exports", "artifact": "artifacts"}
 
 
@@ -25,8 +26,9 @@ def dataset_of(client: Client, name: str) -> dict[str, Any]:
         if each["name"].casefold() == name.casefold():
             return each
     if name.isascii() and name.isdigit():
-        dataset: dict[str, Any] = client.get(f"datasets/{name}/")
-        return dataset
+        with suppress(NotFoundError):
+            dataset: dict[str, Any] = client.get(f"datasets/{name}/")
+            return dataset
     known = [each["name"] for each in client.pages("datasets/")]
     raise NotFoundError(f"There is no dataset {name!r}{nearest(name, known)}. All are listed by: themis ls")
 
@@ -37,8 +39,13 @@ def version_of(client: Client, dataset: dict[str, Any], name: str) -> dict[str, 
     return version
 
 
-def object_of(text: str) -> tuple[str, str]:
-    """What `pull` and `verify` are given: its kind, and its address beneath /api/v1/."""
+def object_of(client: Client, text: str) -> tuple[str, str]:
+    """What `pull` and `verify` are given: its kind, and its address beneath /api/v1/; MalformedError.
+
+    An address is one of the client's server, for what has the same number elsewhere is something else.
+    """
+    if text.startswith(("http://", "https://")):
+        text = client.server.path(text)
     if match := OBJECT.fullmatch(text):
         return match[1], f"{PLURALS[match[1]]}/{match[2]}/"
     if match := SERIES.fullmatch(text):

@@ -14,10 +14,11 @@ from themisdb_datasets.artifacts import sync_tree
 from themisdb_datasets.commands.places import object_of
 from themisdb_datasets.commands.session import Session, size, with_session
 from themisdb_datasets.connection import TIMEOUT, Backoff
-from themisdb_datasets.download import AT_ONCE, download, find, sha256_of
+from themisdb_datasets.download import AT_ONCE, bringing, finding, sha256_of
 from themisdb_datasets.errors import ConflictError, CorruptError, NotFoundError
 from themisdb_datasets.manifests import MANIFEST, check_folder, files_of, read_manifest
 from themisdb_datasets.offsets import FOLDER as INDEX
+from themisdb_datasets.steps import take
 
 Pulled = list[dict[str, Any]]
 
@@ -42,9 +43,11 @@ def pull(session: Session, what: str, output: Path | None, only: str, at_once: i
     if "/d/" in what and what.startswith(("http://", "https://")):
         files = _pull_link(session, what, output, at_once=at_once, replace=replace)
     else:
-        kind, path = object_of(what)
+        kind, path = object_of(session.client, what)
         name = path.strip("/").split("/")
         folder = output or Path(f"{kind}-{name[-1]}")
+        if kind != "artifact" and folder.exists() and not folder.is_dir():
+            raise ConflictError(f"{folder} is a file, and a folder is needed; choose another name.")
         if kind == "artifact":
             files = [_pull_file(session, {"url": path}, output or Path(), at_once=at_once, replace=replace)]
         elif kind == "index":
@@ -132,20 +135,22 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _pull_link(session: Session, url: str, output: Path | None, *, at_once: int, replace: bool) -> Pulled:
     """The file of a link: no login is needed, and no token of another server goes there."""
-    backoff = Backoff()
+    backoff, parts = Backoff(), urlsplit(url)
     with httpx.Client(timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}) as http:
         try:
-            remote = find(http, url, backoff=backoff)
+            at = f"{parts.scheme}://{parts.netloc}"
+            remote = take(http, finding(url, at=at, backoff=backoff))
         except CorruptError:
             raise NotFoundError(
                 f"{url} leads to several files or to none; open it in a browser and give the address of one."
             ) from None
-        ending = Path(urlsplit(url).path).name
+        ending = Path(parts.path).name
         target = output or Path()
         if target.is_dir():
             target /= remote.name if remote.name != "download" else ending
         with session.bar(target.name) as report:
-            download(http, remote, target, backoff=backoff, at_once=at_once, replace=replace, report=report)
+            steps = bringing(remote, target, backoff=backoff, at_once=at_once, replace=replace, report=report)
+            take(http, steps)
     return [_told(target, remote.sha256)]
 
 

@@ -24,7 +24,7 @@ def verify(ctx: click.Context, session: Session, path: Path, what: str | None) -
     """
     seen: list[str] = []
     if what is not None:
-        kind, address = object_of(what)
+        kind, address = object_of(session.client, what)
         wrong = _compare(session.client, kind, address, path, seen)
     elif path.is_dir():
         wrong = list(check_folder(path, seen=seen.append))
