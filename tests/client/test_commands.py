@@ -76,6 +76,11 @@ def test_login_is_kept_for_the_owner_only(
         assert elsewhere.requests == []
     written.write_text("{")
     assert "cannot be read" in themis("ls", code=1).stderr
+    # Where nobody can be asked, what stands in standard input is the token, which is told to nobody.
+    failed = themis("login", given=f"{token}\n", code=1)
+    assert "themis login ADDRESS" in failed.stderr
+    assert token not in failed.output
+    assert "has no token" in themis("login", live.url, given="", code=1).stderr
     themis("login", live.url, given=token)
     themis("logout")
     assert not written.exists()
@@ -100,12 +105,40 @@ def test_what_there_is_is_listed(themis: Themis, live: Running, kind: str) -> No
 def test_what_cannot_be_listed_says_what_can(themis: Themis, live: Running) -> None:
     assert "themis ls versions DATASET" in themis("ls", "versions", code=1).stderr
     assert "did you mean" in themis("ls", "themes", live.known["dataset"][:-2], code=1).stderr
+    assert "no dataset '999999'" in themis("diff", "999999", code=1).stderr
     assert "leave it out" in themis("ls", "jobs", live.known["dataset"], code=1).stderr
     assert "'datasets'" in themis("ls", "dataset", code=2).stderr
     assert "did you mean 'ls'" in themis("lss", code=2).stderr
     assert "Usage: themis" in CliRunner().invoke(main, ["--help"], prog_name="themis").stdout
     for name in COMMANDS:
         assert "Usage" in themis(name, "--help").stdout
+
+
+def test_what_is_in_the_way_is_told_before_anything_comes(
+    live: Running, themis: Themis, made: dict[str, dict[str, Any]], home: Path
+) -> None:
+    (home / "file").write_text("mine")
+    for kind in ("snapshot", "index", "export"):
+        assert "a folder is needed" in themis("pull", made[kind]["url"], "-o", "file", code=1).stderr
+        within = themis("pull", made[kind]["url"], "-o", "file/within", code=1).stderr
+        assert within.startswith("Error: file")
+        assert "choose another name" in within
+        assert "Errno" not in within
+    said = themis("stream", live.known["themes"][0], "-o", "nowhere/laws.jsonl", code=1).stderr
+    assert "Make its folder first" in said
+    themis("stream", "-q", '{"dataset": 1, "stream_mode": "continuous"}', "-o", "laws.jsonl", code=1)
+    themis("stream", "No such theme", "-o", "laws.jsonl", code=1)
+    assert [path.name for path in home.iterdir()] == ["file"]
+
+
+def test_an_address_of_another_server_is_not_taken_for_one_of_this(
+    live: Running, themis: Themis, made: dict[str, dict[str, Any]]
+) -> None:
+    url = made["snapshot"]["url"]
+    assert "not beneath" in themis("pull", f"https://themis.example.org{url}", code=1).stderr
+    assert "not beneath" in themis("verify", ".", f"https://themis.example.org{url}", code=1).stderr
+    themis("pull", f"{live.url}{url}", "-o", "mine")
+    themis("verify", "mine", live.url + url.removeprefix("/api/v1"))
 
 
 @pytest.mark.parametrize("kind", ["snapshot", "export"])
@@ -374,6 +407,23 @@ def test_it_needs_nothing_heavy_and_ends_quietly_with_its_reader(live: Running, 
     first = run(f"themis stream {live.known['themes'][0]} --order shuffled | head -n 1")
     assert first.stdout.count("\n") == 1
     assert first.stderr == ""
+    for line in ("themis --help > /dev/full", "themis ls > /dev/full"):
+        done = run(line)
+        assert done.returncode == 1
+        assert done.stderr == "Error: No space left on device. Make room, and call it again.\n"
+    closed = run(f"themis stream {live.known['themes'][0]} --limit 2 >&-")
+    assert (closed.returncode, closed.stdout, closed.stderr) == (0, "", "")
+    assert run("themis login <&-").stderr.startswith("Error: Standard input has no token")
+
+
+def test_another_service_at_the_address_is_told_as_that(live: Running, themis: Themis) -> None:
+    calls = [("ls",), ("pull", "snapshots/1"), ("diff", "1"), ("login", "ADDRESS")]
+    for arguments in calls:
+        with before(live.port, *[refused(200, b"{}"), refused(200, b"[]")]) as proxy:
+            words = [proxy.url if word == "ADDRESS" else word for word in arguments]
+            for _ in range(2):
+                failed = themis(*words, "--url", proxy.url, given=live.known["token"], code=1)
+                assert failed.stderr.startswith("Error: What answers is no Themis")
 
 
 def test_what_others_named_does_not_move_the_cursor(themis: Themis) -> None:

@@ -27,7 +27,9 @@ class BearerAuthentication(authentication.BaseAuthentication):
             return None
         found = user_of_token(text.strip())
         if found is None:
-            raise exceptions.AuthenticationFailed("This token is unknown, expired or revoked.")
+            raise exceptions.AuthenticationFailed(
+                "This token is unknown, expired or revoked; make another in the console, under Tokens."
+            )
         audit.note_token(found[1])
         return found
 

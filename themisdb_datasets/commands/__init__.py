@@ -1,13 +1,15 @@
 """The command `themis`: what one does with a Themis from a terminal."""
 
 import os
+import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from themisdb_datasets.commands.session import Session, failed, with_options
+from themisdb_datasets.commands.session import Session, failed, system_error, with_options
 from themisdb_datasets.errors import MalformedError, ThemisError
 from themisdb_datasets.names import nearest
 
@@ -45,9 +47,14 @@ class Themis(click.Group):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run as a program; where a shell wants completions, as our own classes give them."""
+        _open_standard_streams()
         if COMPLETE in os.environ:
             import_module(f"{__name__}.completion")
-        return super().main(*args, **{"complete_var": COMPLETE, **options})
+        try:
+            return super().main(*args, **{"complete_var": COMPLETE, **options})
+        except OSError as error:  # of help that has no room
+            failed(Session(), system_error(error))
+            sys.exit(1)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """What is written wrongly is told in JSON too where that is asked for, before anything is understood."""
@@ -70,10 +77,24 @@ class Themis(click.Group):
         except OSError as error:
             if isinstance(error, BrokenPipeError):  # whoever reads has enough
                 raise
-            failed(session, ThemisError(str(error), code="system"))
+            failed(session, system_error(error))
+            ctx.exit(1)
+        except (LookupError, TypeError) as error:  # an answer that lacks what all of ours have
+            if not session.has_asked:
+                raise
+            what = f"{type(error).__name__}: {error}"
+            message = f"What answers is no Themis, or another version of it ({what})."
+            failed(session, MalformedError(message, code="no_themis"))
             ctx.exit(1)
         finally:
             session.close()
+
+
+def _open_standard_streams() -> None:
+    """Whoever closed one, as a daemon may, neither gives nor wants anything there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - as long as the process lives
 
 
 def _misused(ctx: click.Context, error: click.UsageError) -> NoReturn:

@@ -10,7 +10,7 @@ import msgspec
 from themisdb_datasets.client import Client
 from themisdb_datasets.commands.session import Session, with_session
 from themisdb_datasets.connection import checked_token, checked_url, login_path, read_login
-from themisdb_datasets.errors import ThemisError
+from themisdb_datasets.errors import AuthError, MalformedError, ThemisError
 
 
 @click.command()
@@ -23,13 +23,20 @@ def login(session: Session, address: str | None) -> None:
     nor into a shell's history. Make one in the console, under Tokens.
     """
     address = address or session.url or os.environ.get("THEMIS_URL") or _known_url()
+    asks = sys.stdin.isatty()
     if not address:
+        if not asks:  # what stands there is the token
+            raise MalformedError("Which Themis? Write: themis login ADDRESS", code="no_server")
         address = click.prompt("Address of Themis", default="http://127.0.0.1:8000")
     url = checked_url(address)
-    text = click.prompt("Token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    text = click.prompt("Token", hide_input=True) if asks else sys.stdin.readline()
+    if not text.strip():
+        raise AuthError(
+            "Standard input has no token; write it there, or call it in a terminal.", code="no_token"
+        )
     token = checked_token(text)
     with Client(url, token) as client:
-        client.get("datasets/", page_size=1)  # before anything is written: does it work?
+        next(client.pages("datasets/", page_size=1), None)  # before anything is written: does it work?
         about = _about(client, token)
     _write({"url": url, "token": token})
     scopes = ", ".join(about.get("scopes", ()))

@@ -1,5 +1,6 @@
 """What all commands share: the client, whether the output is JSON, tables, progress bars, and how errors are told."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,16 @@ from themisdb_datasets.errors import LimitError, ThemisError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+REMEDIES = {
+    errno.ENOSPC: "Make room, and call it again.",
+    errno.EDQUOT: "Make room, and call it again.",
+    errno.EEXIST: "A folder is needed there; choose another name.",
+    errno.ENOTDIR: "A folder is needed there; choose another name.",
+    errno.ENOENT: "Make its folder first, or choose another name.",
+    errno.EACCES: "Choose a place where you may write.",
+    errno.EPERM: "Choose a place where you may write.",
+    errno.EROFS: "Choose a place where you may write.",
+}
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -32,6 +43,11 @@ class Session:
             # Somebody waits at the terminal, and sees what it waits for by the bar only.
             self._client = Client(self.url, backoff=Backoff(patience=120))
         return self._client
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether anything was asked of a server."""
+        return self._client is not None
 
     def close(self) -> None:
         """Close its connections."""
@@ -128,6 +144,13 @@ def failed(session: Session, error: ThemisError) -> None:
         click.echo(msgspec.json.encode(document), err=True)
     else:
         click.echo(f"Error: {printable(error.message)}", err=True)
+
+
+def system_error(error: OSError) -> ThemisError:
+    """What the system refuses, and what helps."""
+    place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    remedy = REMEDIES.get(error.errno or 0, "")
+    return ThemisError(f"{place}{error.strerror or error}. {remedy}".rstrip(), code="system")
 
 
 def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from themisdb_datasets.artifacts import place_file
 from themisdb_datasets.commands.places import complete_dataset, complete_theme
 from themisdb_datasets.commands.session import Session, size, with_session
 from themisdb_datasets.download import only_here
-from themisdb_datasets.errors import ConflictError, MalformedError
+from themisdb_datasets.errors import ConflictError, MalformedError, ThemisError
 from themisdb_datasets.streaming import SampleStream
 
 NOTED_BYTES = 16 << 20  # so often it is noted how far the file is
@@ -103,7 +103,9 @@ def _write(session: Session, query: dict[str, Any], output: Path) -> None:
         # It is written at its end, which is where the note says that it is whole.
         file.truncate(known.num_bytes if known is not None else 0)
         samples = session.client.stream(query)
-        if known is not None:
+        if known is None:
+            _opened(samples, draft)
+        else:
             beside: dict[str, Any] = {
                 name: query[name] for name in ("rank", "world_size", "drop_last") if name in query
             }
@@ -120,6 +122,18 @@ def _write(session: Session, query: dict[str, Any], output: Path) -> None:
     )
 
 
+def _opened(samples: SampleStream, draft: Path) -> None:
+    """Ask for the stream; nothing is left of one that is refused."""
+    try:
+        if samples.num_samples is None:
+            raise MalformedError(
+                "A continuous stream has no end, so no file of it is ever whole; leave --output out."
+            )
+    except ThemisError:
+        draft.unlink()
+        raise
+
+
 def _copy(
     samples: SampleStream,
     file: BinaryIO,
@@ -130,10 +144,7 @@ def _copy(
     report: Any,
 ) -> Standing:
     """Copy all lines, and note now and then how far it is; also when it fails, so that nothing has to come twice."""
-    if samples.num_samples is None:
-        raise MalformedError(
-            "A continuous stream has no end, so no file of it is ever whole; leave --output out."
-        )
+    assert samples.num_samples is not None
     lines, done = (known.num_lines, known.num_bytes) if known is not None else (0, 0)
     standing = Standing(query, samples.cursor, lines, done, lines + samples.num_samples)
     try:
