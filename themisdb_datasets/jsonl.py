@@ -15,7 +15,7 @@ from themisdb_datasets.newlines import Newlines
 MAX_LINE_BYTES = 16 << 20
 BLOCK_BYTES = 1 << 20
 SEARCH_BYTES = 2 << 20  # a block, and what was left of the line before
-KEPT_BYTES = 64 << 10  # of a rejected line
+KEPT_BYTES = 1 << 20  # of a rejected line, so that it can be mended; most texts are shorter
 KEPT_UNREAD_BYTES = 1 << 10  # of a line that was too long to read
 BOM = b"\xef\xbb\xbf"
 

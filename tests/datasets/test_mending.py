@@ -1,6 +1,7 @@
 """Rejected lines are mended and sent again."""
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.datasets.conftest import SAMPLES, Ingest
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
+from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,6 +58,21 @@ def test_mended_lines_become_samples(as_alice: APIClient, version: Version, data
     assert (dataset.latest.note, dataset.latest.mode) == ("Mended", "append")
     assert dataset.latest.source_name == "mended-lines-of-version-1.jsonl"
     assert dataset.latest.num_rejects == 0
+
+
+def test_a_long_line_is_kept_whole_and_can_be_mended(
+    as_alice: APIClient, dataset: Dataset, ingest: Ingest
+) -> None:
+    start = b'{"id": "long", "text": "' + b"Text " * 200_000 + b'"'
+    ingest([SAMPLES[0], start + b', "x": NaN}'])
+    assert dataset.latest is not None
+    version = dataset.latest
+    kept = rejects_path(version.job_id or 0).read_bytes()
+    (reject,) = map(json.loads, kept.splitlines())
+    assert not reject["truncated"]
+    answer = send(as_alice, version, {0: reject["text"].replace("NaN", "null")})
+    assert answer.status_code == 202, answer.content
+    assert finish(dataset)[1] == start + b', "x": null}'
 
 
 def test_they_can_be_put_in_by_their_key(as_alice: APIClient, version: Version, dataset: Dataset) -> None:
