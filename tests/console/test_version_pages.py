@@ -46,6 +46,16 @@ def test_a_field_without_a_name_does_not_take_the_place_of_any_field(
     assert '<option value="-two  blanks">' in html
 
 
+def test_it_says_where_not_every_field_is_listed(
+    alices: Client, version: Version, ingest: Ingest, dataset: Dataset
+) -> None:
+    said = "the first 256 fields are listed"
+    assert said not in page(alices, f"/versions/{version.pk}/")
+    ingest([{f"f{number}": number for number in range(300)}], mode="replace")
+    html = page(alices, f"/versions/{dataset.latest_id}/?field=f299&op=eq&value=299")
+    assert said in html
+
+
 def test_what_cannot_be_asked_is_said_on_the_page(alices: Client, version: Version) -> None:
     assert "There is no field" in page(alices, f"/versions/{version.pk}/?order=nothing")
     assert "regular expression" in page(alices, f"/versions/{version.pk}/?field=law&op=matches&value=(")
