@@ -1,4 +1,4 @@
-# See to the programs that only the tests need: a browser, and PostgreSQL's.
+# See to the programs that only the tests need: a browser, PostgreSQL's, and shells.
 #
 # As root on Debian they are installed; elsewhere what is missing is told, and its tests are skipped. Where CI=true
 # nothing may be skipped, so there a missing program ends the run.
@@ -11,6 +11,14 @@ has_browser() {
 
 has_postgresql() {
     command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1
+}
+
+has_zsh() {
+    command -v zsh >/dev/null
+}
+
+has_fish() {
+    command -v fish >/dev/null
 }
 
 can_install() {
@@ -39,6 +47,8 @@ see_to() { # the check, the package, what is skipped without it
 
 see_to has_browser chromium "the tests that drive a browser"
 see_to has_postgresql postgresql "the tests on PostgreSQL"
+see_to has_zsh zsh "the tests of completions in zsh"
+see_to has_fish fish "the tests of completions in fish"
 
 if [ -n "$missing" ]; then
     echo "=============================================================================="

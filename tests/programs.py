@@ -28,6 +28,12 @@ def postgresql() -> Path:
     return _missing("PostgreSQL (initdb)")
 
 
+def shell(name: str) -> Path:
+    """bash, zsh or fish; without it the test is skipped, and in CI fails."""
+    found = shutil.which(name)
+    return Path(found) if found else _missing(f"the shell {name}")
+
+
 def _missing(what: str) -> Path:
     if IN_CI:
         pytest.fail(f"{what} is not installed, and in CI nothing is skipped")

@@ -39,6 +39,7 @@ class Themis(click.Group):
         if name not in COMMANDS:
             ctx.fail(f"There is no command {name!r}{nearest(name, COMMANDS)}.")
         command: click.Command = getattr(import_module(f"{__name__}.{_place(name)}"), name)
+        command.short_help = COMMANDS[name]  # as shells show it
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

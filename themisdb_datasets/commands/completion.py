@@ -4,7 +4,13 @@ import os
 import re
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    add_completion_class,
+    get_completion_class,
+)
 
 SHELLS = ("bash", "zsh", "fish")
 WHERE = {
@@ -27,6 +33,13 @@ class Bash(BashComplete):
             value = SPECIAL.sub(r"\\\g<0>", value)
         # The script's `read` takes one away.
         return f"{item.type},{value}".replace("\\", "\\\\")
+
+
+@add_completion_class
+class Fish(FishComplete):
+    """fish would take a name with a comma in it to end there."""
+
+    source_template = FishComplete.source_template.replace("string split", "string split -m 1")
 
 
 @click.command(epilog="; ".join(WHERE.values()))
