@@ -34,7 +34,7 @@ UNITS = {
     "decade": (315_569_520, "INTERVAL 10 YEAR"),
     "century": (3_155_695_200, "INTERVAL 100 YEAR"),
 }
-FARTHEST = 2e11  # seconds from 1970: about as far as DuckDB's timestamps and everybody's calendars go
+FARTHEST = 253_402_300_800  # seconds from 1970: the year 10000, where the calendars of JSON and Python end
 MAX_FIELDS = 256
 FIELDS_AT_ONCE = 16
 # The values of a field are counted where it has at most so many different ones, and shown where they are most frequent.
