@@ -120,7 +120,9 @@ class ThemeForm(ServiceForm):
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     where = forms.CharField(
         label="The filter as JSON",
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "aria-label": "The filter as JSON"}),
+        widget=forms.Textarea(
+            attrs={"rows": 8, "spellcheck": "false", "class": "textarea", "aria-label": "The filter as JSON"}
+        ),
     )
 
     def clean_where(self) -> Any:
@@ -145,7 +147,9 @@ class RuleForm(ServiceForm):
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     definition = forms.CharField(
         label="The rule as JSON",
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "aria-label": "The rule as JSON"}),
+        widget=forms.Textarea(
+            attrs={"rows": 8, "spellcheck": "false", "class": "textarea", "aria-label": "The rule as JSON"}
+        ),
     )
 
     def clean_definition(self) -> Any:
