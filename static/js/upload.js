@@ -124,6 +124,9 @@ function start(form) {
     trouble.replaceChildren(note);
   }
 
+  // Pausing and cancelling are offered while something is sent.
+  function choices(offered) { part("pause", "upload").hidden = part("cancel", "upload").hidden = !offered; }
+
   function show(progress) {
     const bar = part("bar", "upload");
     bar.max = progress.total;
@@ -160,8 +163,11 @@ function start(form) {
   async function finish(job, bar, words) {
     if (job.state !== "succeeded") {
       mark("ingest", "bad");
+      bar.remove();
       words.textContent = job.state;
       fail(job.error || "The ingest was cancelled; nothing has changed.");
+      form.hidden = false;
+      form.file.value = "";
       return;
     }
     bar.max = 1;
@@ -206,12 +212,16 @@ function start(form) {
     form.hidden = true;
     line.hidden = false;
     mark("upload", "now");
+    for (const later of ["ingest", "version"]) mark(later, "todo");
+    part("progress", "ingest").replaceChildren();
+    part("job", "ingest").hidden = true;
+    choices(true);
     const sent = [];
     addEventListener("beforeunload", warn);
     try {
       if (!await send(files, sent)) return;
       mark("upload", "done");
-      part("pause", "upload").hidden = part("cancel", "upload").hidden = true;
+      choices(false);
       part("line", "upload").textContent = `done, ${bytes(files.reduce((total, file) => total + file.size, 0))}`;
       const source = sent.length > 1 ? { uploads: sent.map((each) => each.id) } : { upload: sent[0].id };
       const { job } = await callJson("POST", `/api/v1/datasets/${form.dataset.dataset}/versions/`, { json: { ...source, mode: form.mode?.value ?? "append", note: form.note.value } });
@@ -222,6 +232,8 @@ function start(form) {
       const last = sent[sent.length - 1];
       const resumable = last?.url && (error.status === 0 || error.status >= 500);
       fail(resumable ? `${error.message} Choose the same again to go on at ${bytes(last.offset)} of ${last.file.name}.` : error.message);
+      line.hidden = !resumable;
+      choices(false);
       form.hidden = false;
       form.file.value = "";
     } finally { removeEventListener("beforeunload", warn); }
@@ -241,7 +253,7 @@ function start(form) {
     line.hidden = false;
     mark("upload", "done");
     part("bar", "upload").value = 1;
-    part("pause", "upload").hidden = part("cancel", "upload").hidden = true;
+    choices(false);
     follow(form.dataset.runningJob);
   }
 }
