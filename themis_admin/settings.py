@@ -192,6 +192,7 @@ SECURE_PROXY_SSL_HEADER = (
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 << 20  # JSON bodies and parts of resumable uploads; files are not counted
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+DATA_UPLOAD_MAX_NUMBER_FILES = 1_000  # as many as one ingest takes
 
 EMAIL_HOST = env.text("THEMIS_EMAIL_HOST", "")
 EMAIL_PORT = env.integer("THEMIS_EMAIL_PORT", 587)

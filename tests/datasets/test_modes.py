@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from tests.datasets.conftest import Ingest, write
@@ -218,6 +219,17 @@ def test_many_files_become_one_version_in_their_order(
     rejects = as_alice.get(f"{version.url}rejects/").json()["results"]
     assert [(each["file"], each["line"]) for each in rejects] == [("a.jsonl", 2), ("c.jsonl", 3)]
     assert Job.objects.filter(kind="ingest-part", state="succeeded").count() == 3
+
+
+def test_a_request_may_have_hundreds_of_files(as_alice: APIClient, dataset: Dataset) -> None:
+    def sent(number: int) -> Any:
+        files = [SimpleUploadedFile(f"{n}.jsonl", b'{"n":1}') for n in range(number)]
+        return as_alice.post(f"{dataset.url}versions/", {"file": files})
+
+    job = Job.objects.get(pk=sent(150).json()["job"]["id"])
+    assert [each["name"] for each in job.params["sources"]] == [f"{n}.jsonl" for n in range(150)]
+    refused = sent(1_001)
+    assert (refused.status_code, refused.json()["error"]) == (400, "Send at most 1,000 files at once.")
 
 
 def test_of_many_files_one_that_cannot_be_read_fails_them_all(

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.core.exceptions import DisallowedHost
+from django.conf import settings
+from django.core.exceptions import DisallowedHost, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -60,6 +61,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
             f"This server does not answer for the host {host!r}; THEMIS_ALLOWED_HOSTS names those it does."
         )
         return error_page(request, 400, sentence=sentence)
+    if isinstance(exception, TooManyFilesSent):
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+        return error_page(request, 400, sentence=f"Send at most {most:,} files at once.")
     return error_page(request, 400)
 
 
