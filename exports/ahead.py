@@ -1,9 +1,12 @@
 """Selections built ahead: when a version is published or a theme saved, a worker makes those that a stream would need.
 
-They are the ones of requests that name a theme, or the whole dataset, and a format, and nothing else.
+They are the ones of requests that name a theme, or the whole dataset, a format, an order, and nothing else.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 from exports.body import StreamBody
@@ -15,10 +18,11 @@ from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job, JobState
 from themis_admin.jobs.runner import RunningJob
 from themisdb_datasets.criteria import Criteria
-from themisdb_datasets.errors import GoneError, ThemisError
+from themisdb_datasets.errors import GoneError, ImpossibleError, ThemisError
 
 KIND = "select"
 FORMATS = ("instruction_tuning", "chat_completion", "text_completion", "raw")
+ORDERS = ("stored", "weighted")  # a shuffled stream has the selection of the stored one
 
 
 def after_change(*, dataset: Dataset, **_: Any) -> None:
@@ -36,20 +40,23 @@ def build_ahead(job: RunningJob, pk: int) -> None:
     if dataset is None or dataset.latest is None:
         raise GoneError("The dataset was deleted.")
     asked = list(_asked(dataset))
-    done = 0
+    done: set[Path] = set()
     for number, body in enumerate(asked, start=1):
         for criteria, version in _needed(job, body, dataset):
-            kept_files().get(version.open(), version.digest, criteria)
-            done += 1
+            selection = kept_files().get(version.open(), version.digest, criteria)
+            if body.order == "weighted":
+                with suppress(ImpossibleError):  # every weight is 0, which is told to who asks for it
+                    selection.draws()
+            done.add(selection.path)
         job.report(number, len(asked), unit="streams")
-    with job.finishing(result={"num_selections": done}):
+    with job.finishing(result={"num_selections": len(done)}):
         pass
 
 
 def _asked(dataset: Dataset) -> Iterator[StreamBody]:
     for theme in (None, *dataset.themes.values_list("name", flat=True)):
-        for form in FORMATS:
-            yield StreamBody(dataset=dataset.pk, theme=theme, format=form)
+        for form, order in product(FORMATS, ORDERS):
+            yield StreamBody(dataset=dataset.pk, theme=theme, format=form, order=order)
 
 
 def _needed(job: RunningJob, body: StreamBody, dataset: Dataset) -> Iterator[tuple[Criteria, Version]]:
@@ -57,7 +64,8 @@ def _needed(job: RunningJob, body: StreamBody, dataset: Dataset) -> Iterator[tup
     try:
         request = build_request(body, dataset.owner, mean_bytes=mean_bytes)
     except ThemisError as error:
-        job.log(f"{body.theme or 'All samples'} as {body.format}: {error.message}")
+        if body.order == ORDERS[0]:
+            job.log(f"{body.theme or 'All samples'} as {body.format}: {error.message}")
         return
     for criteria in request.plan.selects:
         yield criteria, request.version

@@ -1,5 +1,6 @@
 """A stream's selection is there before it is asked for: a job builds it when a version or a theme changes."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,8 +22,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def built() -> set[str]:
-    """The selections that are there."""
-    return {path.parent.name for path in kept_files().root.glob("??/*/positions.npy")}
+    """The selections that are there, and the tables of draws."""
+    return {
+        f"{path.parent.name}/{path.name}"
+        for name in ("positions", "draws")
+        for path in kept_files().root.glob(f"??/*/{name}.npy")
+    }
 
 
 def prepare() -> Job:
@@ -44,12 +49,15 @@ def test_what_a_stream_needs_is_built_before_it_is_asked_for(
         dataset, user=alice, name="Kurz", where={"field": "n", "op": "lt", "value": 5}
     )
     job = prepare()
-    assert job.result["num_selections"] == 6, "of the theme and of all, as instructions, chats and raw lines"
+    # Of the theme and of all: for instructions and chats, for raw lines, and for these with weights to draw them by.
+    assert job.result["num_selections"] == 6
     log = " ".join(job.events.filter(kind="job.log").values_list("data__text", flat=True))
     assert "text_completion" in log, "what cannot be served is said"
     before = built()
-    for body in (StreamBody(theme="Kurz"), StreamBody(dataset=dataset.pk, format="raw")):
-        open_request(body, alice)
+    orders: tuple[Any, ...] = ("stored", "shuffled", "weighted")
+    for order, name in product(orders, ("Kurz", None)):
+        open_request(StreamBody(dataset=dataset.pk, theme=name, order=order), alice)
+        open_request(StreamBody(dataset=dataset.pk, theme=name, format="raw", order=order), alice)
     assert built() == before
 
     services.update_theme(theme, user=alice, where={"field": "n", "op": "lt", "value": 6})
