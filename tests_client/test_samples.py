@@ -1,18 +1,21 @@
 """Map-style datasets in torch's loaders: batches of samples that differ in their fields, shuffled, in workers."""
 
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 from tests_client.conftest import Live, wait_for
-from themisdb_datasets import Client, JsonlDataset, ThemisDataset, TokensDataset
+from themisdb_datasets import Client, JsonlDataset, Sample, ThemisDataset, TokensDataset
 
 NUM_SAMPLES = 200
 
@@ -80,6 +83,18 @@ def test_a_stateful_loader_goes_on_in_mid_epoch(folder: Path) -> None:
     resumed.load_state_dict(state)
     assert torch.cat([batch["n"] for batch in resumed]).tolist() == rest
     assert sorted(torch.cat(before).tolist() + rest) == list(range(NUM_SAMPLES))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_parquet_snapshot_is_read_by_workers_without_duckdb(tmp_path: Path, workers: int) -> None:
+    ids = [f"s/{n}" for n in range(NUM_SAMPLES)]
+    table = {"position": list(range(NUM_SAMPLES)), "id": ids, "weight": [1.0] * NUM_SAMPLES}
+    pq.write_table(pa.table(table), tmp_path / "samples.parquet")
+    assert find_spec("duckdb") is None
+    dataset = ThemisDataset(tmp_path)
+    assert dataset[:] == [Sample(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    batches = DataLoader(dataset, batch_size=32, shuffle=True, num_workers=workers)
+    assert sorted(each for batch in batches for each in batch["id"]) == sorted(ids)
 
 
 @pytest.mark.filterwarnings("error")

@@ -144,8 +144,8 @@ class ThemisDataset(Numbered[Any]):
     """The samples of a downloaded index or snapshot, or by `remote` of an index that stays on the server.
 
     `path` is the folder of an offset index (samples as objects) or of a token index (arrays of tokens), or a snapshot:
-    its folder, its .duckdb or its .parquet file. Snapshots need the extra [engine], and an Arrow file is written beside
-    them, or into `cache_dir`, when they are opened for the first time.
+    its folder, its .duckdb or its .parquet file. Snapshots need the extra [engine], though for Parquet [hf] is enough, and
+    an Arrow file is written beside them, or into `cache_dir`, when they are opened for the first time.
     """
 
     def __init__(

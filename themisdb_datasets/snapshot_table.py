@@ -13,8 +13,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from themisdb_datasets.duck import read_database
 from themisdb_datasets.errors import CorruptError, ImpossibleError, NotFoundError
+from themisdb_datasets.extras import import_ours
 from themisdb_datasets.names import nearest
 from themisdb_datasets.sample import Sample
 from themisdb_datasets.samples import SNAPSHOTS
@@ -147,7 +147,8 @@ def _batches(source: Path) -> Iterator[tuple[pa.Schema, list[str], Iterator[pa.R
             )
             yield file.schema_arrow, _json_columns(columns), file.iter_batches(READ)
         return
-    with read_database(source) as connection:
+    # A Parquet file needs no DuckDB.
+    with import_ours("duck").read_database(source) as connection:
         (columns,) = connection.execute("SELECT value FROM manifest WHERE name = 'columns'").fetchone() or (
             "[]",
         )
