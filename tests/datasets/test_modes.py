@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from tests.datasets.conftest import Ingest, write
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import ingesting, services
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
@@ -230,6 +231,18 @@ def test_a_request_may_have_hundreds_of_files(as_alice: APIClient, dataset: Data
     assert [each["name"] for each in job.params["sources"]] == [f"{n}.jsonl" for n in range(150)]
     refused = sent(1_001)
     assert (refused.status_code, refused.json()["error"]) == (400, "Send at most 1,000 files at once.")
+
+
+def test_however_many_files_one_question_tells_how_far_they_are(
+    alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    lanes = [f"job:7:{number}" for number in range(50)]
+    for lane in [*lanes[::-1], lanes[3]]:  # a second job of a lane does not count
+        jobs.submit("ingest-part", owner=alice, title=lane, params={"lane": lane}, lane=lane)
+    with django_assert_num_queries(1):
+        looks = ingesting._looks(lanes)
+    assert [look.lane for look in looks] == lanes
+    assert looks[3].pk == Job.objects.filter(lane=lanes[3]).earliest("pk").pk
 
 
 def test_of_many_files_one_that_cannot_be_read_fails_them_all(

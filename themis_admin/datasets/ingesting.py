@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -208,16 +208,15 @@ def _side_by_side(job: RunningJob, files: Sequence[SourceFile], key: str) -> Ing
                 jobs.submit("ingest-part", owner=job.owner, title=title, params=params, lane=lane)
     try:
         while True:
-            parts = [Job.objects.filter(lane=lane).order_by("pk")[0] for lane in lanes]
-            done = sum(part.total or 0 if part.state == JobState.SUCCEEDED else part.done for part in parts)
+            looks = _looks(lanes)
+            done = sum(look.total or 0 if look.state == JobState.SUCCEEDED else look.done for look in looks)
             job.report(done, total, unit="bytes")
-            for part, file in zip(parts, files, strict=True):
-                if part.state in (JobState.FAILED, JobState.CANCELLED):
-                    error = part.error or "Its job was cancelled."
-                    raise ImpossibleError(f"{file.name}: {error}", code=part.error_code or "part_cancelled")
-            if all(part.state == JobState.SUCCEEDED for part in parts):
+            for look, file in zip(looks, files, strict=True):
+                if look.state in (JobState.FAILED, JobState.CANCELLED):
+                    raise _failed(Job.objects.get(pk=look.pk), file)
+            if all(look.state == JobState.SUCCEEDED for look in looks):
                 break
-            queued = next((part for part in parts if part.state == JobState.QUEUED), None)
+            queued = next((look for look in looks if look.state == JobState.QUEUED), None)
             if queued is not None:
                 runner.run(queued.pk)
             else:
@@ -225,6 +224,8 @@ def _side_by_side(job: RunningJob, files: Sequence[SourceFile], key: str) -> Ing
     except (ImpossibleError, CancelledError):
         jobs.cancel_parts(job.id)
         raise
+    found = Job.objects.in_bulk([look.pk for look in looks])
+    parts = [found[look.pk] for look in looks]
     results = [msgspec.convert(part.result, Ingested) for part in parts]
     _join_rejects(job, parts, files)
     return Ingested(
@@ -233,6 +234,28 @@ def _side_by_side(job: RunningJob, files: Sequence[SourceFile], key: str) -> Ing
         sum(result.num_rejects for result in results),
         sum(result.num_blank for result in results),
     )
+
+
+class _Look(NamedTuple):
+    """How far the job of one of several files is."""
+
+    lane: str
+    pk: int
+    state: str
+    done: int
+    total: int | None
+
+
+def _looks(lanes: Sequence[str]) -> list[_Look]:
+    """The job of each lane, the first of those that it has; asked all at once, for there may be a thousand."""
+    rows = Job.objects.filter(lane__in=lanes).order_by("-pk").values_list(*_Look._fields)
+    by_lane = {row[0]: _Look(*row) for row in rows}
+    return [by_lane[lane] for lane in lanes]
+
+
+def _failed(part: Job, file: SourceFile) -> ImpossibleError:
+    error = part.error or "Its job was cancelled."
+    return ImpossibleError(f"{file.name}: {error}", code=part.error_code or "part_cancelled")
 
 
 def _join_rejects(job: RunningJob, parts: Sequence[Job], files: Sequence[SourceFile]) -> None:
