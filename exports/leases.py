@@ -30,6 +30,7 @@ class OpenStream:
         self.row = row
         self.outlet = outlet
         self.begun = False
+        self.ended = False
         self.num_samples = 0
         self.num_bytes = 0
 
@@ -63,6 +64,7 @@ class OpenStream:
 
     def end(self, state: StreamState, error: str) -> None:
         """Write down how it ended; what cannot be written now is seen when the lease runs out."""
+        self.ended = True
         try:
             self._update(state=state, error=error, finished_at=timezone.now())
         except (DatabaseError, InterfaceError) as reason:
@@ -114,8 +116,12 @@ class _Register:
 def _renew_all(streams: list[OpenStream]) -> None:
     try:
         with transaction.atomic():
+            # Once the rows are held, an end is written either before and known here, or after.
+            rows = Stream.objects.filter(pk__in=[stream.row.pk for stream in streams]).order_by("pk")
+            rows.select_for_update(no_key=True).in_bulk()
             for stream in streams:
-                stream.renew()
+                if not stream.ended:
+                    stream.renew()
     except (DatabaseError, InterfaceError) as error:
         log.warning("the leases of streams could not be renewed: %s", error)
     finally:

@@ -12,9 +12,9 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from exports import limits
+from exports import leases, limits
 from exports.limits import Consumer
-from exports.stream_models import CountedPlan, Stream
+from exports.stream_models import CountedPlan, Stream, StreamState
 from tests.conftest import client_of
 from tests.exports.conftest import text
 from themis_admin.accounts.models import ApiToken, User
@@ -74,6 +74,18 @@ def test_a_stream_whose_server_died_is_written_down_as_failed(version: Version, 
     stream = Stream.objects.get()
     assert (stream.state, stream.finished_at) == ("failed", ended)
     assert "cursor" in stream.error
+
+
+def test_a_renewal_that_comes_late_takes_up_nothing_that_has_ended(alice: User) -> None:
+    row = limits.open_stream(Consumer(alice), title="Lärm", plan="0" * 64, start=0, num_samples=3)
+    stream, goes_on = leases.OpenStream(row, None), leases.OpenStream(row, None)
+    stream.end(StreamState.COMPLETED, "")
+    leases._renew_all([stream])
+    row.refresh_from_db()
+    assert (row.state, row.finished_at is None) == ("completed", False)
+    leases._renew_all([goes_on])  # it was thought to be gone
+    row.refresh_from_db()
+    assert (row.state, row.finished_at) == ("in_progress", None)
 
 
 def test_the_download_has_a_name(version: Version, as_alice: APIClient) -> None:
