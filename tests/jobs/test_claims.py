@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from tests.jobs.conftest import reload, submit, times_done
 from themis_admin.accounts.models import User
-from themis_admin.jobs import runner
+from themis_admin.jobs import events, runner
 from themis_admin.jobs.models import Event, Job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,6 +57,44 @@ def test_who_lost_the_claim_leaves_the_other_ones_files_alone(
     with second.finishing(result={}):
         pass
     assert reload(job).state == "succeeded"
+
+
+def test_a_claim_that_is_lost_at_once_has_nothing_of_the_one_after_it(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first claimant was frozen just after its claim could be seen."""
+    job = submit(alice, "toy.count", steps=1)
+    others = []
+
+    def frozen() -> None:
+        monkeypatch.undo()
+        expire(job)
+        runner.release_expired()
+        second = runner.claim(job.pk)
+        assert second is not None
+        second.workdir.mkdir(parents=True)
+        others.append(second)
+
+    monkeypatch.setattr(events, "nudge", frozen)
+    first = runner.claim(job.pk)
+    (second,) = others
+    assert first is not None
+    assert first.fence < second.fence
+    assert second.workdir.exists(), "only what earlier claims left is removed"
+    with pytest.raises(runner.FencedError):
+        first.report(1, 2)
+    second.report(1, 2)
+
+
+def test_what_earlier_claims_left_is_removed(alice: User) -> None:
+    job = submit(alice, "toy.count", steps=1)
+    first = runner.claim(job.pk)
+    assert first is not None
+    first.workdir.mkdir(parents=True)
+    expire(job)
+    runner.release_expired()
+    assert runner.claim(job.pk) is not None
+    assert not first.workdir.exists()
 
 
 def test_a_defect_after_the_claim_was_lost_is_not_in_the_log_of_the_job(

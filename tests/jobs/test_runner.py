@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.jobs.conftest import kinds_of_events, reload, submit, times_done
 from themis_admin.accounts.models import User
-from themis_admin.jobs import runner, services
+from themis_admin.jobs import hints, runner, services
 from themis_admin.jobs.models import Event, Job
 from themisdb_datasets.errors import CancelledError, ConflictError
 
@@ -137,6 +137,24 @@ def test_a_lane_runs_one_job_at_a_time_in_order(alice: User) -> None:
         pass
     runner.run(second.pk)
     assert reload(second).state == "succeeded"
+
+
+def test_a_job_that_is_queued_while_the_one_before_it_ends_is_called(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own hint came while it had to wait, so the end of the other has to give one."""
+    first = runner.claim(submit(alice, "toy.count", lane="toys", steps=1).pk)
+    assert first is not None
+    hinted: list[int] = []
+
+    def too_soon() -> None:
+        submit(alice, "toy.count", lane="toys", steps=1)
+        hinted.clear()
+
+    monkeypatch.setattr(hints, "send", lambda job: hinted.append(job.pk))
+    with first.finishing(result={}):
+        transaction.on_commit(too_soon)
+    assert hinted == [Job.objects.latest("pk").pk]
 
 
 def test_a_job_that_is_rolled_back_was_never_there(alice: User) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from errno import EDQUOT, ENOSPC
+from functools import partial
 from os import strerror
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,9 @@ def run(job_id: int) -> None:
         stop.set()
         keeper.join()
         shutil.rmtree(job.workdir, ignore_errors=True)  # only this claim's: another may be at work beside it
-        with suppress(OSError):
-            job.workdir.parent.rmdir()
+        if job.finished:  # otherwise another may just begin there
+            with suppress(OSError):
+                job.workdir.parent.rmdir()
 
 
 def _work(job: RunningJob) -> None:
@@ -200,10 +202,12 @@ def claim(job_id: int) -> RunningJob | None:
         )
         if not claimed:
             return None
+        row.refresh_from_db()  # while it is held: the fence is this claim's, and of none that came after
         _announce(job_id, "job.started")
-    row.refresh_from_db()
     workdir = settings.THEMIS.work_dir / f"job-{row.pk}" / str(row.fence)
-    shutil.rmtree(workdir.parent, ignore_errors=True)  # what an earlier claim left
+    for left in workdir.parent.glob("*"):
+        if left.name.isdigit() and int(left.name) < row.fence:
+            shutil.rmtree(left, ignore_errors=True)  # by an earlier claim
     return RunningJob(row, row.fence, workdir)
 
 
@@ -273,9 +277,17 @@ def _announce(job_id: int, kind: str) -> None:
     row = Job.objects.select_related("owner").get(pk=job_id)
     events.record(kind, owner=row.owner, job=row, data=row.to_dict())
     if row.ended and row.lane:
-        following = Job.objects.filter(lane=row.lane, state=JobState.QUEUED).order_by("pk").first()
-        if following is not None:
-            transaction.on_commit(lambda: hints.send(following))
+        transaction.on_commit(partial(_call_next, row.lane), robust=True)
+
+
+def _call_next(lane: str) -> None:
+    """Call the next job of a lane, which is looked for when the end of the one before it can be seen.
+
+    One that is queued meanwhile was refused by a worker, or finds the lane free.
+    """
+    following = Job.objects.filter(lane=lane, state=JobState.QUEUED).order_by("pk").first()
+    if following is not None:
+        hints.send(following)
 
 
 # --- changes from outside: by people and by the sweeper -----------------------------------------------------------
