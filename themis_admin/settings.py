@@ -129,6 +129,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "themis_admin.accounts.audit.OriginMiddleware",
+    "themis_admin.console.shell.LivePlace",
     "themis_admin.console.errors.ConsoleErrors",
 ]
 ROOT_URLCONF = "themis_admin.urls"

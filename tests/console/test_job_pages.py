@@ -1,11 +1,12 @@
 """Jobs in the browser: state, log, cancelling and retrying."""
 
+import pytest
 from django.test import Client
 
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Version
-from themis_admin.jobs import services
+from themis_admin.jobs import events, pages, services
 from themis_admin.jobs.models import Job
 
 
@@ -43,3 +44,22 @@ def test_what_cannot_be_done_is_said_after_the_way_back(alices: Client, version:
 def test_only_a_form_cancels(alices: Client, bobs: Client, version: Version) -> None:
     assert alices.get(f"/jobs/{version.job_id}/cancel/").status_code == 405
     assert bobs.post(f"/jobs/{version.job_id}/cancel/").status_code == 404
+
+
+def test_what_happens_while_a_page_is_made_is_told_to_it(
+    alices: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page shows a state of before, so its events go on from before."""
+    job = services.submit("toy", owner=alice, title="Waits", params={})
+    place = events.last_id()
+    steps = pages.steps
+
+    def steps_of_before(row: Job) -> list[pages.Step]:
+        services.cancel(Job.objects.get(pk=row.pk))
+        return steps(row)
+
+    monkeypatch.setattr(pages, "steps", steps_of_before)
+    html = page(alices, f"/jobs/{job.pk}/")
+    assert 'data-state="queued"' in html
+    assert f'data-live-since="{place}"' in html
+    assert events.last_id() > place

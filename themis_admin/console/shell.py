@@ -1,14 +1,32 @@
 """What every page of the console shows around its content: the counts in the rail, and where live events go on."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 from themis_admin.datasets.models import Dataset, Theme
-from themis_admin.jobs.models import Event, Job
+from themis_admin.jobs import events
+from themis_admin.jobs.models import Job
 
 ACTIVE = ("queued", "running")
+NO_PAGES = ("/api/", "/health/")
+PLACE = "themis.last_event"
+
+
+class LivePlace:
+    """Middleware: asks for the last event before a page is made, so that what happens meanwhile is told to the page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(NO_PAGES):
+            request.META[PLACE] = events.last_id()
+        return self.get_response(request)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -18,12 +36,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return {}
 
     def look() -> dict[str, int]:
-        last = Event.objects.order_by("-id").values_list("id", flat=True).first()
+        place: int | None = request.META.get(PLACE)
         return {
             "num_datasets": Dataset.objects.visible_to(user).count(),
             "num_themes": Theme.objects.visible_to(user).count(),
             "num_active": Job.objects.visible_to(user).filter(state__in=ACTIVE).count(),
-            "last_event": last or 0,
+            "last_event": events.last_id() if place is None else place,
         }
 
     return {"shell": SimpleLazyObject(look)}
