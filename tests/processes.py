@@ -14,9 +14,10 @@ from themis_admin.processes import die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 Found = TypeVar("Found")
+PATIENCE = 180.0  # seconds; a busy machine is slow, and not wrong
 
 
-def until(look: Callable[[], Found], *, seconds: float = 60.0, what: str = "") -> Found:
+def until(look: Callable[[], Found], *, seconds: float = PATIENCE, what: str = "") -> Found:
     """What `look` answers once that is true; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -48,7 +49,7 @@ def manage(*arguments: str, log: Path, **environment: str) -> subprocess.Popen[b
         )
 
 
-def stop(process: subprocess.Popen[bytes], *, seconds: float = 15.0) -> int:
+def stop(process: subprocess.Popen[bytes], *, seconds: float = 30.0) -> int:
     """End a process politely, or by force when it does not go."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)

@@ -186,13 +186,13 @@ class Builder {
 
   count() {
     clearTimeout(this.timer);
+    this.controller?.abort(); // it was asked for the rule of before
     const total = this.root.querySelector("[data-count]");
     total.setAttribute("aria-busy", "true");
     this.timer = setTimeout(() => this.ask(total), 250);
   }
 
   async ask(total) {
-    this.controller?.abort();
     this.controller = new AbortController();
     const { signal } = this.controller;
     const trouble = this.root.querySelector("[data-rule-error]");
@@ -207,7 +207,7 @@ class Builder {
       const bar = this.root.querySelector("[data-share]");
       bar.max = answer.total || 1;
       bar.value = answer.num_samples;
-      this.samples(signal);
+      this.samples(signal).catch(() => {}); // another rule has others, and a server that is gone is told of above
       // What each condition keeps by itself comes in the order in which they are written.
       if (this.leaves.length > 1) this.leaves.forEach(({ count }, i) => { count.firstChild.textContent = `keeps ${number(answer.counts[i]?.num_samples)} by itself`; });
     } catch (error) {

@@ -6,6 +6,7 @@ const POLL_MS = 4000;
 let since = 0;
 let failures = 0;
 let poller = 0;
+let socket;
 
 function setState(state, word) {
   const light = document.getElementById("live");
@@ -33,16 +34,20 @@ function showJob(id, data) {
 const SOON_MS = 80;
 const APART_MS = 1000;
 const waiting = new Map();
-const told = new Map();
+// With the number of the announcement: whoever asked before it may have been told what was before it.
+const announced = new Map();
+const asked = new WeakMap();
+let count = 0;
 function announce(name, detail) {
   if (waiting.has(name)) { waiting.set(name, detail); return; }
   waiting.set(name, detail);
-  const since = performance.now() - (told.get(name) ?? -APART_MS);
+  const since = performance.now() - (announced.get(name)?.at ?? -APART_MS);
   setTimeout(() => {
     const latest = waiting.get(name);
     waiting.delete(name);
-    told.set(name, performance.now());
-    document.body.dispatchEvent(new CustomEvent(name, { detail: latest, bubbles: true }));
+    count += 1;
+    announced.set(name, { number: count, detail: latest, at: performance.now() });
+    tell(name, latest);
   }, Math.max(SOON_MS, APART_MS - since));
 }
 
@@ -51,6 +56,25 @@ const ENDS = { "job.succeeded": "is done", "job.failed": "failed", "job.cancelle
 function say(event) {
   const place = document.getElementById("said");
   if (place && ENDS[event.kind] && document.querySelector(`[data-job="${event.job}"]`)) place.textContent = `${event.data.title} ${ENDS[event.kind]}`;
+}
+
+function tell(name, detail) {
+  document.body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+}
+
+// Again what came after so many announcements.
+function tellAgain(after) {
+  for (const [name, { number, detail }] of [...announced]) if (number > after) tell(name, detail);
+}
+
+// A part of the page that takes its own place hears nothing while its answer is on its way.
+function listenAgain() {
+  document.addEventListener("htmx:beforeSend", ({ detail }) => asked.set(detail.xhr, count));
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    const after = asked.get(detail.xhr);
+    asked.delete(detail.xhr);  // one answer may settle in several places
+    if (after !== undefined) tellAgain(after);
+  });
 }
 
 function receive(event) {
@@ -81,8 +105,13 @@ function stopPolling() { clearInterval(poller); poller = 0; }
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const socket = new WebSocket(`${scheme}://${location.host}/ws/events?since=${since}`);
-  socket.addEventListener("open", () => { failures = 0; stopPolling(); setState("on", "live"); });
+  socket = new WebSocket(`${scheme}://${location.host}/ws/events?since=${since}`);
+  socket.addEventListener("open", () => {
+    if (failures) tellAgain(0);  // what was asked for meanwhile may have failed
+    failures = 0;
+    stopPolling();
+    setState("on", "live");
+  });
   socket.addEventListener("message", (message) => receive(JSON.parse(message.data)));
   socket.addEventListener("close", () => {
     failures += 1;
@@ -90,11 +119,15 @@ function connect() {
     if (failures >= 2) startPolling();
     setTimeout(connect, RETRY_MS[Math.min(failures - 1, RETRY_MS.length - 1)]);
   });
-  addEventListener("pagehide", () => socket.close());
 }
 
 export function startLive() {
   if (document.body.dataset.liveSince === undefined) return;
   since = Number(document.body.dataset.liveSince) || 0;
-  connect();
+  listenAgain();
+  // One that is not open yet goes by itself, and a browser complains where it is closed.
+  addEventListener("pagehide", () => { if (socket?.readyState === WebSocket.OPEN) socket.close(); });
+  // Not before all that listens on this page does.
+  if (document.readyState === "complete") connect();
+  else addEventListener("DOMContentLoaded", connect);
 }

@@ -129,11 +129,11 @@ class Form {
 
   ask() {
     clearTimeout(this.timer);
+    this.controller?.abort(); // it was asked for the rule of before
     if (this.form.dataset.preview && this.charts) this.timer = setTimeout(() => this.preview(), 250);
   }
 
   async preview() {
-    this.controller?.abort();
     this.controller = new AbortController();
     const trouble = this.form.querySelector("[data-rule-error]");
     for (const sent of this.form.querySelectorAll("[data-sent-error]")) sent.remove(); // what the live check says is newer

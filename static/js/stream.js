@@ -79,6 +79,7 @@ class StreamPage {
     this.part("theme").textContent = rows.map((row) => row.querySelector("select").value).join(" + ") || "none";
     this.part("version").textContent = form.version.selectedOptions[0].textContent;
     clearTimeout(this.timer);
+    this.controller?.abort(); // it was asked for the form of before
     let body;
     try {
       body = bodyOf(form);
@@ -92,7 +93,6 @@ class StreamPage {
   }
 
   async ask(body) {
-    this.controller?.abort();
     this.controller = new AbortController();
     try {
       this.show(await callJson("POST", "/api/export/jsonl_llm/stream", { json: { ...body, dry_run: true }, signal: this.controller.signal }));

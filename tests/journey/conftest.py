@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.processes import ROOT, free_port, stop, until
+from tests.processes import PATIENCE, ROOT, free_port, stop, until
 from tests.programs import chromium
 from themis_admin.processes import die_with_parent
 
@@ -21,7 +21,7 @@ OWN = ("THEMIS_", "DATA", "PORT", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
 # The browser itself logs an answer such as 404 or 422, which tests look at on the page; htmx logs what it was still
 # fetching when one went on to another page.
 EXPECTED = ("Failed to load resource", "htmx:sendAbort", "htmx:afterRequest")
-expect.set_options(timeout=20_000)  # a busy machine is slow, and not wrong
+expect.set_options(timeout=1000 * PATIENCE / 3)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         )
     try:
         first = data / "first-run.json"
-        until(lambda: first.exists() or process.poll() is not None, seconds=120, what="the first run is done")
+        until(lambda: first.exists() or process.poll() is not None, what="the first run is done")
         assert process.poll() is None, (data / "up.log").read_text()
         known = json.loads(first.read_text())
         yield Server(**{name: known[name] for name in ("url", "username", "password", "token")})
@@ -87,7 +87,7 @@ def page(browser: Browser, server: Server, tmp_path: Path) -> Iterator[Page]:
         base_url=server.url, viewport={"width": 1440, "height": 900}, accept_downloads=True
     )
     window = context.new_page()
-    window.set_default_timeout(20_000)
+    window.set_default_timeout(1000 * PATIENCE / 3)
     complaints = Complaints([])
     window.on("console", complaints.hear)
     window.on("pageerror", lambda error: complaints.said.append(str(error)))
@@ -103,5 +103,6 @@ def logged_in(page: Page, server: Server) -> Page:
     page.get_by_label("Username").fill(server.username)
     page.get_by_label("Password").fill(server.password)
     page.get_by_role("button", name="Log in").click()
-    page.get_by_role("heading", name="Overview").wait_for()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    page.wait_for_load_state()
     return page

@@ -12,6 +12,7 @@ import requests
 from playwright.sync_api import Page, Route, expect
 
 from tests.journey.conftest import Server
+from tests.processes import PATIENCE, until
 
 LAWS = ("BImSchG", "BDSG", "TierSchG", "WHG")
 NUM_SAMPLES = 60_000
@@ -57,6 +58,7 @@ def make_dataset(page: Page) -> None:
     page.get_by_label("Timestamp field").fill("amended")
     page.get_by_role("button", name="Create the dataset").click()
     expect(page.get_by_role("heading", name="Reisegesetze")).to_be_visible()
+    page.wait_for_load_state()  # from here on scripts listen, which no element waits for
 
 
 # All that the ingest's line said, however briefly.
@@ -71,7 +73,7 @@ def upload(page: Page, corpus: Path) -> None:
     page.evaluate(LISTEN)
     page.locator("input[type=file]").set_input_files(corpus)
     expect(page.locator("#live")).to_have_attribute("data-state", "on")
-    expect(page.locator('[data-step="version"]')).to_contain_text("60,000 samples", timeout=60_000)
+    expect(page.locator('[data-step="version"]')).to_contain_text("60,000 samples")
     expect(page.locator('[data-step="version"]')).to_contain_text("3 rejected")
     said = page.evaluate("window.said")
     assert any(re.search(r"\d\sMB of \d.*\sMB · .*MB/s", each) for each in said), said
@@ -81,6 +83,7 @@ def upload(page: Page, corpus: Path) -> None:
 def look_into_the_version(page: Page) -> None:
     figures = page.locator(".th-figs").first  # the statistics, which a job computes meanwhile, have others
     expect(figures).to_contain_text("60,000")
+    page.wait_for_load_state()
     page.get_by_label("Search all text").fill("Satz 59999.")
     expect(page.locator("#sample-list mark")).to_have_text("Satz 59999.")
     page.locator("#sample-list .ttl a").click()
@@ -94,13 +97,40 @@ def look_into_the_version(page: Page) -> None:
     page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Reisegesetze").click()
 
 
+def hold_the_first(page: Page, pattern: str | re.Pattern[str]) -> list[Route]:
+    """Hold the first request of an address from now on; it is in the list once it is there."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(pattern, hold)
+    return held
+
+
+def wait_until(page: Page, held: list[Route]) -> None:
+    """Wait for the request that is held."""
+
+    def asked() -> bool:
+        page.wait_for_timeout(20)  # in which it is heard what the browser does
+        return bool(held)
+
+    until(asked, what="it is asked for")
+
+
 def make_theme(page: Page) -> None:
     page.get_by_role("link", name="Create a theme").click()
     page.get_by_label("Name", exact=True).fill("Reisedatenschutz")
+    page.wait_for_load_state()
     count = page.locator("[data-count]")
+    matches = hold_the_first(page, re.compile(r":\d+/datasets/\d+/themes/preview/$"))
     page.get_by_label("Field").select_option("law")
     page.get_by_label("Value", exact=True).fill("bdsg")
     expect(count).to_have_text("15,000")
+    wait_until(page, matches)  # which is let go with the next change, and nobody complains
     page.get_by_role("button", name="Condition", exact=True).click()
     page.get_by_label("How the conditions are joined").select_option("any")
     page.get_by_label("Field").nth(1).select_option("text")
@@ -120,6 +150,7 @@ def make_token(page: Page) -> str:
     assert secret.startswith("thm_")
     page.get_by_role("link", name="Themes").first.click()
     page.get_by_role("link", name="Reisedatenschutz").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Reisedatenschutz")
     return secret
 
 
@@ -138,7 +169,7 @@ def stream_it(page: Page, token: str, server: Server) -> None:
         json=body,
         headers={"Authorization": f"Bearer {token}"},
         stream=True,
-        timeout=30,
+        timeout=PATIENCE,
     ) as answer:
         answer.raise_for_status()
         lines = [json.loads(line) for line in answer.iter_lines()]
@@ -156,6 +187,7 @@ def delete(page: Page) -> None:
     page.get_by_role("link", name="Delete").click()
     button = page.get_by_role("button", name="Delete the dataset")
     expect(button).to_be_disabled()
+    page.wait_for_load_state()
     page.get_by_label("Type Reisegesetze to confirm").fill("Reisegesetze")
     button.click()
     expect(page.locator("#toasts")).to_contain_text("Reisegesetze is deleted")
@@ -175,7 +207,7 @@ def upload_with_a_break(page: Page, name: str, corpus: Path) -> list[int]:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Create the dataset").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
-    page.wait_for_load_state("load")
+    page.wait_for_load_state()
     sent: list[int] = []
 
     def break_the_second(route: Route) -> None:
@@ -188,7 +220,7 @@ def upload_with_a_break(page: Page, name: str, corpus: Path) -> list[int]:
 
     page.route("**/api/v1/uploads/*/", break_the_second)
     page.locator("input[type=file]").set_input_files(corpus)
-    expect(page.locator('[data-step="version"]')).to_contain_text("60,000 samples", timeout=60_000)
+    expect(page.locator('[data-step="version"]')).to_contain_text("60,000 samples")
     page.unroute("**/api/v1/uploads/*/")
     return sent
 
@@ -208,9 +240,14 @@ def test_a_mix_in_a_trainers_format_is_built_and_runs_as_it_says(logged_in: Page
     page.get_by_label("Format", exact=True).select_option("ShareGPT")
     expect(page.locator("[name=include_metadata]")).not_to_be_checked()
     page.get_by_label("Order", exact=True).select_option("shuffled")
+    planned = hold_the_first(page, "**/api/export/jsonl_llm/stream")
     page.get_by_label("Leave out duplicates").check()
+    wait_until(page, planned)
     page.get_by_text("JSON Schema for the output").click()
     page.get_by_label("JSON Schema", exact=True).fill('{"type":')
+    expect(page.locator('[data-part="notes"]')).to_contain_text("The JSON Schema is no JSON")
+    planned[0].continue_()
+    page.wait_for_timeout(300)
     expect(page.locator('[data-part="notes"]')).to_contain_text("The JSON Schema is no JSON")
     page.get_by_label("JSON Schema", exact=True).fill('{"type": "string", "minLength": 200}')
     expect(page.locator('[data-part="notes"]')).to_contain_text("does not satisfy the schema")
@@ -233,6 +270,22 @@ def test_a_mix_in_a_trainers_format_is_built_and_runs_as_it_says(logged_in: Page
     assert f"{len(lines):,}" == page.locator('[data-part="num_samples"]').inner_text()
 
 
+def go(page: Page, key: str, heading: str) -> None:
+    """Press `g` and a letter; again where a busy machine was so slow that the two do not belong together."""
+
+    def there() -> bool:
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        try:
+            expect(page.get_by_role("heading", level=1)).to_have_text(heading, timeout=10_000)
+        except AssertionError:
+            return False
+        return True
+
+    until(there, what=f"g {key} leads to {heading}")
+    page.wait_for_load_state()
+
+
 def test_the_keyboard_goes_everywhere(logged_in: Page) -> None:
     page = logged_in
     page.keyboard.press("Control+k")
@@ -240,17 +293,14 @@ def test_the_keyboard_goes_everywhere(logged_in: Page) -> None:
     expect(page.get_by_role("option").first).to_contain_text("Rechtskorpus (Demo)")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Rechtskorpus (Demo)")
-    page.keyboard.press("g")
-    page.keyboard.press("j")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
+    page.wait_for_load_state()
+    go(page, "j", "Jobs")
     page.keyboard.press("j")
     expect(page.locator("tr[aria-selected=true]")).to_have_count(1)
     page.keyboard.press("?")
     expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
     page.keyboard.press("Escape")
-    page.keyboard.press("g")
-    page.keyboard.press("d")
-    expect(page).to_have_url(re.compile("/datasets/$"))
+    go(page, "d", "Datasets")
     page.keyboard.press("/")
     expect(page.get_by_label("Search datasets by name")).to_be_focused()
 
@@ -260,8 +310,36 @@ def test_colours_are_kept_and_there_before_the_first_paint(logged_in: Page) -> N
     page.get_by_role("button", name="Dark").click()
     page.goto("/jobs/", wait_until="commit")
     expect(page.locator("html")).to_have_attribute("data-theme", "themis-dark")
+    page.wait_for_load_state()
     page.get_by_role("button", name="Light").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "themis-light")
+
+
+TOLD = """() => document.body.addEventListener("themis:dataset", ({detail}) => { window.told = detail.data.name; })"""
+
+
+def test_what_happens_while_a_part_of_the_page_is_fetched_is_shown(logged_in: Page, server: Server) -> None:
+    """The part takes its own place with an answer of before, and what has told it of news is told once more."""
+    page = logged_in
+    expect(page.locator("#live")).to_have_attribute("data-state", "on")
+
+    def make(name: str) -> None:
+        token = {"Authorization": f"Bearer {server.token}"}
+        answer = requests.post(
+            f"{server.url}/api/v1/datasets/", json={"name": name}, headers=token, timeout=PATIENCE
+        )
+        assert answer.status_code == 201, answer.text
+
+    page.evaluate(TOLD)
+    held = hold_the_first(page, f"{server.url}/")
+    make("Davor")
+    wait_until(page, held)
+    answer = held[0].fetch()
+    make("Dazwischen")
+    page.wait_for_function("() => window.told === 'Dazwischen'")
+    assert "Dazwischen" not in answer.text()
+    held[0].fulfill(response=answer)
+    expect(page.locator("#overview")).to_contain_text("Dazwischen")
 
 
 # Once what watches the sizes of charts has had its turn.
