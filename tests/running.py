@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.processes import ROOT, alive, descendants, free_port, until
+from tests.processes import PATIENCE, ROOT, alive, descendants, free_port, until
 from themis_admin.processes import die_with_parent
 
 
@@ -61,7 +61,7 @@ class Running:
         """All that it has printed."""
         return self.data.with_suffix(".said").read_text()
 
-    def ready(self, *, seconds: float = 90.0) -> dict[str, Any]:
+    def ready(self) -> dict[str, Any]:
         """Wait for the end of the first run; what is in first-run.json."""
         path = self.data / "first-run.json"
 
@@ -70,7 +70,7 @@ class Running:
             assert self.process.poll() is None, self.said()
             return path.exists() and self.answers()
 
-        until(look, seconds=seconds, what="the first run is done")
+        until(look, what="the first run is done")
         known: dict[str, Any] = json.loads(path.read_text())
         return known
 
@@ -82,14 +82,14 @@ class Running:
         except (urllib.error.URLError, OSError):
             return False
 
-    def up(self, *, seconds: float = 60.0) -> None:
+    def up(self) -> None:
         """Wait until it says that it is up, after this start."""
 
         def look() -> bool:
             said = self.data.with_suffix(".said").read_bytes()[self.said_before :]
             return f"Themis is at {self.url}".encode() in said
 
-        until(look, seconds=seconds, what="it is up")
+        until(look, what="it is up")
 
     def children(self) -> dict[str, int]:
         """The supervised processes by what they are."""
@@ -110,7 +110,7 @@ class Running:
         assert self.process is not None
         family = descendants(self.pid)
         self.process.send_signal(by)
-        code = self.process.wait(15)
+        code = self.process.wait(PATIENCE)
         left = [pid for pid in family if alive(pid)]
         assert not left, f"processes are left behind: {left}"
         return code

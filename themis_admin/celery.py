@@ -44,7 +44,7 @@ app.conf.update(
     task_default_queue="default",
     worker_prefetch_multiplier=1,
     worker_pool_start_method="spawn",  # DuckDB and Arrow do not survive a fork
-    worker_proc_alive_timeout=60,  # a spawned process imports everything anew, and was killed after 4 s while doing so
+    worker_proc_alive_timeout=180,  # a spawned process imports everything anew, and was killed after 4 s while doing so
     worker_hijack_root_logger=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",

@@ -146,7 +146,7 @@ async def test_what_it_will_send_is_known_before_the_first_line(live: Running, q
 
 
 async def test_a_server_that_is_not_there_is_given_up(live: Running) -> None:
-    with before(live.port, *[cut(0)] * 9) as proxy:
+    with before(live.port, *[cut(0)] * 50) as proxy:
         patience = type(QUICK)(shortest=0.01, longest=0.02, first_patience=0.05)
         async with quick_client(proxy, live, backoff=patience) as client:
             with pytest.raises(ConnectionLostError):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from data_forager.datasets.jsonl import JsonlDataset
 
-from tests.processes import until
+from tests.processes import PATIENCE, until
 from themisdb_datasets.disk_cache import DiskCache
 from themisdb_datasets.errors import ThemisError, TooLargeError
 
@@ -86,7 +86,7 @@ def test_a_process_that_is_killed_while_filling_leaves_nothing_that_is_believed(
     process = context.Process(target=_fill_and_wait, args=(tmp_path, reached))
     process.start()
     assert process.pid is not None
-    assert reached.wait(60)
+    assert reached.wait(PATIENCE)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     cache = DiskCache(tmp_path)
@@ -170,9 +170,9 @@ def test_of_many_processes_one_fills_it_and_the_others_wait(tmp_path: Path) -> N
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(PATIENCE)
     assert [process.exitcode for process in processes] == [0] * 6
-    assert asked.get(timeout=10)
+    assert asked.get(timeout=PATIENCE)
     assert asked.empty(), "only one asked for the lines"
 
 
@@ -245,4 +245,4 @@ def test_what_does_not_fit_at_all_is_not_kept_in_part(tmp_path: Path) -> None:
     with pytest.raises(TooLargeError, match="10,000"):
         cache.fill(PLAN, blocks())
     assert cache.open(PLAN) is None
-    until(lambda: not list((tmp_path / "filling").iterdir()), seconds=1)
+    until(lambda: not list((tmp_path / "filling").iterdir()))

@@ -128,11 +128,11 @@ def test_once_a_cache_is_filled_the_rest_of_the_first_epoch_comes_out_of_it(
     samples = epochs.samples(whole(plan), epoch=1)
     got = next(samples)
     held = DiskCache(tmp_path)
-    until(lambda: held.open(kept(plan, 1).plan) is not None, seconds=60, what="it is filled")
-    until(lambda: not any_thread("themis-cache"), seconds=60, what="the filling has ended")
+    until(lambda: held.open(kept(plan, 1).plan) is not None, what="it is filled")
+    until(lambda: not any_thread("themis-cache"), what="the filling has ended")
     got += next(samples)
     got += next(samples)
-    until(lambda: not any_thread("themis-prefetch"), seconds=10, what="nothing is streamed any more")
+    until(lambda: not any_thread("themis-prefetch"), what="nothing is streamed any more")
     assert len(got) < len(wanted)
     assert got + read(samples) == wanted
 
@@ -210,7 +210,7 @@ def test_another_version_is_cached_anew(connect: Connecting, tmp_path: Path) -> 
         )
         body = {"path": str(path), "mode": "replace"}
         job = api.post(f"datasets/{dataset['id']}/versions/", body)["job"]["url"]
-        until(lambda: api.get(job)["state"] == "succeeded", seconds=60, what="it is taken in")
+        until(lambda: api.get(job)["state"] == "succeeded", what="it is taken in")
         plan = pin(api, {"dataset": dataset["id"], "format": "text_completion"})
         epochs = Epochs(plan, connect, prefetch_size=100, disk=cache)
         return [int(sample["text"]) for sample in read(epochs.samples(whole(plan), epoch=0))]
@@ -270,4 +270,4 @@ def test_a_loop_that_is_left_early_leaves_no_thread(connect: Connecting) -> None
     next(samples)
     assert any_thread("themis-prefetch")
     samples.close()
-    until(lambda: not any_thread("themis-prefetch"), seconds=10, what="the thread has ended")
+    until(lambda: not any_thread("themis-prefetch"), what="the thread has ended")

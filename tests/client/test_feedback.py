@@ -126,7 +126,7 @@ def test_a_killed_server_is_waited_for(live: Running, client: Client, plan: str)
     feedback.send([f"{plan}.{position}" for position in range(9)], [2.0] * 9)
     feedback.flush()
     feedback.close()
-    until(live.answers, what="the web server is back", seconds=60)
+    until(live.answers, what="the web server is back")
     assert run_of(client, "killed web")["num_records"] == 10
 
 

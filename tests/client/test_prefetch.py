@@ -36,9 +36,9 @@ def test_all_come_in_order_and_none_of_the_tail_is_lost(size: int) -> None:
 def test_it_reads_as_far_as_the_buffer_reaches_and_no_further() -> None:
     counted = Counted(100)
     numbers = Prefetch(iter(counted), size=10, weigh=lambda number: 2)
-    until(lambda: counted.read >= 5, seconds=10)
+    until(lambda: counted.read >= 5)
     assert next(numbers) == 0
-    until(lambda: counted.read >= 6, seconds=10)
+    until(lambda: counted.read >= 6)
     time.sleep(10 * PAUSE)
     assert counted.read == 6
     assert list(numbers) == list(range(1, 100))
@@ -49,7 +49,7 @@ def test_it_reads_while_the_loop_stays_away() -> None:
     numbers = Prefetch(iter(counted), size=1000)
     for number in range(10):
         assert next(numbers) == number
-        until(lambda: counted.read == 100, seconds=10)
+        until(lambda: counted.read == 100)
 
 
 def test_a_loop_that_comes_back_at_once_reads_by_itself() -> None:
@@ -73,7 +73,7 @@ def test_what_lies_ready_does_not_wait_for_what_comes() -> None:
         yield 2
 
     numbers = Prefetch(items(), size=10)
-    until(lambda: len(numbers._ready) == 2, seconds=10)
+    until(lambda: len(numbers._ready) == 2)
     time.sleep(2 * PAUSE)  # and the thread is at the third
     assert [next(numbers), next(numbers)] == [0, 1]
     assert not comes.is_set()
@@ -114,5 +114,5 @@ def test_closing_does_not_wait_for_what_comes() -> None:
     numbers.close()
     assert not comes.is_set()
     comes.set()
-    until(lambda: not numbers._thread.is_alive(), seconds=10)
+    until(lambda: not numbers._thread.is_alive())
     assert list(numbers) == []

@@ -49,7 +49,7 @@ def finished(client: Client, answer: dict[str, Any]) -> dict[str, Any]:
         assert job["state"] not in ("failed", "cancelled"), job
         return job if job["state"] == "succeeded" else None
 
-    job: dict[str, Any] = until(look, seconds=60, what="the job is done")
+    job: dict[str, Any] = until(look, what="the job is done")
     return job
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, alive, descendants, until
+from tests.processes import PATIENCE, ROOT, alive, descendants, until
 from tests.running import Running, user_environment
 from themis_admin.console.supervisor import Child, Supervisor
 
@@ -39,7 +39,7 @@ def refused(data: Path, port: int) -> str:
         env=user_environment(DATA=str(data), PORT=str(port)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert ran.returncode == 1, ran.stdout + ran.stderr
@@ -118,7 +118,7 @@ def test_jobs_still_run_after_all_that(running: Running) -> None:
     job = call(f"/api/v1/datasets/{dataset['id']}/versions/", part, **kind)["job"]
     assert isinstance(job, dict)
     url = str(job["url"])
-    until(lambda: call(url)["state"] not in ("queued", "running"), seconds=60)
+    until(lambda: call(url)["state"] not in ("queued", "running"))
     done = call(url)
     assert done["state"] == "succeeded", done
 
@@ -144,7 +144,7 @@ def test_killed_itself_it_leaves_no_process_and_no_folder(running: Running) -> N
     socket = _socket_folder(running)
     running.process.kill()
     running.process.wait()
-    until(lambda: not any(alive(pid) for pid in family), seconds=5, what="all go with it")
+    until(lambda: not any(alive(pid) for pid in family), what="all go with it")
     running.start()
     running.up()
     assert not socket.exists(), "what a killed run left in /tmp is removed by the next one"
@@ -192,7 +192,7 @@ def test_what_dies_at_once_is_started_again_with_growing_pauses(tmp_path: Path) 
         supervisor.tend()
         return child.failures >= 3
 
-    until(failed_often, seconds=20)
+    until(failed_often)
     assert child.not_before > child.started + 1.0
     supervisor.stop()
     assert all("brief ended with 0" in line for line in said)

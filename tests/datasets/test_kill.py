@@ -58,7 +58,7 @@ def test_an_ingest_whose_worker_is_killed_is_done_once_and_whole(
     job = services.start_ingest(dataset, user=alice, sources=[upload_of(alice, path)])
 
     worker = start("worker", THEMIS_SHARD_BYTES=str(SHARD_BYTES))
-    until(lambda: in_the_middle(job, store), seconds=90, what="the ingest is in the middle")
+    until(lambda: in_the_middle(job, store), what="the ingest is in the middle")
     for pid in (worker.pid, *descendants(worker.pid)):
         os.kill(pid, signal.SIGKILL)
     dataset.refresh_from_db()
@@ -68,7 +68,7 @@ def test_an_ingest_whose_worker_is_killed_is_done_once_and_whole(
     assert not Shard.objects.exists()
 
     start("worker", THEMIS_SHARD_BYTES=str(SHARD_BYTES))
-    (row,) = ended(job, sweep=True, seconds=90)
+    (row,) = ended(job, sweep=True)
     assert (row.state, row.lost_claims) == ("succeeded", 1), row.error
     version = Version.objects.get()
     dataset.refresh_from_db()

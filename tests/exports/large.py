@@ -38,7 +38,7 @@ def take_in(live: Running) -> dict[str, Any]:
         row: dict[str, Any] = requests.get(f"{live.url}{job}", headers=headers(live), timeout=30).json()
         return row if row["state"] not in ("queued", "running") else None
 
-    row = until(ended, seconds=120, what="the corpus is taken in")
+    row = until(ended, what="the corpus is taken in")
     assert row is not None
     assert row["state"] == "succeeded", row
     path.unlink()

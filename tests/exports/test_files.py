@@ -327,14 +327,14 @@ def test_an_export_whose_worker_is_killed_is_done_once_and_whole(
     job = Job.objects.get(pk=client.post(URL, body, format="json").json()["job"]["id"])
 
     worker = start("worker")
-    until(lambda: reload(job).done > 0, seconds=90, what="the export is in the middle")
+    until(lambda: reload(job).done > 0, what="the export is in the middle")
     for pid in (worker.pid, *descendants(worker.pid)):
         os.kill(pid, signal.SIGKILL)
     assert reload(job).state == "running"  # nobody has noticed yet
     assert not ArtifactRef.objects.exists()
 
     start("worker")
-    (row,) = ended(job, sweep=True, seconds=120)
+    (row,) = ended(job, sweep=True)
     assert (row.state, row.lost_claims) == ("succeeded", 1), row.error
     export = FileExport.objects.get()
     assert export.num_samples == NUM_SAMPLES

@@ -64,7 +64,7 @@ def test_what_was_acknowledged_survives_a_killed_server(live: Running, plan: str
         heard(socket)
         assert say(socket, {"seq": 1, "plan": plan, "positions": [0], "losses": [1]})["ack"] == 1
         os.kill(live.children()["web"], signal.SIGKILL)
-    until(live.answers, what="the web server is back", seconds=60)
+    until(live.answers, what="the web server is back")
     with telling(live, run="killed", sender="one") as socket:
         assert heard(socket)["ack"] == 1
 

@@ -163,5 +163,5 @@ def test_a_token_that_is_taken_away_tells_no_more(live: Running, plan: str) -> N
                 return error.rcvd is not None and error.rcvd.code == 4401
             return False
 
-        until(is_over, what="the socket is closed", seconds=30)
+        until(is_over, what="the socket is closed")
     assert num_records(live, "revoked") == 1

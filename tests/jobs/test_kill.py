@@ -36,7 +36,7 @@ def test_a_killed_worker_takes_its_processes_along_and_another_one_ends_the_job(
     assert times_done(job) == 1
     assert kinds_of_events(job) == ["job.queued", "job.started", "job.queued", "job.started", "job.succeeded"]
     work = Path(settings.THEMIS.work_dir, f"job-{job.pk}")
-    until(lambda: not work.exists(), seconds=5, what="the work folder goes")
+    until(lambda: not work.exists(), what="the work folder goes")
 
 
 def test_a_pool_process_that_dies_is_replaced_and_the_job_done_again(start: Start, alice: User) -> None:
@@ -79,7 +79,7 @@ def test_cancelling_stops_the_work(start: Start, alice: User) -> None:
     job = submit(alice, "toy.count", steps=10_000)
     running_in(job)
     services.cancel(reload(job))
-    (job,) = ended(job, seconds=10)
+    (job,) = ended(job)
     assert (job.state, times_done(job), job.lost_claims) == ("cancelled", 0, 0)
     assert 0 < job.done < 10_000
 
@@ -101,7 +101,7 @@ def test_many_jobs_over_dying_workers_are_each_done_once(start: Start, alice: Us
     start("worker", "--concurrency=2")
     until(lambda: sum(times_done(job) for job in jobs) >= 4, what="some jobs are done")
     doomed.kill()
-    rows = ended(*jobs, sweep=True, seconds=60)
+    rows = ended(*jobs, sweep=True)
     assert {row.state for row in rows} == {"succeeded"}
     assert [times_done(job) for job in jobs] == [1] * len(jobs)
     lanes = [row for row in rows if row.lane == "lane-1"]

@@ -28,7 +28,7 @@ from themis_admin.console.supervisor import POLL_SECONDS, Child, Supervisor
 from themis_admin.jobs import runner
 from themis_admin.processes import die_with_parent
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 SHORT_FOLDER = Path("/tmp")  # noqa: S108 - mkdtemp makes a folder there that is nobody else's
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not chosen
 
