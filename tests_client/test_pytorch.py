@@ -189,7 +189,7 @@ def test_ranks_of_a_process_group_agree_on_the_plan_of_the_first(live: Live, que
         subprocess.Popen(command, env={**shared, "RANK": str(rank)}, stdout=subprocess.PIPE)
         for rank in range(2)
     ]
-    (plan, first), (other, second) = [msgspec.json.decode(each.communicate(timeout=120)[0]) for each in ranks]
+    (plan, first), (other, second) = [msgspec.json.decode(each.communicate(timeout=240)[0]) for each in ranks]
     assert plan == other
     both = [text for pair in zip(first, second, strict=True) for text in pair]
     assert both[: len(whole(query))] == whole(query)

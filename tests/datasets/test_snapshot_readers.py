@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import Ingest
 from tests.datasets.test_snapshots_api import made
-from tests.processes import until
+from tests.processes import PATIENCE, until
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services, snapshot_archive
 from themis_admin.datasets.models import Dataset
@@ -22,11 +22,12 @@ from themis_admin.processes import die_with_parent
 
 PUBLICATIONS = 20
 SAMPLES_EACH = 300
+GRACE = 3  # seconds
 # Nothing of ours: only DuckDB and the path. Each line says which snapshot was read, or what was wrong with it.
 READER = """
-import json, pathlib, sys, duckdb
+import json, pathlib, sys, time, duckdb
 
-link, stop = sys.argv[1], pathlib.Path(sys.argv[2])
+link, stop, grace = sys.argv[1], pathlib.Path(sys.argv[2]), float(sys.argv[3])
 STATEMENT = (
     "SELECT (SELECT value FROM manifest WHERE name = 'snapshot'), (SELECT value FROM manifest WHERE name = 'theme'),"
     " min(k), max(k), count(*), count(DISTINCT position), sum(length(text)), min(weight), max(weight)"
@@ -34,6 +35,7 @@ STATEMENT = (
 )
 held, first = None, None
 while not stop.exists():
+    began = time.monotonic()
     try:
         with duckdb.connect(f"{link}/snapshot.duckdb", read_only=True) as connection:
             found = connection.execute(STATEMENT).fetchone()
@@ -46,7 +48,8 @@ while not stop.exists():
         again = held.execute(STATEMENT).fetchone()
         print(json.dumps({"read": found, "parquet": parquet, "held": again == first}), flush=True)
     except Exception as error:
-        print(json.dumps({"error": repr(error)}), flush=True)
+        if time.monotonic() - began < grace:  # a busy machine may let it sleep for longer than it may read
+            print(json.dumps({"error": repr(error)}), flush=True)
 """
 
 
@@ -54,7 +57,7 @@ while not stop.exists():
 def test_readers_see_one_whole_snapshot_after_the_other_through_20_publications(
     as_alice: APIClient, alice: User, dataset: Dataset, ingest: Ingest, settings: LazySettings, tmp_path: Path
 ) -> None:
-    settings.THEMIS = dataclasses.replace(settings.THEMIS, snapshot_grace_seconds=3)
+    settings.THEMIS = dataclasses.replace(settings.THEMIS, snapshot_grace_seconds=GRACE)
     lines = [
         {"k": n % PUBLICATIONS, "text": f"{n % PUBLICATIONS}" * 50}
         for n in range(PUBLICATIONS * SAMPLES_EACH)
@@ -79,16 +82,19 @@ def test_readers_see_one_whole_snapshot_after_the_other_through_20_publications(
     parent = os.getpid()
     with told.open("wb") as output:
         reader = subprocess.Popen(
-            [sys.executable, "-c", READER, str(link), str(stop)],
+            [sys.executable, "-c", READER, str(link), str(stop), str(GRACE)],
             stdout=output,
             preexec_fn=lambda: die_with_parent(parent),
         )
     until(lambda: told.read_bytes().count(b"\n") > 1, what="the reader reads")
     for k in range(1, PUBLICATIONS):
         ks[publish(k)] = k
-    until(lambda: f'"read": ["{max(ks)}"'.encode() in told.read_bytes(), what="the reader sees the last one")
+        if k % 4 == 0 or k == PUBLICATIONS - 1:
+            until(
+                lambda: f'"read": ["{max(ks)}"'.encode() in told.read_bytes(), what="the reader sees this one"
+            )
     stop.touch()
-    assert reader.wait(30) == 0
+    assert reader.wait(PATIENCE) == 0
 
     seen = [json.loads(line) for line in told.read_text().splitlines()]
     check(seen, ks)
@@ -109,4 +115,4 @@ def check(seen: list[dict[str, Any]], ks: dict[int, int]) -> None:
         assert each["held"] is True
     order = [int(each["read"][0]) for each in seen]
     assert order == sorted(order)
-    assert len(set(order)) >= 5  # it was not asleep meanwhile
+    assert len(set(order)) >= 5
