@@ -25,8 +25,9 @@ MAX_ASKED = 1_000
 MAX_ANSWER_BYTES = 8 << 20
 # How the files of a token index are called: its tokens, and where its samples lie among them.
 TOKENS_BIN, TOKENS_PLACES = "tokens.bin", "token_places.bin"
-NUMBER = re.compile(r"-?[0-9]{1,18}")
-RANGE = re.compile(r"(-?[0-9]{1,18})?:(-?[0-9]{1,18})?(?::(-?[0-9]{1,18}))?")
+# Longer ones than any index has samples, to be told that; not so long that Python would not read them.
+NUMBER = re.compile(r"-?[0-9]{1,40}")
+RANGE = re.compile(r"(-?[0-9]{1,40})?:(-?[0-9]{1,40})?(?::(-?[0-9]{1,40}))?")
 
 
 def part_paths(row: Index, manifest: dict[str, Any] | None = None) -> list[Path]:

@@ -11,6 +11,7 @@ from indexing import tokenizers
 from indexing.build import about, criteria_of, find, publish
 from indexing.index_models import Index
 from indexing.reading import TOKENS_BIN, TOKENS_PLACES
+from themis_admin.datasets import artifacts
 from themis_admin.datasets.kept import kept_files
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.space import free_bytes
@@ -20,6 +21,7 @@ from themisdb_datasets.errors import TooLargeError
 from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.packing import Packing, build_tokens
+from themisdb_datasets.shard import describe_file
 from themisdb_datasets.tokens import LOCATIONS
 from themisdb_datasets.version import OpenVersion
 
@@ -55,6 +57,8 @@ def build_token_index(job: RunningJob, pk: int) -> None:
     )
     samples = folder / manifest["samples"]
     manifest = {**manifest, "index": row.pk, **about(row), "num_bytes": samples.stat().st_size}
+    tokenizer = artifacts.store().path(artifacts.FILES, params["tokenizer_sha256"])
+    manifest["files"][tokenizers.FILE_NAME] = describe_file(tokenizer)
     publish(job, row, manifest, {TOKENS_BIN: samples, TOKENS_PLACES: folder / LOCATIONS})
 
 

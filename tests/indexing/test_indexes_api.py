@@ -77,6 +77,7 @@ def test_samples_are_read_by_number_from_either_end_and_in_batches(
     [
         ("samples/4", 404, "n"),
         ("samples/-5", 404, "n"),
+        ("samples/" + "9" * 30, 404, "n"),
         ("samples/x", 400, "n"),
         ("samples/?ids=", 400, "ids"),
         ("samples/?ids=1,b", 400, "ids"),

@@ -78,6 +78,8 @@ def test_the_download_is_what_data_forager_makes_and_opens(
     assert all((opened[number] == dataset[number]).all() for number in range(len(dataset)))
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert manifest == index["manifest"]
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert manifest["files"].keys() == files - {"manifest.json"}
     for name, known in manifest["files"].items():
         data = (folder / name).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (known["num_bytes"], known["sha256"]), name
