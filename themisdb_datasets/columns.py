@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from themisdb_datasets.fields import Bytes, Field, Ints
-from themisdb_datasets.gather import VIEW, gather
+from themisdb_datasets.gather import MAX_BUFFER, stale
 from themisdb_datasets.unescape import unescaped
 
 GROUP_SAMPLES = 16_384
@@ -182,14 +182,11 @@ def spelled(buffer: pa.Buffer, starts: Ints, spans: npt.NDArray[np.uint32]) -> p
 def _places(
     buffer: pa.Buffer, starts: Ints, spans: npt.NDArray[np.uint32]
 ) -> tuple[Ints, Ints, npt.NDArray[np.bool_], Bytes]:
-    """Offset, length, whether there is a value, and the first byte of it; length 0 for what is absent or null."""
+    """Offset, length, whether there is a value, and the first byte there; length 0 for what is absent or null."""
     lengths = spans[:, 1].astype(np.int64)
     offsets = starts + spans[:, 0]
-    data = np.frombuffer(buffer, np.uint8)
-    valid = lengths > 0
-    first = np.zeros(len(lengths), np.uint8)
-    first[valid] = data[offsets[valid]]
-    valid &= first != ord("n")
+    first = np.frombuffer(buffer, np.uint8)[offsets]
+    valid = (lengths > 0) & (first != ord("n"))
     lengths[~valid] = 0
     return offsets, lengths, valid, first
 
@@ -210,17 +207,21 @@ def _text(
 
 
 def _strings(buffer: pa.Buffer, offsets: Ints, lengths: Ints, valid: npt.NDArray[np.bool_]) -> pa.Array:
-    """The bytes of `buffer` at these places as a string array, copied end to end."""
-    views = np.zeros(len(offsets), VIEW)
-    views["length"] = lengths
-    views["offset"] = np.where(lengths > 0, offsets, 0)
-    joined = gather(views, [buffer])
-    bounds = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=bounds[1:])
-    bitmap = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(
-        pa.string(), len(lengths), [bitmap, pa.py_buffer(bounds), pa.py_buffer(joined)]
+    """The bytes of `buffer` at these places as a string array, copied end to end; CorruptError for places outside it."""
+    num, total = len(offsets), int(lengths.sum())
+    if num and min(offsets.min(), lengths.min()) < 0:
+        raise stale()
+    # Every other string of an array that shares the buffer: each value, and whatever lies before the next one.
+    bounds = np.zeros(2 * num + 1, np.int64)
+    bounds[:-1:2], bounds[1::2] = offsets, offsets + lengths
+    if bounds.max() > min(buffer.size, MAX_BUFFER):
+        raise stale()
+    # Arrow reserves memory by the mean length, so let half of the whole be what is taken.
+    bounds[-1] = min(bounds[0] + 2 * total, buffer.size)
+    shared = pa.Array.from_buffers(
+        pa.string(), 2 * num, [None, pa.py_buffer(bounds.astype(np.int32)), buffer]
     )
+    return shared.take(pa.array(np.arange(0, 2 * num, 2), mask=None if valid.all() else ~valid))
 
 
 def rest(samples: Samples, fields: tuple[Field, ...]) -> pa.Array:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from tests.engine.ingesting import columns_of, ingest_bytes, kinds_of
 from themisdb_datasets import columns
+from themisdb_datasets.columns import spelled
+from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.fields import MAX_FIELDS
 
 NAMES = st.sampled_from(["a", "b", "a.b", "", "ä", 'q"', "x\\"]) | st.text(
@@ -203,6 +206,16 @@ def test_a_sample_id_is_the_first_128_bits_of_the_lines_digest(tmp_path: Path) -
     table = pq.read_table(ingest_bytes(tmp_path, b" \n".join(lines)).shard.columns_path)
     assert table.schema.field("sample_id").type == pa.binary(16)
     assert table["sample_id"].to_pylist() == [hashlib.sha256(line).digest()[:16] for line in lines]
+
+
+@pytest.mark.parametrize("span", [(6, 95), (6, 2**32 - 1), (2**32 - 1, 2), (6, 1)])
+def test_a_stale_span_is_refused(span: tuple[int, int]) -> None:
+    buffer = pa.py_buffer(b'{"a": "b"}\n' * 9)
+    starts = np.arange(3) * 11
+    spans = np.array([[6, 3], span, [6, 3]], np.uint32)
+    with pytest.raises((CorruptError, IndexError)):
+        spelled(buffer, starts, spans)
+    assert spelled(buffer, starts[::2], spans[::2]).to_pylist() == ["b", "b"]
 
 
 def test_samples_without_any_field_have_a_row_each(tmp_path: Path) -> None:
