@@ -118,16 +118,15 @@ def classify(data: Bytes, offsets: Ints, lengths: Ints) -> Bytes:
 
 
 def _classify_numbers(data: Bytes, offsets: Ints, lengths: Ints) -> Bytes:
-    codes = np.full(len(offsets), INTEGER, np.uint8)
-    width = min(int(lengths.max()), GLANCE)
-    reach = np.arange(width)
-    glance = data[np.minimum(offsets[:, None] + reach, len(data) - 1)]
-    glance[reach >= lengths[:, None]] = ord("0")
-    folded = glance | 0x20  # e and E
-    scientific = (folded == ord("e")).any(axis=1)
-    codes[scientific | (glance == ord(".")).any(axis=1)] = NUMBER
+    fraction, exponent = np.zeros((2, len(offsets)), bool)
+    for place in range(1, min(int(lengths.max()), GLANCE)):
+        byte = data.take(offsets + place, mode="clip")
+        inside = place < lengths
+        fraction |= inside & (byte == ord("."))
+        exponent |= inside & (byte | 0x20 == ord("e"))  # and E
+    codes = np.where(fraction | exponent, NUMBER, INTEGER).astype(np.uint8)
     # Only these can be too big for the obvious: long integers, and numbers that may overflow a double.
-    doubtful = np.where(codes == INTEGER, lengths > SAFE_DIGITS, scientific | (lengths > GLANCE))
+    doubtful = np.where(codes == INTEGER, lengths > SAFE_DIGITS, exponent | (lengths > GLANCE))
     for i in np.flatnonzero(doubtful).tolist():
         codes[i] = _classify_number(data[offsets[i] : offsets[i] + lengths[i]].tobytes())
     return codes

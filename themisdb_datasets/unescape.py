@@ -7,7 +7,7 @@ import pyarrow as pa
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-PIECE_BYTES = 256 << 10  # stays in the processor's cache
+PIECE_BYTES = 512 << 10  # stays in the processor's cache
 BACKSLASH = 0x5C
 MEANING = np.arange(256, dtype=np.uint8)  # of the character after a backslash: itself, but for these
 for _letter, _meant in zip(b"bfnrt", b"\b\f\n\r\t", strict=True):
