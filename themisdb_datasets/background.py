@@ -8,14 +8,17 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from themisdb_datasets.columns import Layout
 from themisdb_datasets.columns_process import Close, ColumnsProcess, ColumnsProcessEndedError, Open, Write
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.scratch import SpanFile
 from themisdb_datasets.shard import COLUMNS
+
+T = TypeVar("T")
 
 MAX_RESTARTS = 3
 AHEAD = 3  # row groups that the other process is asked for beforehand
@@ -193,15 +196,23 @@ class BackgroundDigest:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="digest")
-        self._waiting: deque[Future[None]] = deque()
+        self._waiting: deque[Future[Any]] = deque()
 
     def update(self, data: bytes) -> None:
-        self._waiting.append(self._pool.submit(self._digest.update, data))
+        self.then(partial(self._digest.update, data))
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft().result()
 
+    def then(self, work: Callable[[], T]) -> "Future[T]":
+        """Do `work` in that thread too, after what was given before."""
+        future = self._pool.submit(work)
+        self._waiting.append(future)
+        return future
+
     def finish(self) -> str:
-        """The digest in hexadecimal."""
+        """The digest in hexadecimal; what went wrong in the thread is raised."""
+        while self._waiting:
+            self._waiting.popleft().result()
         self._pool.shutdown()
         return self._digest.hexdigest()
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,23 +94,35 @@ class ShardWriter:
         layout = self._layout()
         places = self._places(layout)
         self._columns.advance(layout, places, self._groups.ends)
-        spans = self._spans.path
-        if not (np.array_equal(places, np.arange(len(places))) and self._spans.is_uniform(len(places))):
-            spans = self.folder / names.SPANS
-            self._spans.copy_to(spans, places)
-        # All this while the other process goes on with the columns.
+        # The other thread finishes all else while the columns come to an end.
+        described = self._digest.then(partial(self._described, places))
+        columns = self._columns.finish(layout, places, self._groups.ends, pulse)
         digest = self._digest.finish()
         files = {names.SAMPLES: {"sha256": digest, "num_bytes": self.num_bytes}}
-        files |= {name: describe_file(self.folder / name) for name in (names.FILES, names.LOCATIONS)}
-        files[names.SPANS] = describe_file(spans)
-        for path in (self.folder / names.SAMPLES, self.folder / names.LOCATIONS, spans):
-            sync(path)
-        files[names.COLUMNS] = self._columns.finish(layout, places, self._groups.ends, pulse)
-        spans.replace(self.folder / names.SPANS)
+        files |= described.result()
+        files[names.COLUMNS] = columns
+        if self._is_final(places):
+            self._spans.path.replace(self.folder / names.SPANS)
         self._close()
         shutil.rmtree(self._scratch)
         self._write_manifest(layout, files)
         return digest
+
+    def _described(self, places: Ints) -> dict[str, Any]:
+        """Put all but the columns on disk; the index's files are described as the manifest lists them."""
+        spans = self._spans.path
+        if not self._is_final(places):
+            spans = self.folder / names.SPANS
+            self._spans.copy_to(spans, places)
+        files = {name: describe_file(self.folder / name) for name in (names.FILES, names.LOCATIONS)}
+        files[names.SPANS] = describe_file(spans)
+        for path in (self.folder / names.SAMPLES, self.folder / names.LOCATIONS, spans):
+            sync(path)
+        return files
+
+    def _is_final(self, places: Ints) -> bool:
+        """Whether the scratch file's spans are those of the fields at `places`, as they are."""
+        return np.array_equal(places, np.arange(len(places))) and self._spans.is_uniform(len(places))
 
     def _write_manifest(self, layout: Layout, files: dict[str, Any]) -> None:
         manifest = {
