@@ -44,9 +44,9 @@ def csv_lines(chunks: Iterator[bytes], *, name: str, max_chars: int) -> Iterator
         if header is None:
             return
         keys = _keys(header, name)
-        texts.row_ended()
+        texts.row_ended(rows.line_num)
         for row in rows:
-            texts.row_ended()
+            texts.row_ended(rows.line_num)
             if row:
                 out.write(_line(row, keys))
             if out.tell() > FLUSH_BYTES:
@@ -71,42 +71,37 @@ class _TextLines:
         self._chunks = chunks
         self._name = name
         self._max = max_chars
-        self._row = 0  # characters of the row that has not ended
+        self._row = 0  # characters, or a few less, of the row that has not ended
         self._ended = 0  # lines of the rows that have
-        self._given = 0
 
-    def row_ended(self) -> None:
-        """What has been given out made whole rows."""
-        self._row, self._ended = 0, self._given
+    def row_ended(self, number: int) -> None:
+        """The first so many lines made whole rows."""
+        self._row, self._ended = 0, number
 
     def __iter__(self) -> Iterator[str]:
         decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
         begun: list[str] = []  # the pieces of a line that has not ended
-        size = 0
         for chunk in self._chunks:
-            *lines, rest = decode(chunk).split("\n")
-            for line in lines:
-                yield self._checked("".join((*begun, line, "\n")))
-                begun, size = [], 0
-            begun.append(rest)
-            size += len(rest)
-            self._check(size)
-        if size:
-            yield self._checked("".join(begun))
+            text = decode(chunk)
+            self._row += len(text)  # none of it counts once a row has ended in it
+            lines = text.split("\n")
+            begun.append(lines[0])
+            if len(lines) > 1:
+                lines[0] = "".join(begun)
+                begun = [lines.pop()]
+                for line in lines:
+                    yield line + "\n"
+            if self._row > self._max:
+                raise self._too_long()
+        if any(begun):
+            yield "".join(begun)
 
-    def _checked(self, line: str) -> str:
-        self._check(len(line))
-        self._row += len(line)
-        self._given += 1
-        return line
-
-    def _check(self, size: int) -> None:
-        if self._row + size > self._max:
-            raise MalformedError(
-                f"{self._name} has a row of more than {self._max:,} characters, from line {self._ended + 1:,} on. Close its"
-                " quotes, or send such rows as JSON lines (.jsonl), where a line that is too long alone is rejected.",
-                code="bad_csv",
-            )
+    def _too_long(self) -> MalformedError:
+        return MalformedError(
+            f"{self._name} has a row of more than {self._max:,} characters, from line {self._ended + 1:,} on. Close its"
+            " quotes, or send such rows as JSON lines (.jsonl), where a line that is too long alone is rejected.",
+            code="bad_csv",
+        )
 
 
 def _keys(header: list[str], name: str) -> list[bytes]:
