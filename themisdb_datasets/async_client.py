@@ -163,6 +163,12 @@ class AsyncClient:
     ) -> None:
         await self.aclose()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_connections"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _connections=WeakKeyDictionary())
+
     def __repr__(self) -> str:
         return f"AsyncClient({self.server.base_url!r})"
 

@@ -59,7 +59,13 @@ class LimitError(ThemisError):
 
     code = "limit"
 
-    def __init__(self, message: str, *, retry_after: int, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: int = 1,  # what unpickling calls it without, and sets afterwards
+        code: str | None = None,
+    ) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
 

@@ -1,6 +1,7 @@
 """The client on asyncio: the same bytes through the same breaks, many streams at once, and nothing left open."""
 
 import asyncio
+import pickle
 from typing import Any
 
 import httpx
@@ -166,6 +167,8 @@ def test_it_may_go_from_one_event_loop_to_another(live: Running) -> None:
             return await names()
 
     assert asyncio.run(names()) == asyncio.run(names()) == asyncio.run(last()) == asyncio.run(names())
+    client = pickle.loads(pickle.dumps(client))
+    assert asyncio.run(names())
 
 
 def test_an_answer_that_comes_for_ever_is_given_up_by_both(live: Running) -> None:
