@@ -222,6 +222,11 @@ def test_a_run_becomes_a_weighting_that_never_changes(
     query = {"dataset": dataset.pk, "weighting": {"rules": ["Hard"], "weight_field": "none"}, "explain": True}
     before = lines(ask(**query))
     assert [line["weight_factors"]["Hard"] for line in before] == [2.0, 0.5, 0.5, 0.25, 0.25]
+    for change in ({"missing": 1}, {"kind": "value", "field": "id"}):
+        refused = writer.patch(rule["url"], change, format="json")
+        assert (refused.status_code, refused.json()["code"]) == (409, "immutable_rule")
+    same = {"description": "By the first run.", "missing": 0.25}
+    assert writer.patch(rule["url"], same, format="json").json()["factors"] == rule["factors"]
 
     # More is told, and another weighting made; the run and the first rule go. The plan still has its factors.
     cursor = plan_of(ask, **query)["cursor"]

@@ -6,7 +6,7 @@ from typing import Any
 from themis_admin.accounts.models import User
 from themis_admin.datasets import checks, rows, samples
 from themis_admin.datasets.models import Dataset, Version, WeightingRule
-from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
+from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.filters import parse_filter
 from themisdb_datasets.rules import AdaptiveRule, parse_rule
 from themisdb_datasets.rules import WeightingRule as Rule
@@ -43,8 +43,15 @@ def create_rule(
 
 
 def update_rule(rule: WeightingRule, *, user: User, **changes: Any) -> WeightingRule:
-    """Change a rule; streams that are already planned keep the rule they were planned with."""
-    return rows.update(rule, user=user, values=_values(rule.dataset, changes))
+    """Change a rule; streams that are already planned keep the rule they were planned with.
+
+    ConflictError for other factors in place of those that were made of a run: what they are called by never changes.
+    """
+    values = _values(rule.dataset, changes)
+    if rule.definition["kind"] == "adaptive" and values.get("definition", rule.definition) != rule.definition:
+        message = "The rule is made of a run, so only its name and description may change; make another rule."
+        raise ConflictError(message, code="immutable_rule", fields={"definition": message})
+    return rows.update(rule, user=user, values=values)
 
 
 def delete_rule(rule: WeightingRule, *, user: User) -> None:
