@@ -81,9 +81,9 @@ class IndexesView(IndexesApi):
             raise _unknown("version", "There is no such version.")
         theme = None
         if body.get("theme") is not None:
-            theme = Theme.objects.visible_to(self.user).filter(pk=body["theme"]).first()
-            if theme is None:
-                raise _unknown("theme", "There is no such theme.")
+            theme = self.asked(
+                Theme.objects.all(), version.dataset_id, body["theme"], field="theme", noun="theme"
+            )
         if body["kind"] == TOKENS:
             return self._start_tokens(version, theme, body)
         return services.start_index(version, user=self.user, kind=body["kind"], theme=theme)

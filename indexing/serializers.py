@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from indexing.index_models import OFFSETS, TOKENS
-from themis_admin.datasets.serializers import Body
+from themis_admin.datasets.serializers import Body, IdOrName
 from themisdb_datasets.packing import MAX_SAMPLE_SIZE
 from themisdb_datasets.tokens import DTYPES
 
@@ -24,7 +24,7 @@ class IndexBody(Body):
 
     kind = serializers.ChoiceField(choices=KINDS)
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**62)
-    theme = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**62)
+    theme = IdOrName(required=False, allow_null=True)
     artifact = serializers.IntegerField(required=False, min_value=1, max_value=2**62)
 
     tokenizer = serializers.IntegerField(required=False, min_value=1, max_value=2**62)

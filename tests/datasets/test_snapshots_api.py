@@ -299,8 +299,12 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
     ({"version": 99_999}, 404, "version"),
     ({"version": "latest"}, 400, "version"),
     ({"theme": 99_999}, 404, "theme"),
-    ({"theme": "Immissionsschutz"}, 400, "theme"),
+    ({"theme": "No such theme"}, 404, "theme"),
+    ({"theme": ""}, 400, "theme"),
+    ({"theme": True}, 400, "theme"),
+    ({"theme": "9" * 40}, 404, "theme"),
     ({"weighting_rules": [99_999]}, 404, "weighting_rules[0]"),
+    ({"weighting_rules": ["No such rule"]}, 404, "weighting_rules[0]"),
     ({"weighting_rules": 3}, 400, "weighting_rules"),
     ({"series": "Nightly"}, 400, "series"),
     ({"series": "../x"}, 400, "series"),
@@ -317,6 +321,17 @@ def test_bad_requests_name_the_field(as_alice: APIClient, version: Version, rule
         assert (response.status_code, list(response.json()["fields"])) == (status, [field]), body
     assert list(as_alice.post(URL, {}, format="json").json()["fields"]) == ["version"]
     assert not Snapshot.objects.exists()
+
+
+def test_a_theme_and_rules_go_by_name_too(
+    as_alice: APIClient, version: Version, theme: Theme, rule: WeightingRule
+) -> None:
+    snapshot = made(as_alice, version=version.pk, theme=theme.name.upper(), weighting_rules=[rule.name])
+    told = as_alice.get(snapshot.url).json()
+    assert told["theme"]["id"] == theme.pk
+    assert told["weighting_rules"][0]["name"] == rule.name
+    same = made(as_alice, version=version.pk, theme=str(theme.pk), weighting_rules=[str(rule.pk)])
+    assert same.theme_id == theme.pk
 
 
 def test_what_was_deleted_meanwhile_is_not_frozen(version: Version, theme: Theme, alice: User) -> None:

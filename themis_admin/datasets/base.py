@@ -13,13 +13,14 @@ from themis_admin.accounts.models import User
 from themis_admin.api import ThemisView
 from themis_admin.datasets import idempotency, samples
 from themis_admin.datasets.downloads import download
-from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.datasets.models import Dataset, OfDataset, OfDatasetQuerySet, Theme, Version
 from themis_admin.datasets.serializers import PageQuery
 from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
 
 Row = TypeVar("Row", bound=Model)
+Part = TypeVar("Part", bound=OfDataset)
 
 
 class DatasetsApi(ThemisView):
@@ -51,6 +52,24 @@ class DatasetsApi(ThemisView):
         if found is None:
             message = "The dataset has no such theme; its themes are listed at datasets/{id}/themes/."
             raise NotFoundError(message, fields={"theme": message})
+        return found
+
+    def asked(
+        self, rows: OfDatasetQuerySet[Part], dataset_id: int, given: int | str, *, field: str, noun: str
+    ) -> Part:
+        """The one of this id, or of this name in the dataset in any case; NotFoundError."""
+        rows = rows.visible_to(self.user)
+        if isinstance(given, str):
+            there = rows.filter(dataset=dataset_id)
+            if (named := there.named(given).first()) is not None:
+                return named
+            names = sorted(there.values_list("name", flat=True))
+            message = f"The dataset has no {noun} {given!r}{nearest(given, names)}."
+        else:
+            message = f"There is no {noun} {given}."
+        found = rows.filter(pk=given).first() if str(given).isdecimal() and len(str(given)) < 19 else None
+        if found is None:
+            raise NotFoundError(message, fields={field: message})
         return found
 
     def body(self, body: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:

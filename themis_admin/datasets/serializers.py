@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from themisdb_datasets.names import nearest
@@ -22,6 +23,21 @@ class Body(serializers.Serializer[dict[str, Any]]):
             if unknown:
                 raise serializers.ValidationError(unknown)
         return dict(super().to_internal_value(data))
+
+
+@extend_schema_field({"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "maxLength": 200}]})
+class IdOrName(serializers.Field[int | str, Any, Any, Any]):
+    """What belongs to a dataset: by its id, or by its name there."""
+
+    def to_internal_value(self, data: Any) -> int | str:
+        if isinstance(data, str) and 0 < len(data.strip()) <= 200:
+            return data.strip()
+        if isinstance(data, int) and not isinstance(data, bool) and 0 < data < 2**62:
+            return data
+        raise serializers.ValidationError("Its id or its name is wanted.")
+
+    def to_representation(self, value: Any) -> Any:
+        return value
 
 
 class FilterField(serializers.JSONField):
@@ -143,12 +159,8 @@ class SamplesQuery(PageQuery):
 
 class SnapshotBody(Body):
     version = serializers.IntegerField(min_value=1, max_value=2**62, help_text="its id")
-    theme = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=2**62, help_text="its id; none: all samples"
-    )
-    weighting_rules = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**62), required=False, max_length=MAX_RULES
-    )
+    theme = IdOrName(required=False, allow_null=True, help_text="its id or name; none: all samples")
+    weighting_rules = serializers.ListField(child=IdOrName(), required=False, max_length=MAX_RULES)
     series = serializers.CharField(
         required=False, max_length=63, help_text="those that follow each other; else by theme and rules"
     )

@@ -94,21 +94,24 @@ class SnapshotsView(SnapshotsApi):
         version = versions.filter(pk=body["version"]).first()
         if version is None:
             raise _unknown("version", "There is no such version.")
-        theme = None
+        theme, mine = None, version.dataset_id
         if body.get("theme") is not None:
-            theme = Theme.objects.visible_to(self.user).filter(pk=body["theme"]).first()
-            if theme is None:
-                raise _unknown("theme", "There is no such theme.")
-        asked = body.get("weighting_rules", [])
-        rules = WeightingRule.objects.visible_to(self.user).in_bulk(asked)
-        for number, pk in enumerate(asked):
-            if pk not in rules:
-                raise _unknown(f"weighting_rules[{number}]", f"There is no weighting rule {pk}.")
+            theme = self.asked(Theme.objects.all(), mine, body["theme"], field="theme", noun="theme")
+        rules = [
+            self.asked(
+                WeightingRule.objects.all(),
+                mine,
+                given,
+                field=f"weighting_rules[{number}]",
+                noun="weighting rule",
+            )
+            for number, given in enumerate(body.get("weighting_rules", []))
+        ]
         return snapshots.start_snapshot(
             version,
             user=self.user,
             theme=theme,
-            rules=[rules[pk] for pk in asked],
+            rules=rules,
             series=body.get("series", ""),
             keep_last=body.get("keep_last"),
         )
