@@ -28,6 +28,7 @@ from themisdb_datasets.errors import (
     NotFoundError,
     ThemisError,
     TooLargeError,
+    is_disk_full,
 )
 from themisdb_datasets.names import nearest
 
@@ -210,6 +211,9 @@ def handle_error(error: Exception, context: Mapping[str, Any]) -> Response | Non
         )
     elif isinstance(error, exceptions.APIException):
         response = _from_drf(error)
+    elif is_disk_full(error):
+        log.error("the disk is full: %s", error)
+        response = error_response(507, "The disk is full; free some space, then try it again.", "no_space")
     else:
         return None
     return response

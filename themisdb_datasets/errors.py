@@ -1,6 +1,8 @@
 """The errors that Themis raises on purpose, each kind with a meaning that HTTP and the console can show."""
 
 from collections.abc import Mapping
+from errno import EDQUOT, ENOSPC
+from os import strerror
 from typing import Any
 
 
@@ -104,3 +106,10 @@ class PlanChangedError(ThemisError):
     """What would go on is not what was begun: another plan, another version or another number of samples."""
 
     code = "plan_changed"
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether an error says that there is no space on the disk; DuckDB and SQLite have errors of their own for it."""
+    number = error.errno if isinstance(error, OSError) else None
+    said = str(error)
+    return number in (ENOSPC, EDQUOT) or strerror(ENOSPC) in said or "database or disk is full" in said

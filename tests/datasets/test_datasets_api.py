@@ -1,11 +1,15 @@
 """REST: datasets."""
 
+from errno import ENOENT, ENOSPC
+
 import pytest
+from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from tests.conftest import client_of
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import AuditEntry, User
+from themis_admin.api import handle_error
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.files import rejects_path
@@ -238,3 +242,13 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_known(
     response = as_alice.get(path)
     assert response.status_code == 400
     assert f"did you mean '{known}'" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "error", [OperationalError("database or disk is full"), OSError(ENOSPC, "No space left on device")]
+)
+def test_a_full_disk_is_told_as_that(error: Exception) -> None:
+    answer = handle_error(error, {})
+    assert answer is not None
+    assert (answer.status_code, answer.data["code"]) == (507, "no_space")
+    assert handle_error(OSError(ENOENT, "No such file or directory"), {}) is None

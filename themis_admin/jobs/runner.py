@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from errno import EDQUOT, ENOSPC
 from functools import partial
-from os import strerror
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +27,10 @@ from django.utils import timezone
 from themis_admin.jobs import events, hints
 from themis_admin.jobs.models import UNENDED, Job, JobState
 from themis_admin.jobs.rate import Rate
-from themisdb_datasets.errors import CancelledError, ThemisError
+from themisdb_datasets.errors import CancelledError, ThemisError, is_disk_full
 
 MAX_LOST_CLAIMS = 3
 REPORT_SECONDS = 0.5
-SQLITE_FULL = "database or disk is full"
 log = logging.getLogger(__name__)
 
 
@@ -173,9 +170,7 @@ def _work(job: RunningJob) -> None:
 
 def _told(error: Exception) -> tuple[str, str]:
     """What a job says of an error that nobody expected, and its code."""
-    number = error.errno if isinstance(error, OSError) else None
-    # DuckDB and SQLite have errors of their own for it.
-    if number in (ENOSPC, EDQUOT) or any(words in str(error) for words in (strerror(ENOSPC), SQLITE_FULL)):
+    if is_disk_full(error):
         return "The disk is full, so the job was ended. Free some space, then retry it.", "no_space"
     return f"An internal error ended the job ({type(error).__name__}); its log says more.", "internal"
 
