@@ -413,6 +413,12 @@ def test_it_needs_nothing_heavy_and_ends_quietly_with_its_reader(live: Running, 
         assert done.stderr == "Error: No space left on device. Make room, and call it again.\n"
     closed = run(f"themis stream {live.known['themes'][0]} --limit 2 >&-")
     assert (closed.returncode, closed.stdout, closed.stderr) == (0, "", "")
+    for line in (
+        "themis diff $'\\xff'",
+        "themis stream $'\\xff' --json",
+        "touch $'\\xff.csv'; themis push 1 *.csv",
+    ):
+        assert "is not UTF-8" in run(line).stderr
     assert run("themis login <&-").stderr.startswith("Error: Standard input has no token")
 
 

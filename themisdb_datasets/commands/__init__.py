@@ -80,6 +80,10 @@ class Themis(click.Group):
                 raise
             failed(session, system_error(error))
             ctx.exit(1)
+        except UnicodeEncodeError:
+            message = "An argument or the name of a file is not UTF-8; give it another name."
+            failed(session, MalformedError(message, code="not_utf8"))
+            ctx.exit(1)
         except (LookupError, TypeError) as error:  # an answer that lacks what all of ours have
             if not session.has_asked:
                 raise
