@@ -9,7 +9,7 @@ from tests.console.conftest import page
 from tests.datasets.conftest import SAMPLES, Ingest
 from themis_admin.datasets import wordwise
 from themis_admin.datasets.models import Dataset, Theme, Version
-from themis_admin.datasets.wordwise import CONTEXT, MAX_CHARS, MAX_SHOWN, WORDS, pieces
+from themis_admin.datasets.wordwise import CONTEXT, FOLD_CHARS, MAX_CHARS, MAX_SHOWN, WORDS, Piece, folded, pieces
 
 
 @pytest.fixture
@@ -120,3 +120,25 @@ def test_very_long_differences_are_shown_as_a_whole() -> None:
     found = list(pieces("a " + "x " * 3000 + "end", "a " + "y " * 3000 + "end"))
     assert [piece.op for piece in found] == ["equal", "del", "ins", "equal"]
     assert [piece.op for piece in pieces("", "new text")] == ["ins"]
+
+
+def test_the_rest_of_a_long_text_is_folded_away() -> None:
+    found = [Piece("equal", "ein Wort " * 50), Piece("del", "alt " * 1000), Piece("ins", "neu")]
+    seen, rest = folded(found)
+    assert [piece.op for piece in seen] == ["equal", "del"]
+    assert [piece.op for piece in rest] == ["del", "ins"]
+    assert seen[1].text + rest[0].text == found[1].text
+    assert seen[1].text.endswith("alt ")
+    assert sum(len(piece.text) for piece in seen) <= FOLD_CHARS
+    assert folded(found[:1]) == (found[:1], [])
+    unbroken = Piece("ins", "x" * 10_000)
+    assert [len(piece.text) for piece in folded([unbroken])[0]] == [FOLD_CHARS]
+
+
+def test_a_long_text_opens_in_place(alices: Client, dataset: Dataset, ingest: Ingest) -> None:
+    for text in ("kurz", "Silbe " * 1000):
+        ingest([{"id": "lang", "text": text}], mode="upsert")
+    assert dataset.latest is not None
+    html = page(alices, f"/versions/{dataset.latest.pk}/diff/")
+    assert html.count("<summary>The rest of text</summary>") == 1
+    assert html.count("Silbe ") == 1000

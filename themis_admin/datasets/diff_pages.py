@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from themis_admin.datasets import browsing, cards, diffs, shifts
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.version_pages import get_version
-from themis_admin.datasets.wordwise import Piece, pieces
+from themis_admin.datasets.wordwise import Piece, folded, pieces
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 20
@@ -21,11 +21,11 @@ MAX_VERSIONS = 200
 
 @dataclass(frozen=True)
 class Shown:
-    """A sample that differs, as the page shows it: its card, and each changed field as pieces."""
+    """A sample that differs, as the page shows it: its card, and each changed field as pieces, the first and the rest."""
 
     card: cards.Card
     version: Version
-    fields: list[tuple[str, list[Piece]]]
+    fields: list[tuple[str, list[Piece], list[Piece]]]
 
 
 @dataclass(eq=False)
@@ -120,7 +120,9 @@ def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:
     position = sample.position if sample.position is not None else sample.against_position
     assert position is not None  # it is in one of the two
     card = cards.card(here or there, cards.Layout.of(row.dataset, version), position)
-    fields = [(name, list(pieces(_text(there, name), _text(here, name)))) for name in sample.fields]
+    fields = [
+        (name, *folded(list(pieces(_text(there, name), _text(here, name))))) for name in sample.fields
+    ]
     return Shown(card, version, fields)
 
 

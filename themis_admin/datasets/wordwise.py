@@ -11,6 +11,7 @@ MAX_SHOWN = 5_000  # words, without what is alike at both ends
 MAX_CHARS = 50_000  # of a stretch
 CONTEXT = 12  # equal words around a difference; what is further away is left out
 ANCHOR = 4  # words
+FOLD_CHARS = 1_200  # that are seen before the rest of a long text is opened
 WORDS = re.compile(r"\S+\s*|\s+")
 
 Op = tuple[
@@ -31,6 +32,23 @@ def pieces(old: str, new: str) -> Iterator[Piece]:
     for piece in _pieces(old, new):
         is_long = len(piece.text) > MAX_CHARS
         yield Piece(piece.op, f"{piece.text[:MAX_CHARS]} …") if is_long else piece
+
+
+def folded(found: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """The pieces that are seen at once, and those for whoever wants all: none where that would be little."""
+    total = sum(len(piece.text) for piece in found)
+    left = FOLD_CHARS if total > 1.5 * FOLD_CHARS else total
+    seen: list[Piece] = []
+    rest: list[Piece] = []
+    for piece in found:
+        cut = len(piece.text)
+        if cut > left:
+            cut = piece.text.rfind(" ", 0, left) + 1 or left
+            rest.append(Piece(piece.op, piece.text[cut:]))
+        if cut:
+            seen.append(Piece(piece.op, piece.text[:cut]))
+        left = left - cut if not rest else 0
+    return seen, rest
 
 
 def _pieces(old: str, new: str) -> Iterator[Piece]:
