@@ -52,6 +52,8 @@ def explain(line: bytes, error: Exception, *, shift: int = 0) -> tuple[str, str]
         return "not_an_object", f"The line is {what}; every line must be one JSON object."
     match = PLACE.match(str(error))
     if match is None:  # the line ends too early, for msgspec also in the middle of a pair of surrogates
+        if (alone := WORD.fullmatch(line)) is not None:
+            return "invalid_json", _no_word(alone, shift)
         return _lone_surrogate(line, shift) or (
             "invalid_json",
             "The line ends before its object does.",
@@ -70,8 +72,7 @@ def explain(line: bytes, error: Exception, *, shift: int = 0) -> tuple[str, str]
             )
     where = f"at byte {place + shift + (what not in READ_ON)}"
     if what == "invalid character" and (word := _word(line, place)) is not None:
-        said = f"“{word[0].decode()}” is no word of JSON (true, false, null); texts stand in double quotes"
-        return "invalid_json", f"{said}, at byte {word.start() + shift + 1}."
+        return "invalid_json", _no_word(word, shift)
     if what == "invalid character" and place < len(line):
         return "invalid_json", f"{_unexpected(line[place])}, {where}."
     return "invalid_json", f"{SENTENCES.get(what, 'The line is not JSON: ' + what)}, {where}."
@@ -83,6 +84,11 @@ def _word(line: bytes, place: int) -> re.Match[bytes] | None:
         if line[start] in b"tfn" and not line[max(0, start - 1) : start].isalpha():
             return WORD.match(line, start)
     return WORD.match(line, place)
+
+
+def _no_word(word: re.Match[bytes], shift: int) -> str:
+    said = f"“{word[0].decode()}” is no word of JSON (true, false, null); texts stand in double quotes"
+    return f"{said}, at byte {word.start() + shift + 1}."
 
 
 def not_utf8(line: bytes, *, shift: int = 0) -> tuple[str, str] | None:

@@ -29,6 +29,7 @@ REFUSED = [
     (b'{"a":"\\x"}', "invalid_json", "A backslash is followed by a character that JSON does not escape, at byte 8."),
     (b'{"a":"\t"}', "invalid_json", "The control character 0x09 must be written as \\u0009, at byte 7."),
     (b'{"a":+1}', "invalid_json", "The character + is not expected there, at byte 6."),
+    (b"nix", "invalid_json", "“nix” is no word of JSON (true, false, null); texts stand in double quotes, at byte 1."),
     (b"not json", "invalid_json", "“not” is no word of JSON (true, false, null); texts stand in double quotes, at byte 1."),
     (b'{"a":"n","b":None}', "invalid_json", "“None” is no word of JSON (true, false, null); texts stand in double quotes, at byte 14."),
     (b'{"a":[true,tru]}', "invalid_json", "“tru” is no word of JSON (true, false, null); texts stand in double quotes, at byte 12."),
