@@ -9,7 +9,16 @@ from tests.console.conftest import page
 from tests.datasets.conftest import SAMPLES, Ingest
 from themis_admin.datasets import wordwise
 from themis_admin.datasets.models import Dataset, Theme, Version
-from themis_admin.datasets.wordwise import CONTEXT, FOLD_CHARS, MAX_CHARS, MAX_SHOWN, WORDS, Piece, folded, pieces
+from themis_admin.datasets.wordwise import (
+    CONTEXT,
+    FOLD_CHARS,
+    MAX_CHARS,
+    MAX_SHOWN,
+    WORDS,
+    Piece,
+    folded,
+    pieces,
+)
 
 
 @pytest.fixture
