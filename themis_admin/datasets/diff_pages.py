@@ -120,9 +120,7 @@ def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:
     position = sample.position if sample.position is not None else sample.against_position
     assert position is not None  # it is in one of the two
     card = cards.card(here or there, cards.Layout.of(row.dataset, version), position)
-    fields = [
-        (name, *folded(list(pieces(_text(there, name), _text(here, name))))) for name in sample.fields
-    ]
+    fields = [(name, *folded(list(pieces(_text(there, name), _text(here, name))))) for name in sample.fields]
     return Shown(card, version, fields)
 
 
