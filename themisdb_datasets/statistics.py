@@ -37,6 +37,7 @@ UNITS = {
 FARTHEST = 253_402_300_800  # seconds from 1970: the year 10000, where the calendars of JSON and Python end
 MAX_FIELDS = 256
 FIELDS_AT_ONCE = 16
+MAX_COUNTED = 1 << 18  # samples whose different values are counted; those of more are estimated
 # The values of a field are counted where it has at most so many different ones, and shown where they are most frequent.
 MAX_DISTINCT = 10_000
 TOP_VALUES = 20
@@ -78,7 +79,7 @@ class Values(msgspec.Struct, frozen=True):
 
 
 class FieldStatistics(msgspec.Struct, frozen=True):
-    """One field: `num_distinct` is estimated unless its values were counted; numbers have a least, mean and most."""
+    """One field: `num_distinct` is estimated where there are very many samples; numbers have a least, mean and most."""
 
     name: str
     types: list[str]
@@ -282,8 +283,10 @@ def _fields(tables: _Tables, fields: Sequence[VersionField]) -> list[FieldStatis
         return texts + [f"{number} AS n{n}" for n, number in enumerate(numbers)]
 
     table, values = tables.select(columns)
+    is_counted = tables.version.num_samples <= MAX_COUNTED
+    distinct = "count(DISTINCT hash(t{n}))" if is_counted else "approx_count_distinct(t{n})"
     aggregates = [
-        f"count(t{n}), approx_count_distinct(t{n}), sum(strlen(t{n})), min(n{n}), avg(n{n}), max(n{n})"
+        f"count(t{n}), {distinct.format(n=n)}, sum(strlen(t{n})), min(n{n}), avg(n{n}), max(n{n})"
         for n in range(len(fields))
     ]
     row = tables.row(f"SELECT {', '.join(aggregates)} FROM {table}", values)

@@ -183,3 +183,9 @@ def test_a_field_is_a_number_also_where_a_shard_says_nothing_but_null(tmp_path: 
     assert (fields["n"].least, fields["n"].most) == (9.5, 2.0**60)
     assert fields["n"].mean == pytest.approx((10 + 2**60 + 9.5) / 3)
     assert (fields["x"].least, fields["x"].most) == (2, 1e300)
+
+
+def test_different_values_are_counted_not_estimated(tmp_path: Path) -> None:
+    samples = [{"id": number, "text": f"text {number % 2_500}"} for number in range(4_000)]
+    fields = {field.name: field for field in compute(make_version(tmp_path, samples)).fields}
+    assert (fields["id"].num_distinct, fields["text"].num_distinct) == (4_000, 2_500)
