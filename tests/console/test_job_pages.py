@@ -25,6 +25,15 @@ def test_it_filters_by_state(alices: Client, alice: User, version: Version) -> N
     assert "No job is in this state" in page(alices, "/jobs/?state=failed")
 
 
+def test_it_filters_by_kind(alices: Client, alice: User, version: Version) -> None:
+    services.submit("toy", owner=alice, title="Waits", params={})
+    assert '<option value="toy" selected>' in page(alices, "/jobs/?kind=toy&state=queued")
+    assert "Waits" in page(alices, "/jobs/?kind=toy")
+    assert "Waits" not in page(alices, "/jobs/?kind=ingest")
+    assert "Waits" in page(alices, "/jobs/?kind=nonsense")
+    assert "No job is in this state" in page(alices, "/jobs/?kind=toy&state=failed")
+
+
 def test_it_cancels_and_retries(alices: Client, alice: User) -> None:
     job = services.submit("toy", owner=alice, title="Waits", params={"n": 1})
     alices.post(f"/jobs/{job.pk}/cancel/")

@@ -34,13 +34,22 @@ LOG_WORDS = {
 @login_required
 @require_safe
 def job_list(request: HttpRequest) -> HttpResponse:
-    """All jobs the user may see, the newest first, by state."""
+    """All jobs the user may see, the newest first, by state and kind."""
     jobs = Job.objects.visible_to(request.user).select_related("owner").order_by("-id")
-    state = request.GET.get("state", "")
+    kinds = sorted(jobs.order_by().values_list("kind", flat=True).distinct())
+    state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
     if state in JobState.values:
         jobs = jobs.filter(state=state)
-    page = Paginator(jobs, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "jobs/list.html", {"page": page, "states": JobState.values, "state": state})
+    if kind in kinds:
+        jobs = jobs.filter(kind=kind)
+    context = {
+        "page": Paginator(jobs, PAGE_SIZE).get_page(request.GET.get("page")),
+        "states": JobState.values,
+        "state": state,
+        "kinds": kinds,
+        "kind": kind,
+    }
+    return render(request, "jobs/list.html", context)
 
 
 @login_required
