@@ -333,7 +333,7 @@ def test_a_download_of_3_gb_takes_no_memory_and_goes_on_after_a_restart(
         return server
 
     server = serve()
-    with requests.get(f"http://127.0.0.1:{port}/d/nonsense", timeout=10) as warm:
+    with requests.get(f"http://127.0.0.1:{port}/d/nonsense", timeout=30) as warm:
         assert warm.status_code == 404
     before = anonymous(server.pid)
     most, taken = 0, 0
@@ -356,7 +356,7 @@ def test_a_download_of_3_gb_takes_no_memory_and_goes_on_after_a_restart(
     for piece in rest.iter_content(8 << 20):
         taken, tail = taken + len(piece), piece[-4:]
     assert (taken, tail) == (SIZE, b"end\n")
-    assert requests.get(url, timeout=10).status_code == 404  # it was the one download
+    assert requests.get(url, timeout=30).status_code == 404  # it was the one download
 
 
 def answers(port: int) -> bool:
