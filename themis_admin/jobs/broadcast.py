@@ -33,8 +33,11 @@ class Hub:
     async def __aexit__(self, *_: object) -> None:
         self._listeners -= 1
         if not self._listeners and self._task is not None:
-            self._task.cancel()
-            self._task = None
+            task, self._task = self._task, None
+            # Until Python 3.12 asyncio.wait_for, by which redis sends, loses a cancellation that comes just as it ends.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=RETRY_SECONDS)
 
     async def wait(self, seen: int, *, seconds: float) -> None:
         """Return once there was a nudge after the `seen`-th, or after some seconds."""

@@ -23,6 +23,7 @@ from themis_admin.jobs.broadcast import hub
 
 POLL_SECONDS = 5.0
 CHECK_SECONDS = 5.0  # how soon a socket ends after a logout or a token's revocation
+END_SECONDS = 10.0
 BATCH = 200
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class EventsConsumer(KnownConsumer):
     async def disconnect(self, code: int) -> None:
         if self.feed is not None:
             self.feed.cancel()
+            await asyncio.wait([self.feed], timeout=END_SECONDS)
 
     async def _feed(self, user: User, last: int) -> None:
         """Send what came after `last`, then wait for a nudge, until the listener goes or may listen no more."""
