@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,20 @@ def whole(live: Running, query: dict[str, Any]) -> bytes:
 def client(live: Running) -> Iterator[Client]:
     with Client(live.url, live.known["token"]) as client:
         yield client
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of one's own, in which one stands."""
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def answer(result: Result) -> Any:
+    """The document that a command printed."""
+    return json.loads(result.stdout)
 
 
 @pytest.fixture

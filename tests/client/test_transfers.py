@@ -270,7 +270,11 @@ def test_ctrl_c_does_not_wait_for_a_silent_server(live: Running, url: str, tmp_p
     with before(live.port, passed, *[stalled(100_000)] * 2) as proxy:
         arguments = [proxy.url, live.known["token"], url, str(tmp_path / "index.tar")]
         process = subprocess.Popen(
-            [sys.executable, "-c", program, *arguments], cwd=ROOT, stderr=subprocess.PIPE
+            [sys.executable, "-c", program, *arguments],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            # What runs in the background of a shell has it ignored, and with it all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         draft = tmp_path / "index.tar.part"
         until(lambda: draft.exists() and draft.read_bytes()[98_000:98_001] > b"\0", what="it waits for more")

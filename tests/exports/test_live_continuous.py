@@ -177,7 +177,7 @@ def test_a_gone_client_frees_all_though_nothing_is_sent(growing: Growing) -> Non
         connection.close()
     for export in exports:
         until(partial(has_failed, live, export), what="freed")
-    assert num_threads(pid) <= threads + 5
+    until(lambda: num_threads(pid) <= threads + 5, what="their threads have ended")
     until(partial(rests, pid), what="nobody is waited for")
 
 
