@@ -9,11 +9,11 @@ import duckdb
 
 from benchmarks.corpus import Run, ingested, text_fields
 from benchmarks.timing import Candidate, measure
-from themisdb_datasets.browse import ORDERED_CHARS, Positions, Question, fill, open_positions
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.selection import SelectionCache
-from themisdb_datasets.statistics import compute
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.selections.selection import SelectionCache
+from themisdb_datasets.engine.versions.browse import ORDERED_CHARS, Positions, Question, fill, open_positions
+from themisdb_datasets.engine.versions.statistics import compute
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 PAGE, SECOND = 100, 100
 SEARCHED = "verordnung"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from themis_admin.console.demo_corpus import write_corpus
+from themis_admin.console.demo.corpus import write_corpus
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.ingest import ingest
-from themisdb_datasets.sources import open_source
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.shards.ingest import ingest
+from themisdb_datasets.engine.sources.source import open_source
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 DEFAULT_BYTES = 100_000_000
 DAY = date(2025, 1, 1)  # the demo corpus depends on the day; here it is always the same

@@ -19,8 +19,8 @@ from benchmarks.corpus import Run
 from benchmarks.processes import cpu_seconds
 from benchmarks.timing import MEGA, Candidate, measure, table
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.ingest import ingest
-from themisdb_datasets.sources import open_source
+from themisdb_datasets.engine.shards.ingest import ingest
+from themisdb_datasets.engine.sources.source import open_source
 
 
 def run(bench: Run) -> None:

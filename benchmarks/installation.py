@@ -20,13 +20,14 @@ def install(corpus: Path) -> str:
     from themis_admin.accounts import services as accounts
     from themis_admin.accounts.models import User
     from themis_admin.datasets import services, tasks
+    from themis_admin.datasets.ingest import services as ingest
     from themis_admin.jobs import runner
 
     assert "ingest" in runner.KINDS, tasks
     user = User.objects.create_superuser("benchmark", password=None)
     _, token = accounts.create_token(user, name="benchmark", scopes=["read", "export"])
     dataset = services.create_dataset(user=user, name=DATASET)
-    job = services.start_ingest(dataset, user=user, sources=[corpus])
+    job = ingest.start_ingest(dataset, user=user, sources=[corpus])
     runner.run(job.pk)
     job.refresh_from_db()
     if job.state != "succeeded":

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.corpus import Run
 from benchmarks.timing import MEGA, Candidate, measure
-from themisdb_datasets.draws import build_draws
+from themisdb_datasets.engine.selections.draws import build_draws
 from themisdb_datasets.order import Order, ShuffledOrder, WeightedOrder
 
 LARGE = 1_000_000_000

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from themisdb_datasets.gather import INLINE, VIEW
-from themisdb_datasets.shard import Shard
+from themisdb_datasets.engine.kernels.gather import INLINE, VIEW
+from themisdb_datasets.engine.shards.shard import Shard
 
 Ints = npt.NDArray[np.int64]
 

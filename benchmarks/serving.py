@@ -14,7 +14,7 @@ from benchmarks.corpus import Run
 from benchmarks.processes import module, started
 from themis_admin.console import valkey
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 OURS = ("DATABASE_URL", "REDIS_URL", "DATA", "PORT")
 

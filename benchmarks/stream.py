@@ -11,15 +11,16 @@ import orjson
 from benchmarks.corpus import Run, ingested, text_fields
 from benchmarks.reference import BareGather, with_orjson
 from benchmarks.timing import Candidate, measure, table
-from themisdb_datasets.criteria import Criteria
-from themisdb_datasets.formats import Format
-from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.mix import Mix, Part
+from themisdb_datasets.engine.plans.delivery import Delivery
+from themisdb_datasets.engine.plans.mix import Mix, Part
+from themisdb_datasets.engine.plans.plan import Plan
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.query.splits import WHOLE, Split
+from themisdb_datasets.engine.rendering.formats import Format
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import SelectionCache
+from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
 from themisdb_datasets.order import Ordering
-from themisdb_datasets.plan import Delivery, Plan
-from themisdb_datasets.selection import SelectionCache
-from themisdb_datasets.splits import WHOLE, Split
-from themisdb_datasets.version import OpenVersion, version_digest
 
 CHECKED = 2_000
 

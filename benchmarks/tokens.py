@@ -21,11 +21,11 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from benchmarks.corpus import Run, ingested, text_fields
 from benchmarks.timing import MEGA, Candidate, measure, ratio, table
-from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.packing import Packing, build_tokens
-from themisdb_datasets.tokenizer import Tokenizer
+from themisdb_datasets.engine.indexes.packing import Packing, build_tokens
+from themisdb_datasets.engine.indexes.tokenizer import Tokenizer
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.tokens import LOCATIONS, MANIFEST, TokenIndex
-from themisdb_datasets.version import OpenVersion
 
 EOS = "<|endoftext|>"
 VOCABULARY = 32_000

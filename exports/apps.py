@@ -12,7 +12,7 @@ class ExportsConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear of what streams will need."""
-        from exports import ahead
+        from exports.delivery import ahead
         from themis_admin.datasets.signals import subject_changed
 
         subject_changed.connect(ahead.after_change, dispatch_uid="exports.ahead")

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from rest_framework.request import Request
 
-from exports.stream_models import CountedPlan, Stream
+from exports.models import CountedPlan, Stream
 from themis_admin.accounts.models import ApiToken, User
 from themisdb_datasets.errors import GoneError, LimitError
 

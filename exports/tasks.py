@@ -1,6 +1,7 @@
 """The jobs of exports: thin adapters from the queue to the functions that do the work."""
 
-from exports import ahead, file_build
+from exports.delivery import ahead
+from exports.files import build as file_build
 from themis_admin.jobs.runner import RunningJob, job_task
 
 

@@ -2,11 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from exports import downloads, file_pages, link_pages, pages
-from exports.api import DownloadView, StatusView, StreamsView, StreamView
-from exports.feedback_api import DifficultyView, FeedbackRunView, FeedbackView, RunWeightingView
-from exports.file_api import ArtifactAboutView, ArtifactsView, ArtifactView, FileExportsView, FileExportView
-from exports.link_api import LinksView, LinkView
+from exports.feedback.api import DifficultyView, FeedbackRunView, FeedbackView, RunWeightingView
+from exports.files import pages as file_pages
+from exports.files.api import ArtifactAboutView, ArtifactsView, ArtifactView, FileExportsView, FileExportView
+from exports.links import downloads
+from exports.links import pages as link_pages
+from exports.links.api import LinksView, LinkView
+from exports.streams import pages
+from exports.streams.api import DownloadView, StatusView, StreamsView, StreamView
 
 export_urlpatterns: list[URLPattern | URLResolver] = [
     path("export/jsonl_llm/stream", StreamView.as_view(), name="export-stream"),

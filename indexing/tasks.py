@@ -1,16 +1,16 @@
 """The jobs of indexes: thin adapters from the queue to the functions that do the work."""
 
-from indexing import build, token_build
+from indexing.indexes import build as indexes
 from themis_admin.jobs.runner import RunningJob, job_task
 
 
 @job_task(kind="index-offsets", queue="default")
 def index_offsets(job: RunningJob, *, index: int) -> None:
     """Build an offset index."""
-    build.build_offsets(job, index)
+    indexes.build_offsets(job, index)
 
 
 @job_task(kind="index-tokens", queue="default")
 def index_tokens(job: RunningJob, *, index: int) -> None:
     """Build a token index."""
-    token_build.build_token_index(job, index)
+    indexes.build_token_index(job, index)

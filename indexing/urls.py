@@ -2,8 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from indexing import pages, tokenizer_pages
-from indexing.api import (
+from indexing.indexes import pages
+from indexing.indexes.api import (
     IndexBlocksView,
     IndexDownloadView,
     IndexesView,
@@ -11,7 +11,8 @@ from indexing.api import (
     IndexSampleView,
     IndexView,
 )
-from indexing.tokenizer_api import TokenizersView, TokenizerView
+from indexing.tokenizers import pages as tokenizer_pages
+from indexing.tokenizers.api import TokenizersView, TokenizerView
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("indexes/", IndexesView.as_view()),

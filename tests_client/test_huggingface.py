@@ -20,7 +20,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from tests_client.conftest import Live, wait_for
 from themisdb_datasets import Client, load, push_card, themisdb_generator
 from themisdb_datasets.errors import AuthError, MalformedError, NotFoundError
-from themisdb_datasets.huggingface import features_of
+from themisdb_datasets.huggingface.streams import features_of
 
 NUM_MIXED = 700
 ODD: list[Any] = ["12", 12, "null", None, 1.50, [1, {"a": "ä"}], {}, "", "true", True, 12345678901234567]

@@ -24,7 +24,7 @@ from themisdb_datasets import (
     check_packing,
     weighted_loss,
 )
-from themisdb_datasets.training import IGNORED
+from themisdb_datasets.pytorch.training import IGNORED
 
 SAMPLES = [
     Sample(instruction="Was gilt?", output="Das Gesetz.", weight=0.25),

@@ -49,7 +49,9 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",
 )
-app.autodiscover_tasks(["themis_admin.jobs", "themis_admin.datasets", "indexing", "exports"])
+app.autodiscover_tasks(
+    ["themis_admin.jobs", "themis_admin.datasets", "themis_admin.snapshots", "indexing", "exports", "exports.feedback"]
+)
 
 
 @worker_process_init.connect

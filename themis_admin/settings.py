@@ -9,7 +9,7 @@ from pathlib import Path
 
 import django_stubs_ext
 
-from themis_admin import environment as env
+from themis_admin import environment
 
 django_stubs_ext.monkeypatch()  # generic forms and views can be subscripted at run time too
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -46,33 +46,33 @@ class Themis:
     snapshot_grace_seconds: int
 
 
-DATA_DIR = env.folder("THEMIS_DATA", env.folder("DATA", BASE_DIR / "data"))
+DATA_DIR = environment.folder("THEMIS_DATA", environment.folder("DATA", BASE_DIR / "data"))
 THEMIS = Themis(
     data_dir=DATA_DIR,
-    storage=env.folder("THEMIS_STORAGE", DATA_DIR / "storage"),
+    storage=environment.folder("THEMIS_STORAGE", DATA_DIR / "storage"),
     work_dir=DATA_DIR / "work",
     uploads_dir=DATA_DIR / "uploads",
     selections_dir=DATA_DIR / "selections",
-    ingest_roots=tuple(Path(root) for root in env.words("THEMIS_INGEST_ROOTS")),
-    shard_bytes=env.size("THEMIS_SHARD_BYTES", 256 << 20),
-    max_line_bytes=env.size("THEMIS_MAX_LINE_BYTES", 16 << 20),
-    max_body_bytes=env.size("THEMIS_MAX_BODY_BYTES", 2 << 30),
-    max_unpacked_bytes=env.size("THEMIS_MAX_UNPACKED_BYTES", 256 << 30),
-    max_unpacked_ratio=env.integer("THEMIS_MAX_UNPACKED_RATIO", 250),
-    min_free_bytes=env.size("THEMIS_MIN_FREE_BYTES", 1 << 30),
-    selections_max_bytes=env.size("THEMIS_SELECTIONS_MAX_BYTES", 4 << 30),
-    duck_memory=env.text("THEMIS_DUCK_MEMORY", "1GB"),
-    duck_threads=env.integer("THEMIS_DUCK_THREADS", min(os.cpu_count() or 1, 4)),
-    lease_seconds=env.integer("THEMIS_LEASE_SECONDS", 15, least=1),
-    redis_url=env.text("REDIS_URL", "redis://127.0.0.1:6379/0"),
-    export_days=env.integer("THEMIS_EXPORT_DAYS", 30),
-    export_warning_days=env.integer("THEMIS_EXPORT_WARNING_DAYS", 3),
-    keep_plans_days=env.integer("THEMIS_KEEP_PLANS_DAYS", 30),
-    max_plans_an_hour=env.integer("THEMIS_MAX_PLANS_AN_HOUR", 100, least=1),
-    max_streams=env.integer("THEMIS_MAX_STREAMS", 64, least=1),
-    stall_seconds=env.integer("THEMIS_STALL_SECONDS", 300, least=1),
-    keep_alive_seconds=env.integer("THEMIS_KEEP_ALIVE_SECONDS", 15, least=1),
-    snapshot_grace_seconds=env.integer("THEMIS_SNAPSHOT_GRACE_SECONDS", 3_600, least=1),
+    ingest_roots=tuple(Path(root) for root in environment.words("THEMIS_INGEST_ROOTS")),
+    shard_bytes=environment.size("THEMIS_SHARD_BYTES", 256 << 20),
+    max_line_bytes=environment.size("THEMIS_MAX_LINE_BYTES", 16 << 20),
+    max_body_bytes=environment.size("THEMIS_MAX_BODY_BYTES", 2 << 30),
+    max_unpacked_bytes=environment.size("THEMIS_MAX_UNPACKED_BYTES", 256 << 30),
+    max_unpacked_ratio=environment.integer("THEMIS_MAX_UNPACKED_RATIO", 250),
+    min_free_bytes=environment.size("THEMIS_MIN_FREE_BYTES", 1 << 30),
+    selections_max_bytes=environment.size("THEMIS_SELECTIONS_MAX_BYTES", 4 << 30),
+    duck_memory=environment.text("THEMIS_DUCK_MEMORY", "1GB"),
+    duck_threads=environment.integer("THEMIS_DUCK_THREADS", min(os.cpu_count() or 1, 4)),
+    lease_seconds=environment.integer("THEMIS_LEASE_SECONDS", 15, least=1),
+    redis_url=environment.text("REDIS_URL", "redis://127.0.0.1:6379/0"),
+    export_days=environment.integer("THEMIS_EXPORT_DAYS", 30),
+    export_warning_days=environment.integer("THEMIS_EXPORT_WARNING_DAYS", 3),
+    keep_plans_days=environment.integer("THEMIS_KEEP_PLANS_DAYS", 30),
+    max_plans_an_hour=environment.integer("THEMIS_MAX_PLANS_AN_HOUR", 100, least=1),
+    max_streams=environment.integer("THEMIS_MAX_STREAMS", 64, least=1),
+    stall_seconds=environment.integer("THEMIS_STALL_SECONDS", 300, least=1),
+    keep_alive_seconds=environment.integer("THEMIS_KEEP_ALIVE_SECONDS", 15, least=1),
+    snapshot_grace_seconds=environment.integer("THEMIS_SNAPSHOT_GRACE_SECONDS", 3_600, least=1),
 )
 
 
@@ -93,10 +93,10 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-DEBUG = env.boolean("THEMIS_DEBUG", False)
+DEBUG = environment.boolean("THEMIS_DEBUG", False)
 # This machine's own names always work, for health checks ask by them.
-ALLOWED_HOSTS = [*env.words("THEMIS_ALLOWED_HOSTS"), "localhost", "127.0.0.1", "[::1]"]
-CSRF_TRUSTED_ORIGINS = env.words("THEMIS_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = [*environment.words("THEMIS_ALLOWED_HOSTS"), "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = environment.words("THEMIS_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -112,15 +112,17 @@ INSTALLED_APPS = [
     "themis_admin",
     "themis_admin.accounts",
     "themis_admin.jobs",
+    "themis_admin.artifacts",
     "themis_admin.datasets",
+    "themis_admin.snapshots",
     "indexing",
     "exports",
     "themis_admin.console",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "themis_admin.security.content_security_policy",
-    "themis_admin.static_files.StaticFiles",
+    "themis_admin.web.security.content_security_policy",
+    "themis_admin.web.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -159,7 +161,7 @@ SQLITE = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     },
 }
-DATABASES = {"default": env.database("DATABASE_URL", SQLITE)}
+DATABASES = {"default": environment.database("DATABASE_URL", SQLITE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # In the database, so that what is counted there (failed logins) holds for all processes.
 CACHES = {
@@ -181,26 +183,26 @@ LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 
-HTTPS = env.boolean("THEMIS_HTTPS", False)
+HTTPS = environment.boolean("THEMIS_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("THEMIS_BEHIND_PROXY", False) else None
+    ("HTTP_X_FORWARDED_PROTO", "https") if environment.boolean("THEMIS_BEHIND_PROXY", False) else None
 )
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 << 20  # JSON bodies and parts of resumable uploads; files are not counted
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FILES = 1_000  # as many as one ingest takes
 
-EMAIL_HOST = env.text("THEMIS_EMAIL_HOST", "")
-EMAIL_PORT = env.integer("THEMIS_EMAIL_PORT", 587)
-EMAIL_HOST_USER = env.text("THEMIS_EMAIL_USER", "")
-EMAIL_HOST_PASSWORD = env.text("THEMIS_EMAIL_PASSWORD", "")
-EMAIL_USE_TLS = env.boolean("THEMIS_EMAIL_TLS", True)
-DEFAULT_FROM_EMAIL = env.text("THEMIS_EMAIL_FROM", "themis@localhost")
+EMAIL_HOST = environment.text("THEMIS_EMAIL_HOST", "")
+EMAIL_PORT = environment.integer("THEMIS_EMAIL_PORT", 587)
+EMAIL_HOST_USER = environment.text("THEMIS_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = environment.text("THEMIS_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = environment.boolean("THEMIS_EMAIL_TLS", True)
+DEFAULT_FROM_EMAIL = environment.text("THEMIS_EMAIL_FROM", "themis@localhost")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -221,7 +223,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "themis_admin.api.handle_error",
+    "EXCEPTION_HANDLER": "themis_admin.web.api.handle_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {

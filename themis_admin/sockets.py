@@ -4,7 +4,7 @@ from channels.routing import URLRouter
 from channels.sessions import SessionMiddlewareStack
 from django.urls import URLPattern, path
 
-from exports.feedback_socket import FeedbackConsumer
+from exports.feedback.consumers import FeedbackConsumer
 from themis_admin.jobs.consumers import EventsConsumer
 
 websocket_urlpatterns: list[URLPattern] = [

@@ -10,8 +10,8 @@ import themis_admin.accounts.urls
 import themis_admin.console.urls
 import themis_admin.datasets.urls
 import themis_admin.jobs.urls
-from themis_admin import health
-from themis_admin.api import unknown_route
+from themis_admin.web import health
+from themis_admin.web.api import unknown_route
 
 APPS = (
     themis_admin.accounts.urls,

@@ -9,44 +9,44 @@ from typing import TYPE_CHECKING, Any
 from themisdb_datasets.extras import import_ours
 
 if TYPE_CHECKING:
-    from themisdb_datasets.async_client import AsyncClient
-    from themisdb_datasets.cards import push_card
-    from themisdb_datasets.client import Client, PlanInfo
-    from themisdb_datasets.connection import Backoff
+    from themisdb_datasets.client.async_client import AsyncClient
+    from themisdb_datasets.client.client import Client, PlanInfo
+    from themisdb_datasets.client.connection import Backoff
+    from themisdb_datasets.client.feedback import Feedback
     from themisdb_datasets.errors import ThemisError
-    from themisdb_datasets.feedback import Feedback
-    from themisdb_datasets.huggingface import load, themisdb_generator
-    from themisdb_datasets.pytorch import ThemisDBStreamDataset
-    from themisdb_datasets.sample import Sample
-    from themisdb_datasets.samples import JsonlDataset, ThemisDataset, TokensDataset
-    from themisdb_datasets.training import (
+    from themisdb_datasets.huggingface.cards import push_card
+    from themisdb_datasets.huggingface.streams import load, themisdb_generator
+    from themisdb_datasets.pytorch.stream_dataset import ThemisDBStreamDataset
+    from themisdb_datasets.pytorch.training import (
         PackingCollator,
         WeightedCollator,
         WeightedTrainer,
         check_packing,
         weighted_loss,
     )
+    from themisdb_datasets.trainer.numbered import JsonlDataset, ThemisDataset, TokensDataset
+    from themisdb_datasets.trainer.sample import Sample
 
 _PLACES = {
-    "AsyncClient": "async_client",
-    "Backoff": "connection",
-    "Client": "client",
-    "Feedback": "feedback",
-    "JsonlDataset": "samples",
-    "PackingCollator": "training",
-    "PlanInfo": "client",
-    "Sample": "sample",
-    "ThemisDBStreamDataset": "pytorch",
-    "ThemisDataset": "samples",
+    "AsyncClient": "client.async_client",
+    "Backoff": "client.connection",
+    "Client": "client.client",
+    "Feedback": "client.feedback",
+    "JsonlDataset": "trainer.numbered",
+    "PackingCollator": "pytorch.training",
+    "PlanInfo": "client.client",
+    "Sample": "trainer.sample",
+    "ThemisDBStreamDataset": "pytorch.stream_dataset",
+    "ThemisDataset": "trainer.numbered",
     "ThemisError": "errors",
-    "TokensDataset": "samples",
-    "WeightedCollator": "training",
-    "WeightedTrainer": "training",
-    "check_packing": "training",
-    "load": "huggingface",
-    "push_card": "cards",
-    "themisdb_generator": "huggingface",
-    "weighted_loss": "training",
+    "TokensDataset": "trainer.numbered",
+    "WeightedCollator": "pytorch.training",
+    "WeightedTrainer": "pytorch.training",
+    "check_packing": "pytorch.training",
+    "load": "huggingface.streams",
+    "push_card": "huggingface.cards",
+    "themisdb_generator": "huggingface.streams",
+    "weighted_loss": "pytorch.training",
 }
 __all__ = [
     "AsyncClient",

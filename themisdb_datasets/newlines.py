@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from themisdb_datasets.fields import Bytes, Ints
+from themisdb_datasets.vectors import Bytes, Ints
 
 WORD = 8  # bytes that are looked at together
 MANTISSA, BIAS = 52, 1023  # of a double

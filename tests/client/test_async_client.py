@@ -8,17 +8,7 @@ import httpx
 import pytest
 
 from tests.client.conftest import QUICK
-from tests.client.proxy import (
-    Proxy,
-    before,
-    closed_early,
-    cut,
-    ended,
-    refused,
-    rewritten,
-    stalled,
-    trickled,
-)
+from tests.client.proxy import Proxy, before, closed_early, cut, ended, refused, rewritten, stalled, trickled
 from tests.running import Running
 from themisdb_datasets import AsyncClient, Backoff, Client
 from themisdb_datasets.errors import (

@@ -11,8 +11,9 @@ import pytest
 from tests.client.conftest import QUICK
 from tests.client.proxy import Proxy, before, cut, ended, passed, refused, rewritten, stalled
 from tests.running import Running
-from themisdb_datasets import AsyncClient, Client, download, upload
-from themisdb_datasets.download import sha256_of
+from themisdb_datasets import AsyncClient, Client
+from themisdb_datasets.client import download, upload
+from themisdb_datasets.client.download import sha256_of
 from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError
 
 SMALL = 1 << 20

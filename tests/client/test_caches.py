@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.client.test_disk_cache import LINES, PLAN, blocks
-from themisdb_datasets.caches import LINE_BYTES, HybridLines, MemoryCache
-from themisdb_datasets.disk_cache import DiskCache
+from themisdb_datasets.trainer.caches import LINE_BYTES, HybridLines, MemoryCache
+from themisdb_datasets.trainer.disk_cache import DiskCache
 
 
 def test_what_was_used_longest_ago_is_dropped() -> None:

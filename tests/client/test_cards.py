@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from tests.running import Running
-from themisdb_datasets.cards import push_card
-from themisdb_datasets.client import Client
+from themisdb_datasets.client.client import Client
 from themisdb_datasets.errors import ConflictError, NotFoundError
+from themisdb_datasets.huggingface.cards import push_card
 
 QUERY = {"theme": "Immissionsschutz", "order": "shuffled", "seed": 3, "format": "chat_completion"}
 

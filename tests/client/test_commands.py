@@ -17,9 +17,9 @@ from tests.client.proxy import before, cut, ended, passed, refused, stalled
 from tests.processes import ROOT, until
 from tests.running import Running
 from themisdb_datasets import Client, ThemisDataset
+from themisdb_datasets.client.download import sha256_of
 from themisdb_datasets.commands import COMMANDS
 from themisdb_datasets.commands.ls import KINDS
-from themisdb_datasets.download import sha256_of
 
 pytestmark = pytest.mark.usefixtures("home")
 

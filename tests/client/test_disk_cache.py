@@ -15,8 +15,8 @@ import pytest
 from data_forager.datasets.jsonl import JsonlDataset
 
 from tests.processes import PATIENCE, until
-from themisdb_datasets.disk_cache import DiskCache
 from themisdb_datasets.errors import ThemisError, TooLargeError
+from themisdb_datasets.trainer.disk_cache import DiskCache
 
 PLAN, OTHER, THIRD = "a1" * 32, "b2" * 32, "c3" * 32
 LINES = [f'{{"n": {number}, "text": "{"ä" * (number % 50)}"}}\n'.encode() for number in range(1000)]

@@ -11,11 +11,11 @@ import pytest
 from tests.processes import until
 from tests.running import Running
 from themisdb_datasets import Backoff, Client
-from themisdb_datasets.caches import MemoryCache
-from themisdb_datasets.disk_cache import DiskCache
-from themisdb_datasets.epochs import Epochs, Pinned, kept, pin
-from themisdb_datasets.sample import Sample, parse_lines
-from themisdb_datasets.sharing import Share, share
+from themisdb_datasets.trainer.caches import MemoryCache
+from themisdb_datasets.trainer.disk_cache import DiskCache
+from themisdb_datasets.trainer.epochs import Epochs, Pinned, kept, pin
+from themisdb_datasets.trainer.sample import Sample, parse_lines
+from themisdb_datasets.trainer.sharing import Share, share
 
 ORDERS: dict[str, dict[str, Any]] = {
     "stored": {},

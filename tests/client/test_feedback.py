@@ -17,8 +17,8 @@ from tests.client.conftest import QUICK
 from tests.processes import until
 from tests.running import Running
 from themisdb_datasets import Backoff, Client
+from themisdb_datasets.client.feedback import Feedback
 from themisdb_datasets.errors import AuthError, ConnectionLostError, MalformedError, ThemisError
-from themisdb_datasets.feedback import Feedback
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.processes import until
-from themisdb_datasets.prefetch import PAUSE, Prefetch
+from themisdb_datasets.trainer.prefetch import PAUSE, Prefetch
 
 
 class Counted:

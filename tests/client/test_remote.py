@@ -16,10 +16,10 @@ import pytest
 from tests.engine.tokenizers import byte_level
 from tests.processes import until
 from tests.running import Running
-from themisdb_datasets.client import Client
+from themisdb_datasets.client.client import Client
 from themisdb_datasets.errors import AuthError, CorruptError, NotFoundError
-from themisdb_datasets.remote import RemoteLines, RemoteTokens, open_index, spelled
-from themisdb_datasets.samples import ThemisDataset
+from themisdb_datasets.trainer.numbered import ThemisDataset
+from themisdb_datasets.trainer.remote import RemoteLines, RemoteTokens, open_index, spelled
 
 NUM_SAMPLES = 1_200  # more than one address names
 LARGE = 3 << 20  # bytes; three are more than one answer holds
@@ -118,7 +118,7 @@ def test_lines_are_those_of_the_download_and_a_batch_is_one_call(
 def test_a_long_stretch_comes_as_ranges_of_bytes(
     client: Counting, lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("themisdb_datasets.remote.STRETCH", 400)
+    monkeypatch.setattr("themisdb_datasets.trainer.remote.STRETCH", 400)
     local, dataset = downloaded(client, lines, tmp_path), over(client, lines)
     client.asked.clear()
     assert dataset[100:1200] == local[100:1200]

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.sharing import Share, share
+from themisdb_datasets.trainer.sharing import Share, share
 
 SIZES = [0, 1, 2, 5, 12, 13, 100]
 TOPOLOGIES = list(itertools.product([1, 2, 3, 7], [1, 2, 4]))

@@ -12,12 +12,12 @@ import pytest
 
 from tests.engine.test_snapshot import freeze
 from tests.engine.versions import make_version
-from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.snapshots.snapshot import build
 from themisdb_datasets.errors import ImpossibleError, NotFoundError
 from themisdb_datasets.order import ShuffledOrder
-from themisdb_datasets.samples import ThemisDataset
-from themisdb_datasets.snapshot import build
-from themisdb_datasets.snapshot_table import SnapshotTable
+from themisdb_datasets.trainer.numbered import ThemisDataset
+from themisdb_datasets.trainer.snapshot_table import SnapshotTable
 
 NUM_SAMPLES = 1_000  # several batches of the Arrow file
 

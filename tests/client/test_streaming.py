@@ -10,6 +10,7 @@ from tests.client.conftest import QUICK, quick_client
 from tests.client.proxy import before, cut, ended
 from tests.running import Running
 from themisdb_datasets import Backoff, Client
+from themisdb_datasets.client.streams import Progress
 from themisdb_datasets.errors import (
     AuthError,
     ConnectionLostError,
@@ -17,7 +18,6 @@ from themisdb_datasets.errors import (
     MalformedError,
     PlanChangedError,
 )
-from themisdb_datasets.streaming import Progress
 
 
 def test_a_stream_is_what_the_server_sends(client: Client, query: dict[str, Any], whole: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from themisdb_datasets.tally import Tally
+from themisdb_datasets.pytorch.tally import Tally
 
 
 @pytest.mark.parametrize("sizes", [[], [0], [3], [1, 0, 0, 4, 1], [0, 2, 0]])

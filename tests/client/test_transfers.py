@@ -16,8 +16,9 @@ from tests.client.conftest import QUICK, quick_client
 from tests.client.proxy import before, cut, ended, passed, refused, rewritten, stalled
 from tests.processes import ROOT, until
 from tests.running import Running
-from themisdb_datasets import Backoff, Client, download, upload
-from themisdb_datasets.download import sha256_of
+from themisdb_datasets import Backoff, Client
+from themisdb_datasets.client import download, upload
+from themisdb_datasets.client.download import sha256_of
 from themisdb_datasets.errors import (
     ConflictError,
     CorruptError,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from themisdb_datasets.errors import CorruptError
-from themisdb_datasets.typed_lines import TypedLines
+from themisdb_datasets.huggingface.typed_lines import TypedLines
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "instruction", "kind": "text"},

@@ -9,8 +9,8 @@ import pytest
 
 from tests.processes import free_port
 from tests.running import Running
-from themisdb_datasets import wire
-from themisdb_datasets.connection import Server
+from themisdb_datasets.client import wire
+from themisdb_datasets.client.connection import Server
 
 OK = b"HTTP/1.1 200 OK\r\nX-Themis-Plan: a\r\n"
 Serve = Callable[[bytes, bool], str]

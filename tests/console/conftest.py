@@ -5,8 +5,8 @@ from django.test import Client
 
 from tests.datasets.conftest import SAMPLES, Ingest, dataset, folders, ingest
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.datasets.themes import services
 
 __all__ = ["dataset", "folders", "ingest"]
 

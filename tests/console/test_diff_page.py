@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from tests.console.conftest import page
 from tests.datasets.conftest import SAMPLES, Ingest
-from themis_admin.datasets import wordwise
-from themis_admin.datasets.models import Dataset, Theme, Version
-from themis_admin.datasets.wordwise import (
+from themis_admin.datasets.diffs import wordwise
+from themis_admin.datasets.diffs.wordwise import (
     CONTEXT,
     FOLD_CHARS,
     MAX_CHARS,
@@ -19,6 +18,7 @@ from themis_admin.datasets.wordwise import (
     folded,
     pieces,
 )
+from themis_admin.datasets.models import Dataset, Theme, Version
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
+from exports.feedback import services as feedback
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
 from themis_admin.console.pages import PLACES
-from themis_admin.datasets import feedback, rules, snapshots
 from themis_admin.datasets.models import Theme
+from themis_admin.datasets.rules import services as rules
+from themis_admin.snapshots import services as snapshots
 
 OWN = (
     "/datasets/{dataset}/",

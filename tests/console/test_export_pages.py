@@ -9,9 +9,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from exports import file_exports, links, tasks
-from exports.file_models import FileExport, Link
+from exports import tasks
+from exports.files import services as file_exports
 from exports.limits import Consumer
+from exports.links import services as links
+from exports.models import FileExport, Link
 from tests.console.conftest import page
 from tests.console.test_every_page import INLINE
 from themis_admin.accounts.models import User

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from django.test import Client
 
+from exports.feedback import services as feedback
+from exports.models import FeedbackRun
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
-from themis_admin.datasets import feedback, rules
-from themis_admin.datasets.feedback_models import FeedbackRun
 from themis_admin.datasets.models import Version, WeightingRule
+from themis_admin.datasets.rules import services as rules
 from themis_admin.jobs import runner
-from themisdb_datasets.difficulty import records, sample_ids
+from themisdb_datasets.engine.weights.difficulty import records, sample_ids
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from indexing import tasks
 from indexing.models import Index
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
 from themis_admin.datasets.models import Theme, Version
+from themis_admin.datasets.themes import services
 from themis_admin.jobs import runner
 
 __all__ = ["tasks"]  # importing them registers their kinds with the runner

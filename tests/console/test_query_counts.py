@@ -9,9 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from themis_admin.accounts.models import User
 from themis_admin.accounts.services import create_token
-from themis_admin.datasets import services, snapshots
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.datasets.themes import services as themes
 from themis_admin.jobs import services as jobs
+from themis_admin.snapshots import services as snapshots
 
 MOST = 16  # with session, user, the counts in the rail and the last event
 
@@ -26,7 +28,7 @@ def queries(browser: Client, path: str) -> int:
 
 
 def _dataset(alice: User, number: int) -> Dataset:
-    return services.create_dataset(user=alice, name=f"Dataset {number}")
+    return datasets.create_dataset(user=alice, name=f"Dataset {number}")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_lists_do_not_ask_once_a_row(
     where = {"field": "law", "op": "eq", "value": "BDSG"}
     makers: list[Callable[[int], object]] = [
         lambda n: _dataset(alice, n),
-        lambda n: services.create_theme(dataset, user=alice, name=f"Theme {n}", where=where),
+        lambda n: themes.create_theme(dataset, user=alice, name=f"Theme {n}", where=where),
         lambda n: jobs.submit("toy", owner=alice, title=f"Job {n}", params={}),
         lambda n: snapshots.start_snapshot(version, user=alice, series=f"s{n}"),
         lambda n: create_token(alice, name=f"Token {n}", scopes=["read"]),
@@ -67,5 +69,5 @@ def test_a_dataset_does_not_ask_once_a_version_or_theme(
             mode="append",
             created_by=alice,
         )
-        services.create_theme(dataset, user=alice, name=f"Theme {number}", where=theme.where)
+        themes.create_theme(dataset, user=alice, name=f"Theme {number}", where=theme.where)
     assert queries(alices, path) == few <= MOST

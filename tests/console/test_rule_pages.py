@@ -7,8 +7,9 @@ from django.test import Client
 
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
-from themis_admin.datasets import rules, services
 from themis_admin.datasets.models import Dataset, Version, WeightingRule
+from themis_admin.datasets.rules import services as rules
+from themis_admin.datasets.themes import services
 
 MAP = {"kind": "map", "field": "law", "factors": {"BDSG": 2.0}, "default": 0.5, "missing": 1.0}
 

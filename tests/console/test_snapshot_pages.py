@@ -5,10 +5,11 @@ from django.test import Client
 
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
-from themis_admin.datasets import rules
-from themis_admin.datasets.models import Snapshot, Theme, Version
+from themis_admin.datasets.models import Theme, Version
+from themis_admin.datasets.rules import services as rules
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
+from themis_admin.snapshots.models import Snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,9 +11,11 @@ from django.test import Client
 
 from tests.console.conftest import page
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services, snapshots
-from themis_admin.datasets.models import Dataset, Snapshot, Theme, Version
+from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.datasets.themes import services
 from themis_admin.jobs import runner
+from themis_admin.snapshots import services as snapshots
+from themis_admin.snapshots.models import Snapshot
 
 PANEL = re.compile(r'<pre id="(\w+)-code-\d+"[^>]*data-title="([^"]+)"[^>]*>(.*?)</pre>', re.DOTALL)
 

@@ -7,9 +7,10 @@ from django.test import Client
 from tests.console.conftest import page
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Theme
-from themisdb_datasets.formats import FORMATS, PRESETS
+from themis_admin.datasets.themes import services as themes
+from themisdb_datasets.engine.rendering.formats import FORMATS, PRESETS
 
 CHOSEN = re.compile(r'<option value="(\w+)" data-shape="[^"]*"(?: data-bare)? selected>')
 
@@ -68,7 +69,7 @@ def test_it_offers_every_format_and_which_of_them_are_bare(alices: Client, theme
 def test_it_offers_the_parts_of_the_split(alices: Client, theme: Theme, alice: User) -> None:
     assert 'name="split" disabled' in page(alices, "/stream/")
     parts = [{"name": "train", "fraction": 0.9}, {"name": "test", "fraction": 0.1}]
-    services.update_dataset(theme.dataset, user=alice, split={"parts": parts})
+    datasets.update_dataset(theme.dataset, user=alice, split={"parts": parts})
     html = page(alices, "/stream/")
     assert 'name="split" disabled' not in html
     assert "<option>train</option><option>test</option>" in html
@@ -76,5 +77,5 @@ def test_it_offers_the_parts_of_the_split(alices: Client, theme: Theme, alice: U
 
 def test_themes_can_be_mixed_where_there_are_several(alices: Client, theme: Theme, alice: User) -> None:
     assert "data-mix-in" not in page(alices, "/stream/")
-    services.create_theme(theme.dataset, user=alice, name="Rest", where=dict(theme.where))
+    themes.create_theme(theme.dataset, user=alice, name="Rest", where=dict(theme.where))
     assert "data-mix-in" in page(alices, "/stream/")

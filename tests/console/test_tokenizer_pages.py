@@ -4,7 +4,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from indexing.tokenizer_models import Tokenizer
+from indexing.models import Tokenizer
 from tests.console.conftest import page
 from tests.engine.tokenizers import EOS, byte_level
 

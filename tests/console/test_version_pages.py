@@ -7,8 +7,9 @@ from django.test import Client
 from tests.console.conftest import page
 from tests.datasets.conftest import SAMPLES, Ingest
 from themis_admin.accounts.models import User
-from themis_admin.datasets import rules, services
+from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.datasets.rules import services as rules
 
 
 def test_it_shows_figures_fields_and_samples(alices: Client, version: Version) -> None:

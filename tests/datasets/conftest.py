@@ -10,7 +10,9 @@ import pytest
 from django.conf import LazySettings
 
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services, tasks
+from themis_admin.datasets import services as datasets
+from themis_admin.datasets import tasks
+from themis_admin.datasets.ingest import services as ingest_services
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
@@ -75,7 +77,7 @@ def folders(request: pytest.FixtureRequest, settings: LazySettings, tmp_path: Pa
 
 @pytest.fixture
 def dataset(alice: User) -> Dataset:
-    return services.create_dataset(user=alice, name="Gesetze", key_field="id")
+    return datasets.create_dataset(user=alice, name="Gesetze", key_field="id")
 
 
 def write(path: Path, samples: Iterable[Any]) -> Path:
@@ -96,7 +98,7 @@ def ingest(dataset: Dataset, alice: User, tmp_path: Path) -> Ingest:
 
     def run(samples: Iterable[Any], *, name: str = "corpus.jsonl", **options: Any) -> Job:
         path = write(tmp_path / name, samples)
-        job = services.start_ingest(dataset, user=alice, sources=[path], **options)
+        job = ingest_services.start_ingest(dataset, user=alice, sources=[path], **options)
         runner.run(job.pk)
         job.refresh_from_db()
         dataset.refresh_from_db()

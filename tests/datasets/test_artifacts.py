@@ -10,8 +10,9 @@ from django.db import transaction
 
 from tests.datasets.conftest import folders
 from themis_admin.accounts.models import User
-from themis_admin.datasets import artifacts
-from themis_admin.datasets.models import Artifact, ArtifactRef
+from themis_admin.artifacts import services as artifacts
+from themis_admin.artifacts.models import Artifact, ArtifactRef
+from themis_admin.storage import stores
 from themisdb_datasets.errors import GoneError
 
 __all__ = ["folders"]
@@ -88,7 +89,7 @@ def test_a_file_left_by_a_job_that_died_goes(db: None, tmp_path: Path) -> None:
     file.write_bytes(CONTENT)
     digest = hashlib.sha256(CONTENT).hexdigest()
     artifacts.publish(file, digest=digest)
-    path = artifacts.store().path(artifacts.FILES, digest)
+    path = stores.store().path(stores.FILES, digest)
     os.utime(path, (1, 1))
     assert artifacts.free_unkept() == (1, len(CONTENT))
     assert not path.exists()

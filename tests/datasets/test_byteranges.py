@@ -2,7 +2,7 @@
 
 import pytest
 
-from themis_admin.datasets.byteranges import Part, requested
+from themis_admin.web.byteranges import Part, requested
 
 ETAG = '"' + "a" * 64 + '"'
 WHOLE = Part(200, 0, 1000)

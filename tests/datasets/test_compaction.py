@@ -8,21 +8,21 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from exports.continuous import Continuation
+from exports.delivery.opening import open_delivery
 from exports.models import StoredPlan
-from exports.services import open_delivery
+from exports.streams.continuous import Continuation
 from tests.conftest import client_of
 from tests.datasets.conftest import Ingest
 from tests.engine.versions import make_version
 from tests.exports.conftest import text
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.versions import services
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
-from themisdb_datasets.compaction import runs
-from themisdb_datasets.plan import Plan
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.plans.plan import Plan
+from themisdb_datasets.engine.versions.compaction import runs
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -9,11 +9,11 @@ from rest_framework.test import APIClient
 from tests.conftest import client_of
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.api import handle_error
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Job
+from themis_admin.web.api import handle_error
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/datasets/"

@@ -13,7 +13,8 @@ from rest_framework.test import APIClient
 
 from tests.jobs.conftest import Start, start
 from themis_admin.accounts.models import ApiToken, User
-from themis_admin.console import demo, demo_corpus
+from themis_admin.console.demo import corpus as demo_corpus
+from themis_admin.console.demo import demo
 from themis_admin.datasets.models import Dataset, Theme, Upload, Version
 
 __all__ = ["start"]

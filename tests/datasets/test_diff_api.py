@@ -8,9 +8,11 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import SAMPLES, Ingest
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import services as datasets
+from themis_admin.datasets.ingest import services as ingest_services
 from themis_admin.datasets.models import Dataset, Version
-from themis_admin.datasets.rules import create_rule
+from themis_admin.datasets.rules.services import create_rule
+from themis_admin.datasets.themes import services as themes
 from themis_admin.jobs import runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,9 +109,9 @@ def test_bad_questions_are_told_by_their_field(
 def test_versions_of_two_datasets_are_not_compared(
     as_alice: APIClient, alice: User, version: Version, tmp_path: Path
 ) -> None:
-    other = services.create_dataset(user=alice, name="Andere", key_field="id")
+    other = datasets.create_dataset(user=alice, name="Andere", key_field="id")
     (tmp_path / "other.jsonl").write_bytes(NEW + b"\n")
-    runner.run(services.start_ingest(other, user=alice, sources=[tmp_path / "other.jsonl"]).pk)
+    runner.run(ingest_services.start_ingest(other, user=alice, sources=[tmp_path / "other.jsonl"]).pk)
     other.refresh_from_db()
     answer = as_alice.get(f"{version.url}diff/?against={other.latest_id}")
     assert answer.status_code == 422
@@ -132,7 +134,7 @@ def test_it_is_kept_and_follows_the_key_field(as_alice: APIClient, version: Vers
 def test_themes_and_rules_tell_how_they_shift(
     as_alice: APIClient, alice: User, dataset: Dataset, version: Version, second: Version
 ) -> None:
-    theme = services.create_theme(
+    theme = themes.create_theme(
         dataset, user=alice, name="Immission", where={"field": "law", "op": "contains", "value": "BImSch"}
     )
     definition = {"kind": "length", "of": "text", "scale": 1000}
@@ -155,7 +157,7 @@ def test_a_theme_tells_how_many_joined_and_how_many_left(
     as_alice: APIClient, alice: User, dataset: Dataset, version: Version, ingest: Ingest
 ) -> None:
     where = {"field": "law", "op": "eq", "value": "BImSchG"}
-    theme = services.create_theme(dataset, user=alice, name="Immission", where=where)
+    theme = themes.create_theme(dataset, user=alice, name="Immission", where=where)
     made = []
     for laws in (["BImSchG", "BImSchG", "BGB", "BImSchG"], ["BImSchG", "BGB", "BImSchG"], [None, None]):
         ingest([{"id": number, "law": law} for number, law in enumerate(laws)], mode="replace")

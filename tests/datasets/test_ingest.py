@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import SAMPLES, Ingest, write
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets.ingest import services
 from themis_admin.datasets.models import Dataset, Shard, Upload, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs

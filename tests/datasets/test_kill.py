@@ -11,13 +11,14 @@ from tests.datasets.conftest import write
 from tests.jobs.conftest import Start, ended, reload, start
 from tests.processes import descendants, until
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services, uploads
+from themis_admin.datasets.ingest import services
 from themis_admin.datasets.models import Dataset, Shard, Upload, Version
+from themis_admin.datasets.uploads import services as uploads
 from themis_admin.jobs.models import Event, Job
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.ingest import ingest
-from themisdb_datasets.sources import open_source
-from themisdb_datasets.version import OpenVersion, version_digest
+from themisdb_datasets.engine.shards.ingest import ingest
+from themisdb_datasets.engine.sources.source import open_source
+from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
 
 __all__ = ["start"]
 

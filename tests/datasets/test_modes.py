@@ -11,13 +11,15 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import Ingest, write
 from themis_admin.accounts.models import User
-from themis_admin.datasets import ingesting, services
+from themis_admin.datasets import services as datasets
+from themis_admin.datasets.ingest import build as ingesting
+from themis_admin.datasets.ingest import services as ingest_services
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
-from themisdb_datasets import deletions
 from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.engine.versions import deletions
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +117,7 @@ def test_equal_numbers_are_one_key_however_they_are_spelled(ingest: Ingest, data
 
 
 def test_an_upsert_needs_a_key_field(alice: User, tmp_path: Path, as_alice: APIClient) -> None:
-    keyless = services.create_dataset(user=alice, name="Ohne Schlüssel")
+    keyless = datasets.create_dataset(user=alice, name="Ohne Schlüssel")
     body = {"path": str(write(tmp_path / "incoming" / "a.jsonl", [sample(1)])), "mode": "upsert"}
     answer = as_alice.post(f"/api/v1/datasets/{keyless.pk}/versions/", body, format="json")
     assert answer.status_code == 422
@@ -249,7 +251,7 @@ def test_of_many_files_one_that_cannot_be_read_fails_them_all(
     dataset: Dataset, alice: User, tmp_path: Path
 ) -> None:
     paths = [write(tmp_path / f"{name}.jsonl", [sample(1)]) for name in "abc"]
-    job = services.start_ingest(dataset, user=alice, sources=paths)
+    job = ingest_services.start_ingest(dataset, user=alice, sources=paths)
     paths[1].unlink()
     runner.run(job.pk)
     job.refresh_from_db()
@@ -262,7 +264,7 @@ def test_of_many_files_one_that_cannot_be_read_fails_them_all(
 def test_cancelling_the_ingest_of_many_files_cancels_their_jobs(
     dataset: Dataset, alice: User, tmp_path: Path
 ) -> None:
-    job = services.start_ingest(
+    job = ingest_services.start_ingest(
         dataset, user=alice, sources=[write(tmp_path / f"{name}.jsonl", [sample(1)]) for name in "ab"]
     )
     parts = [

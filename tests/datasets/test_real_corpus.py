@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from tests.programs import NO_CORPUS
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets.ingest import services
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 

@@ -11,20 +11,22 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from exports.continuous import Continuation
+from exports.delivery.opening import open_delivery
 from exports.models import StoredPlan, Stream
-from exports.services import open_delivery
+from exports.streams.continuous import Continuation
 from tests.conftest import client_of
 from tests.datasets.conftest import SAMPLES, Ingest
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.datasets import labels, retention, snapshots
+from themis_admin.datasets.labels import services as labels
 from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.retention import services as retention
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Event, Job
+from themis_admin.snapshots import services as snapshots
 from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.errors import ConflictError, GoneError
-from themisdb_datasets.plan import Plan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,9 +16,10 @@ from tests.datasets.conftest import Ingest
 from tests.datasets.test_snapshots_api import made
 from tests.processes import PATIENCE, until
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services, snapshot_archive
 from themis_admin.datasets.models import Dataset
+from themis_admin.datasets.themes import services
 from themis_admin.processes import die_with_parent
+from themis_admin.snapshots import archive
 
 PUBLICATIONS = 20
 SAMPLES_EACH = 300
@@ -70,12 +71,12 @@ def test_readers_see_one_whole_snapshot_after_the_other_through_20_publications(
     def publish(k: int) -> int:
         services.update_theme(theme, user=alice, where={"field": "k", "op": "eq", "value": k})
         snapshot = made(as_alice, version=version, theme=theme.pk, series="nightly", keep_last=1)
-        snapshot_archive.tidy()
+        archive.tidy()
         return snapshot.pk
 
     ks = {publish(0): 0}
     link, stop, told = (
-        snapshot_archive.archive().link(dataset.pk, "nightly"),
+        archive.archive().link(dataset.pk, "nightly"),
         tmp_path / "stop",
         tmp_path / "told",
     )

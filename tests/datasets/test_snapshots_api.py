@@ -15,13 +15,20 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.datasets import rules, services, snapshot_archive, snapshot_build, snapshots
-from themis_admin.datasets.artifacts import FILES, ArtifactRef, store
-from themis_admin.datasets.models import Dataset, Snapshot, Theme, Version, WeightingRule
+from themis_admin.artifacts.models import ArtifactRef
+from themis_admin.datasets import services as datasets
+from themis_admin.datasets.models import Dataset, Theme, Version, WeightingRule
+from themis_admin.datasets.rules import services as rules
+from themis_admin.datasets.themes import services as theme_services
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Event, Job
+from themis_admin.snapshots import archive
+from themis_admin.snapshots import build as snapshot_build
+from themis_admin.snapshots import services as snapshots
+from themis_admin.snapshots.models import Snapshot
+from themis_admin.storage.stores import FILES, store
+from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.errors import NotFoundError
-from themisdb_datasets.shard import describe_file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/api/v1/snapshots/"
@@ -30,7 +37,7 @@ URL = "/api/v1/snapshots/"
 @pytest.fixture
 def theme(dataset: Dataset, version: Version, alice: User) -> Theme:
     where = {"field": "law", "op": "contains", "value": "BImSch"}
-    return services.create_theme(dataset, user=alice, name="Immissionsschutz", where=where)
+    return theme_services.create_theme(dataset, user=alice, name="Immissionsschutz", where=where)
 
 
 @pytest.fixture
@@ -62,14 +69,14 @@ def rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
 
 
 def link(snapshot: Snapshot) -> Path:
-    return snapshot_archive.archive().link(snapshot.dataset_id, snapshot.series)
+    return archive.archive().link(snapshot.dataset_id, snapshot.series)
 
 
 def test_a_version_a_theme_and_rules_are_frozen(
     as_alice: APIClient, version: Version, theme: Theme, rule: WeightingRule
 ) -> None:
     snapshot = made(as_alice, version=version.pk, theme=theme.pk, weighting_rules=[rule.pk])
-    services.update_theme(theme, user=version.dataset.owner, where={"all": []})
+    theme_services.update_theme(theme, user=version.dataset.owner, where={"all": []})
     rules.delete_rule(rule, user=version.dataset.owner)
     told = as_alice.get(snapshot.url).json()
     assert (told["state"], told["num_samples"], told["series"]) == ("succeeded", 2, "immissionsschutz-funf")
@@ -243,11 +250,11 @@ def test_what_is_removed_stays_for_its_readers_a_while(
     assert as_alice.get(snapshot.url).status_code == 404
     assert not ArtifactRef.objects.exists()
     assert Job.objects.filter(kind="collect").exists()
-    snapshot_archive.tidy()
+    archive.tidy()
     assert not link(snapshot).is_symlink()
     assert (folder / "snapshot.duckdb").is_file()
     os.utime(folder, (0, 0))
-    snapshot_archive.tidy()
+    archive.tidy()
     assert not folder.exists()
 
 
@@ -272,8 +279,8 @@ def test_a_process_that_was_killed_before_it_pointed_is_made_up_for(
     as_alice: APIClient, version: Version
 ) -> None:
     first, second = (made(as_alice, version=version.pk) for _ in range(2))
-    snapshot_archive.archive().point(version.dataset_id, "all", first.folder)
-    snapshot_archive.tidy()
+    archive.archive().point(version.dataset_id, "all", first.folder)
+    archive.tidy()
     assert link(first).resolve().name == second.folder
 
 
@@ -281,7 +288,9 @@ def test_two_themes_of_nearly_one_name_have_series_of_their_own(
     as_alice: APIClient, version: Version, dataset: Dataset, alice: User
 ) -> None:
     where: dict[str, Any] = {"all": []}
-    themes = [services.create_theme(dataset, user=alice, name=name, where=where) for name in ("Lärm", "Larm")]
+    themes = [
+        theme_services.create_theme(dataset, user=alice, name=name, where=where) for name in ("Lärm", "Larm")
+    ]
     series = [made(as_alice, version=version.pk, theme=theme.pk).series for theme in themes]
     assert series == ["larm", f"larm-{themes[1].pk}"]
 
@@ -335,17 +344,17 @@ def test_a_theme_and_rules_go_by_name_too(
 
 
 def test_what_was_deleted_meanwhile_is_not_frozen(version: Version, theme: Theme, alice: User) -> None:
-    services.delete_theme(Theme.objects.get(pk=theme.pk), user=alice)
+    theme_services.delete_theme(Theme.objects.get(pk=theme.pk), user=alice)
     with pytest.raises(NotFoundError, match="theme was deleted"):
         snapshots.start_snapshot(version, user=alice, theme=theme)
-    services.delete_dataset(version.dataset, user=alice)
+    datasets.delete_dataset(version.dataset, user=alice)
     with pytest.raises(NotFoundError, match="version was deleted"):
         snapshots.start_snapshot(version, user=alice)
 
 
 def test_a_theme_of_another_dataset_is_refused(as_alice: APIClient, version: Version, alice: User) -> None:
-    other = services.create_dataset(user=alice, name="Andere")
-    theme = services.create_theme(other, user=alice, name="T", where={"all": []})
+    other = datasets.create_dataset(user=alice, name="Andere")
+    theme = theme_services.create_theme(other, user=alice, name="T", where={"all": []})
     rule = rules.create_rule(other, user=alice, name="R", definition={"kind": "value", "field": "n"})
     for body, field in (({"theme": theme.pk}, "theme"), ({"weighting_rules": [rule.pk]}, "weighting_rules")):
         response = as_alice.post(URL, {"version": version.pk, **body}, format="json")

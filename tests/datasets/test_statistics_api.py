@@ -7,8 +7,9 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, StatisticsDocument, Theme, Version
+from themis_admin.datasets.themes import services as themes
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
@@ -19,7 +20,7 @@ LAW = {"field": "law", "op": "eq", "value": "BImSchG"}
 
 @pytest.fixture
 def theme(version: Version, alice: User) -> Theme:
-    return services.create_theme(version.dataset, user=alice, name="Immissionsschutz", where=LAW)
+    return themes.create_theme(version.dataset, user=alice, name="Immissionsschutz", where=LAW)
 
 
 def waiting() -> list[Job]:
@@ -61,9 +62,9 @@ def test_a_saved_theme_gets_its_statistics(
     assert [field["absent"] for field in told["fields"]] == [
         0
     ] * 5  # of what only other samples have nothing is said
-    services.update_theme(theme, user=alice, description="nothing else")
+    themes.update_theme(theme, user=alice, description="nothing else")
     assert not waiting()
-    services.update_theme(theme, user=alice, where={"not": LAW})
+    themes.update_theme(theme, user=alice, where={"not": LAW})
     assert [job.state for job in work()] == ["succeeded"]
     assert asked(as_alice, version, theme=theme.pk)["num_samples"] == 2
 
@@ -91,7 +92,7 @@ def test_what_is_not_there_is_computed_once_it_is_asked_for(
 
 def test_other_fields_of_the_dataset_are_other_statistics(as_alice: APIClient, version: Version) -> None:
     work()
-    services.update_dataset(version.dataset, user=version.dataset.owner, timestamp_field="year")
+    datasets.update_dataset(version.dataset, user=version.dataset.owner, timestamp_field="year")
     assert asked(as_alice, version, 202)["job"]["state"] == "queued"
     work()
     assert asked(as_alice, version)["times"]["field"] == "year"

@@ -13,8 +13,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tests.datasets.conftest import SAMPLES
-from themis_admin.datasets import uploads
 from themis_admin.datasets.models import Dataset, Upload, Version
+from themis_admin.datasets.uploads import services as uploads
 from themis_admin.jobs import runner
 from themisdb_datasets.errors import MalformedError
 

@@ -8,8 +8,9 @@ from rest_framework.test import APIClient
 
 from tests.datasets.conftest import SAMPLES, Ingest
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.themes import services as themes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -105,14 +106,14 @@ def test_a_theme_is_browsed_like_the_version(
     as_alice: APIClient, as_bob: APIClient, alice: User, bob: User, version: Version
 ) -> None:
     where = {"field": "law", "op": "eq", "value": "BImSchG"}
-    theme = services.create_theme(version.dataset, user=alice, name="Immissionsschutz", where=where)
+    theme = themes.create_theme(version.dataset, user=alice, name="Immissionsschutz", where=where)
     asked: dict[str, Any] = {"theme": theme.pk, "order_by": "-id"}
     assert positions(samples(as_alice, version, **asked)) == [1, 0]
     assert positions(samples(as_alice, version, **asked, search="Betrieb")) == [0]
     second = json.dumps({"field": "section", "op": "eq", "value": "§ 5"})
     assert positions(samples(as_alice, version, **asked, where=second)) == [1]
-    other = services.create_theme(
-        services.create_dataset(user=alice, name="Other"), user=alice, name="Other", where=where
+    other = themes.create_theme(
+        datasets.create_dataset(user=alice, name="Other"), user=alice, name="Other", where=where
     )
     for pk in (other.pk, 10**9):
         answer = as_alice.get(f"{version.url}samples/", {"theme": pk})

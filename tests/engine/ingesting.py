@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.ingest import IngestResult, ingest
-from themisdb_datasets.shard import Shard
-from themisdb_datasets.sources import open_source
+from themisdb_datasets.engine.shards.ingest import IngestResult, ingest
+from themisdb_datasets.engine.shards.shard import Shard
+from themisdb_datasets.engine.sources.source import open_source
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine.versions import make_shards
-from themisdb_datasets.additions import added
-from themisdb_datasets.criteria import Criteria
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.selection import Selection, SelectionCache
-from themisdb_datasets.version import OpenVersion, version_digest
-from themisdb_datasets.weights import Explicit, Weighting
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.selections.additions import added
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import Selection, SelectionCache
+from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
+from themisdb_datasets.engine.weights.weighting import Explicit, Weighting
 
 EVEN = Criteria(
     (parse_filter({"field": "even", "op": "eq", "value": True}),),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from themisdb_datasets.archive import Archive
+from themisdb_datasets.engine.snapshots.archive import Archive
 from themisdb_datasets.errors import NotFoundError
 
 FIRST, SECOND = "1-0123456789ab", "2-ba9876543210"

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.engine.versions import found, make_version
-from themisdb_datasets.browse import ORDERED_CHARS, Question, fill, open_positions
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.versions.browse import ORDERED_CHARS, Question, fill, open_positions
+from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.version import OpenVersion
 
 TEXTS = ["Straße (a+b)", "STRASSE \\d", 'Ärger "x"', "ärger\nund", "100 %", "a.b", "", "ÄRGER[0]*"]
 

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.ingesting import columns_of, ingest_bytes, kinds_of
-from themisdb_datasets import columns
-from themisdb_datasets.columns import spelled
+from themisdb_datasets.engine.shards import columns
+from themisdb_datasets.engine.shards.columns import spelled
+from themisdb_datasets.engine.shards.fields import MAX_FIELDS
 from themisdb_datasets.errors import CorruptError
-from themisdb_datasets.fields import MAX_FIELDS
 
 NAMES = st.sampled_from(["a", "b", "a.b", "", "ä", 'q"', "x\\"]) | st.text(
     st.characters(exclude_categories=["Cs"]), max_size=3
@@ -184,7 +184,7 @@ def test_late_fields_and_types_do_not_matter_to_what_was_written_before(
     samples[200]["n"] = 0.5
     samples[390]["n"] = "text"
     data = "\n".join(json.dumps(sample) for sample in samples).encode()
-    monkeypatch.setattr("themisdb_datasets.ingest.CHECK_SAMPLES", 10)
+    monkeypatch.setattr("themisdb_datasets.engine.shards.ingest.CHECK_SAMPLES", 10)
     shard = ingest_bytes(tmp_path, data).shard
     values = columns_of(shard)
     assert pq.ParquetFile(shard.columns_path).metadata.num_row_groups == 25

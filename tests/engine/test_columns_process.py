@@ -14,9 +14,9 @@ import pytest
 from tests.engine.ingesting import Ingested, ingest_bytes
 from tests.processes import until
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.background import MAX_RESTARTS
-from themisdb_datasets.columns import Layout
-from themisdb_datasets.columns_process import Close, ColumnsProcess, Open, Request
+from themisdb_datasets.engine.shards.background import MAX_RESTARTS
+from themisdb_datasets.engine.shards.columns import Layout
+from themisdb_datasets.engine.shards.columns_process import Close, ColumnsProcess, Open, Request
 from themisdb_datasets.errors import ServerError
 
 LINES = b"".join(b'{"id": %d, "text": "%s"}\n' % (n, b"x" * 900) for n in range(40_000))
@@ -24,10 +24,10 @@ LINES = b"".join(b'{"id": %d, "text": "%s"}\n' % (n, b"x" * 900) for n in range(
 RUN = """
 import os, sys
 from pathlib import Path
-from themisdb_datasets import background
+from themisdb_datasets.engine.shards import background
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.ingest import ingest
-from themisdb_datasets.sources import open_source
+from themisdb_datasets.engine.shards.ingest import ingest
+from themisdb_datasets.engine.sources.source import open_source
 root = Path(sys.argv[1])
 ingest(open_source(root / "a.jsonl", "a.jsonl"), store=ArtifactStore(root / "store"), workdir=root)
 print(background._idle[0].pid, flush=True)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from tests.engine.versions import make_version
-from themisdb_datasets import comparing
-from themisdb_datasets.comparing import compare
-from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.selections import comparison
+from themisdb_datasets.engine.selections.comparison import compare
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import Selection, SelectionCache
+from themisdb_datasets.engine.weights.rules import parse_rule
+from themisdb_datasets.engine.weights.weighting import Weighting
 from themisdb_datasets.errors import CorruptError
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.rules import parse_rule
-from themisdb_datasets.selection import Selection, SelectionCache
-from themisdb_datasets.weights import Weighting
 
 
 def selected(folder: Path, weights: list[float]) -> Selection:
@@ -27,7 +27,7 @@ def selected(folder: Path, weights: list[float]) -> Selection:
 def test_it_is_what_a_plain_computation_finds(
     tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparing, "BLOCK", block)
+    monkeypatch.setattr(comparison, "BLOCK", block)
     chance = random.Random(2)
     a, b = ([round(chance.choice([0, 0.5, chance.random() * 2]), 4) for _ in range(200)] for _ in range(2))
     found = compare(selected(tmp_path, a), selected(tmp_path, b), length=5)

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from themisdb_datasets.arrays import array_lines
 from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.engine.shards.ingest import IngestResult, ingest
+from themisdb_datasets.engine.shards.shard import Shard
+from themisdb_datasets.engine.sources.json_arrays import array_lines
+from themisdb_datasets.engine.sources.source import open_source
+from themisdb_datasets.engine.sources.tabular import csv_lines
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.ingest import IngestResult, ingest
-from themisdb_datasets.shard import Shard
-from themisdb_datasets.sources import open_source
-from themisdb_datasets.tabular import csv_lines
 
 NASTY = ["", '"', "\\", '\\"', "],[", "{", "a\nb", "\u2028", "ä", "😀", ",", "\\\\\\"]
 TEXTS = st.sampled_from(NASTY) | st.text(max_size=8)

@@ -8,17 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.versions import make_version
-from themisdb_datasets.criteria import Condition, Criteria, Output
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.formats import Format
-from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.mix import STOPS, Mix, Part
+from themisdb_datasets.engine.plans.delivery import Delivery
+from themisdb_datasets.engine.plans.mix import STOPS, Mix, Part
+from themisdb_datasets.engine.plans.plan import Plan
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.query.splits import Split
+from themisdb_datasets.engine.rendering.formats import Format
+from themisdb_datasets.engine.selections.criteria import Condition, Criteria, Output
+from themisdb_datasets.engine.selections.selection import SelectionCache
+from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
+from themisdb_datasets.engine.weights.weighting import Explicit, Weighting
 from themisdb_datasets.order import KINDS, Ordering
-from themisdb_datasets.plan import Delivery, Plan
-from themisdb_datasets.selection import SelectionCache
-from themisdb_datasets.splits import Split
-from themisdb_datasets.version import OpenVersion, version_digest
-from themisdb_datasets.weights import Explicit, Weighting
 
 FORMATS = {
     "instruction_tuning": {"instruction": "{law} {id}?", "input": "context", "output": "text"},

@@ -9,20 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.versions import found, make_version
-from themisdb_datasets import deletions, diff
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.browse import Question
-from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.engine.plans.delivery import Delivery
+from themisdb_datasets.engine.plans.plan import Plan
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.rendering.formats import Format
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import SelectionCache, count
+from themisdb_datasets.engine.versions import deletions, diff
+from themisdb_datasets.engine.versions.browse import Question
+from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
+from themisdb_datasets.engine.weights.preview import explain
+from themisdb_datasets.engine.weights.weighting import Explicit, Weighting
 from themisdb_datasets.errors import CorruptError, NotFoundError
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.formats import Format
-from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.order import Ordering
-from themisdb_datasets.plan import Delivery, Plan
-from themisdb_datasets.selection import SelectionCache, count
-from themisdb_datasets.version import OpenVersion, version_digest
-from themisdb_datasets.weigh import explain
-from themisdb_datasets.weights import Explicit, Weighting
 
 EVEN = parse_filter({"field": "n", "op": "in", "value": list(range(0, 60, 2))})
 

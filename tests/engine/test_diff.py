@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.versions import make_version
-from themisdb_datasets import diff
-from themisdb_datasets.diff import Diff, differing
-from themisdb_datasets.duck import DuckLimits
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.query.duck import DuckLimits
+from themisdb_datasets.engine.versions import diff
+from themisdb_datasets.engine.versions.diff import Diff, differing
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 
 def compare(root: Path, new: OpenVersion, old: OpenVersion, *, key: str = "id", **options: Any) -> Diff:

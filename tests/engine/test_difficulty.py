@@ -11,8 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.engine.versions import make_version
-from themisdb_datasets.criteria import Criteria
-from themisdb_datasets.difficulty import (
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import SelectionCache
+from themisdb_datasets.engine.shards.shard import describe_file
+from themisdb_datasets.engine.versions.version import OpenVersion
+from themisdb_datasets.engine.weights.difficulty import (
     Adaption,
     Told,
     check_adaption,
@@ -24,13 +27,10 @@ from themisdb_datasets.difficulty import (
     sample_ids,
     write_factors,
 )
+from themisdb_datasets.engine.weights.preview import explain, spread
+from themisdb_datasets.engine.weights.rules import AdaptiveRule, parse_rule
+from themisdb_datasets.engine.weights.weighting import Weighting
 from themisdb_datasets.errors import GoneError, ImpossibleError, MalformedError
-from themisdb_datasets.rules import AdaptiveRule, parse_rule
-from themisdb_datasets.selection import SelectionCache
-from themisdb_datasets.shard import describe_file
-from themisdb_datasets.version import OpenVersion
-from themisdb_datasets.weigh import explain, spread
-from themisdb_datasets.weights import Weighting
 
 NUM = 300
 

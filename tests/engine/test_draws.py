@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from themisdb_datasets.draws import BLOCK, build_draws
+from themisdb_datasets.engine.selections.draws import BLOCK, build_draws
 from themisdb_datasets.errors import ImpossibleError
 from themisdb_datasets.order import Ordering, WeightedOrder
 from themisdb_datasets.permutation import SMALL

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.versions import make_version
-from themisdb_datasets.duck import connect
+from themisdb_datasets.engine.query.duck import connect
+from themisdb_datasets.engine.query.expressions import FUNCTIONS, MAX_TEXT, parse_expression
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.query.patterns import like_to_regex
+from themisdb_datasets.engine.query.sql import ShardQuery
+from themisdb_datasets.engine.selections.selection import count
+from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.expressions import FUNCTIONS, MAX_TEXT, parse_expression
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.patterns import like_to_regex
-from themisdb_datasets.selection import count
-from themisdb_datasets.sql import ShardQuery
-from themisdb_datasets.version import OpenVersion
 
 SAMPLES: list[list[dict[str, Any]]] = [
     [{"n": 1, "law": "BImSchG", "created": "2020-03-01", "ok": True, "meta": {"slug": "a", "deep": {"x": 7}}},

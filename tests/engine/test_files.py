@@ -13,16 +13,17 @@ import pytest
 
 from tests.engine.test_plan import open_plan, read
 from tests.engine.versions import make_version
-from themisdb_datasets import files
-from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.engine.plans import files
+from themisdb_datasets.engine.plans.delivery import Delivery
+from themisdb_datasets.engine.plans.files import WrittenFile, write_files
+from themisdb_datasets.engine.plans.plan import Plan
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.rendering.formats import Format
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import SelectionCache
+from themisdb_datasets.engine.weights.weighting import Explicit, Weighting
 from themisdb_datasets.errors import ImpossibleError
-from themisdb_datasets.files import WrittenFile, write_files
-from themisdb_datasets.formats import Format
-from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.order import Ordering
-from themisdb_datasets.plan import Delivery, Plan
-from themisdb_datasets.selection import SelectionCache
-from themisdb_datasets.weights import Explicit, Weighting
 
 SAMPLES = [{"n": n, "text": f"Absatz {n} über Lärm " * (n % 7 + 1)} for n in range(3_000)]
 

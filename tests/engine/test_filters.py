@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.engine.versions import make_version
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.selections.selection import count
+from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.selection import count
-from themisdb_datasets.version import OpenVersion
 
 SAMPLES: list[dict[str, Any]] = [
     {

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from tests.engine.test_render import FORMATS
 from tests.engine.versions import make_version
-from themisdb_datasets.checks import Checker, Conversation
-from themisdb_datasets.formats import Format
-from themisdb_datasets.mapping import MappedValue, parse_value
-from themisdb_datasets.reasons import MAX_DEPTH
-from themisdb_datasets.render import Renderer
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.query.mapping import MappedValue, parse_value
+from themisdb_datasets.engine.rendering.formats import Format
+from themisdb_datasets.engine.rendering.render import Renderer
+from themisdb_datasets.engine.selections.checks import Checker, Conversation
+from themisdb_datasets.engine.shards.reasons import MAX_DEPTH
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 FRAGMENTS = ["", "a", "ä", "😀", " ", "\u2028", "\x7f", "{", "}]", "<|im_end|>", "x" * 15, r"\u00e4", r"\uD83d\uDE00",
              r"\"", r"\\", r"\/", r"\n", r"\u0000", r"\u2028", r"\u0022", r"\u005c", r"\u005C\u0022", r"\b", "null"]  # fmt: skip

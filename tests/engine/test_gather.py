@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 
 from tests.engine.versions import make_version
+from themisdb_datasets.engine.kernels.gather import VIEW, carried, gather, inline_words
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.rendering.formats import Format
+from themisdb_datasets.engine.rendering.render import Renderer
+from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import CorruptError
-from themisdb_datasets.formats import Format
-from themisdb_datasets.gather import VIEW, carried, gather, inline_words
-from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.render import Renderer
-from themisdb_datasets.version import OpenVersion
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 12, 13, 30])

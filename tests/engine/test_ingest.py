@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.ingesting import ingest_bytes
-from themisdb_datasets import jsonl
 from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.engine.shards.ingest import ingest
+from themisdb_datasets.engine.sources import jsonl
+from themisdb_datasets.engine.sources.source import open_source
 from themisdb_datasets.errors import CancelledError
-from themisdb_datasets.ingest import ingest
-from themisdb_datasets.sources import open_source
 
 LINES = [
     b'{"id":1,"text":"a\\u00e4"}',

@@ -23,8 +23,8 @@ MEASURE = """
 import json, sys, threading
 from pathlib import Path
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.ingest import ingest
-from themisdb_datasets.sources import open_source
+from themisdb_datasets.engine.shards.ingest import ingest
+from themisdb_datasets.engine.sources.source import open_source
 
 def anonymous():
     status = Path("/proc/self/status").read_text()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themisdb_datasets import jsonl
-from themisdb_datasets.jsonl import LineScanner, Reject
+from themisdb_datasets.engine.sources import jsonl
+from themisdb_datasets.engine.sources.jsonl import LineScanner, Reject
 
 PIECES = st.lists(
     st.sampled_from(

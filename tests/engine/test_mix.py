@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from themisdb_datasets.engine.plans.mix import PERIOD, STOPS, Mix, Part, Schedule, shares
+from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.errors import ImpossibleError
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.mix import PERIOD, STOPS, Mix, Part, Schedule, shares
 
 SHARES = st.lists(st.integers(1, 40), min_size=1, max_size=6)
 

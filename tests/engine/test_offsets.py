@@ -8,9 +8,9 @@ import pytest
 from data_forager.index_stores.fs_based import IndexStore
 
 from tests.engine.ingesting import ingest_bytes
+from themisdb_datasets.engine.shards.shard import MappedFile
 from themisdb_datasets.errors import CorruptError, NotFoundError
 from themisdb_datasets.offsets import OffsetIndex
-from themisdb_datasets.shard import MappedFile
 
 LINES = [b'{"n":%d}\n' % n for n in range(20)]
 

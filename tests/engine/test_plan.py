@@ -12,17 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.versions import make_version
-from themisdb_datasets.criteria import Criteria, Output, Period
+from themisdb_datasets.engine.kernels.gather import VIEW, gather
+from themisdb_datasets.engine.plans.delivery import CHUNK_BYTES, Delivery
+from themisdb_datasets.engine.plans.plan import Cursor, Plan
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.rendering.formats import Format
+from themisdb_datasets.engine.selections.criteria import Criteria, Output, Period
+from themisdb_datasets.engine.selections.selection import Selection, SelectionCache
+from themisdb_datasets.engine.versions.version import OpenVersion, ShardCache, version_digest
+from themisdb_datasets.engine.weights.weighting import Explicit, Freshness, Length, Weighting
 from themisdb_datasets.errors import CorruptError, ImpossibleError, MalformedError, NotFoundError
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.formats import Format
-from themisdb_datasets.gather import VIEW, gather
-from themisdb_datasets.mapping import parse_value
 from themisdb_datasets.order import Ordering
-from themisdb_datasets.plan import CHUNK_BYTES, Cursor, Delivery, Plan
-from themisdb_datasets.selection import Selection, SelectionCache
-from themisdb_datasets.version import OpenVersion, ShardCache, version_digest
-from themisdb_datasets.weights import Explicit, Freshness, Length, Weighting
 
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 DAY = 86_400

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themisdb_datasets.jsonl import LineScanner
-from themisdb_datasets.raws import Record, places
-from themisdb_datasets.spans import FieldTable
+from themisdb_datasets.engine.kernels.raw_values import Record, places
+from themisdb_datasets.engine.shards.spans import FieldTable
+from themisdb_datasets.engine.sources.jsonl import LineScanner
 
 VALUES = st.sampled_from(
     ["1", "-0.5e3", "true", "null", '"ä\\n"', '""', '[1, "}"]', "{}", '{"in": {"x": 1}}']

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.ingesting import ingest_bytes
-from themisdb_datasets.reasons import MAX_DEPTH, nesting
+from themisdb_datasets.engine.shards.reasons import MAX_DEPTH, nesting
 
 DEEP = b'{"a":' + b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1) + b"}"
 TOO_DEEP = b'{"a":' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}"

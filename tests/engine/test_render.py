@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.versions import make_version
-from themisdb_datasets.formats import Format
-from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.render import Renderer
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.rendering.formats import Format
+from themisdb_datasets.engine.rendering.render import Renderer
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 NASTY = ["", "a", '"', "\\", "\n", "\u2028", "\x00", "ä" * 7, "ß" * 13, "😀", "{x}", "x" * 40, "\x7f", "null"]
 TEXTS = st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

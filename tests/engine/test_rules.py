@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.versions import make_version
-from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import SelectionCache
+from themisdb_datasets.engine.versions.version import OpenVersion
+from themisdb_datasets.engine.weights.rules import KINDS, LARGEST, parse_rule
+from themisdb_datasets.engine.weights.weighting import Explicit, Freshness, Length, Weighting
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.rules import KINDS, LARGEST, parse_rule
-from themisdb_datasets.selection import SelectionCache
-from themisdb_datasets.version import OpenVersion
-from themisdb_datasets.weights import Explicit, Freshness, Length, Weighting
 
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 SAMPLES: list[list[dict[str, Any]]] = [

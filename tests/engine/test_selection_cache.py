@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.engine.versions import make_version
-from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import FORGOTTEN_SECONDS, Selection, SelectionCache
+from themisdb_datasets.engine.weights.weighting import Explicit, Weighting
 from themisdb_datasets.errors import ImpossibleError
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.selection import FORGOTTEN_SECONDS, Selection, SelectionCache
-from themisdb_datasets.weights import Explicit, Weighting
 
 VERSION = "0" * 64
 

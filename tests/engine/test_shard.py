@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.engine.ingesting import ingest_bytes
-from themisdb_datasets.building import rebuild
+from themisdb_datasets.engine.shards.shard import Shard
+from themisdb_datasets.engine.shards.writer import rebuild
 from themisdb_datasets.errors import CorruptError, NotFoundError
-from themisdb_datasets.shard import Shard
 
 DATA = b"".join(b'{"n":%d,"o":{"x":"\\u00e4%d"},"t%d":null}\n' % (n, n, n % 3) for n in range(500))
 

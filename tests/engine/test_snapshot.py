@@ -11,16 +11,24 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.engine.versions import make_version
-from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.engine.query.filters import parse_filter
+from themisdb_datasets.engine.selections.criteria import Criteria
+from themisdb_datasets.engine.selections.selection import SelectionCache
+from themisdb_datasets.engine.shards.shard import describe_file
+from themisdb_datasets.engine.snapshots.samples import unique_names
+from themisdb_datasets.engine.snapshots.snapshot import (
+    DATABASE,
+    MANIFEST,
+    SAMPLES,
+    Frozen,
+    build,
+    read_manifest,
+    verify,
+)
+from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
+from themisdb_datasets.engine.weights.rules import parse_rule
+from themisdb_datasets.engine.weights.weighting import Weighting
 from themisdb_datasets.errors import CancelledError, CorruptError
-from themisdb_datasets.filters import parse_filter
-from themisdb_datasets.rules import parse_rule
-from themisdb_datasets.selection import SelectionCache
-from themisdb_datasets.shard import describe_file
-from themisdb_datasets.snapshot import DATABASE, MANIFEST, SAMPLES, Frozen, build, read_manifest, verify
-from themisdb_datasets.snapshot_samples import unique_names
-from themisdb_datasets.version import OpenVersion, version_digest
-from themisdb_datasets.weights import Weighting
 
 RULES = Weighting(
     rules=(

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from themisdb_datasets.engine.sources.source import open_source
+from themisdb_datasets.engine.sources.unpacking import UnpackingLimits
 from themisdb_datasets.errors import ImpossibleError, MalformedError, TooLargeError
-from themisdb_datasets.sources import open_source
-from themisdb_datasets.unpacking import UnpackingLimits
 
 CONTENT = b'{"a":1}\n' * 400_000 + os.urandom(5000)
 

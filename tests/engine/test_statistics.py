@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.engine.versions import make_version
-from themisdb_datasets.statistics import (
+from themisdb_datasets.engine.versions.statistics import (
     MAX_BINS,
     MAX_TIMES,
     TOP_VALUES,
@@ -22,7 +22,7 @@ from themisdb_datasets.statistics import (
     narrowed,
     statistics_key,
 )
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 LAWS = ("BGB", "StGB", "ZPO")
 

@@ -15,14 +15,14 @@ from data_forager.indexers.tokenization_indexer import create_tokenize_and_index
 
 from tests.engine.tokenizers import EOS, WORDS, byte_level, changed, spaced, split_by_pattern, with_vocabulary
 from tests.engine.versions import make_version
-from themisdb_datasets import encoding
+from themisdb_datasets.engine.indexes import encoding
+from themisdb_datasets.engine.indexes.packing import Packing, Positions, build_tokens
+from themisdb_datasets.engine.indexes.tokenizer import Tokenizer
+from themisdb_datasets.engine.kernels.words import pattern_of
+from themisdb_datasets.engine.query.mapping import parse_value
+from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError, NotFoundError
-from themisdb_datasets.mapping import parse_value
-from themisdb_datasets.packing import Packing, Positions, build_tokens
-from themisdb_datasets.tokenizer import Tokenizer
 from themisdb_datasets.tokens import TokenIndex
-from themisdb_datasets.version import OpenVersion
-from themisdb_datasets.words import pattern_of
 
 FILES = (
     "tokenized-samples/corpus-tokenized-samples.bin",
@@ -107,7 +107,7 @@ def test_tokenizers_whose_words_are_known_are_used_word_by_word() -> None:
 
 def test_a_remainder_goes_on_over_shards_and_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines, tokenizer = corpus(300), byte_level()
-    monkeypatch.setattr("themisdb_datasets.packing.BLOCK_BYTES", 2_000)
+    monkeypatch.setattr("themisdb_datasets.engine.indexes.packing.BLOCK_BYTES", 2_000)
     version = make_version(tmp_path, lines[:100], lines[100:], shard_bytes=20_000)
     assert len(version.parts) > 2
     build(tmp_path / "ours", version, tokenizer, 64, threads=3)
@@ -119,7 +119,7 @@ def test_a_remainder_goes_on_over_shards_and_blocks(tmp_path: Path, monkeypatch:
 def test_a_table_of_words_that_is_full_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [{"text": f"{number} {'x' * (number % 600)} {number * 7919}"} for number in range(400)]
     monkeypatch.setattr(encoding, "MAX_WORDS", 50)
-    monkeypatch.setattr("themisdb_datasets.packing.BLOCK_BYTES", 2_000)
+    monkeypatch.setattr("themisdb_datasets.engine.indexes.packing.BLOCK_BYTES", 2_000)
     build(tmp_path / "ours", make_version(tmp_path, lines), byte_level(), 64, threads=4)
     expected = forage(tmp_path, lines, byte_level(), 64)
     assert (tmp_path / "ours" / FILES[0]).read_bytes() == (expected / FILES[0]).read_bytes()

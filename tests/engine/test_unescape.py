@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themisdb_datasets import unescape
-from themisdb_datasets.unescape import unescaped
+from themisdb_datasets.engine.kernels import unescape
+from themisdb_datasets.engine.kernels.unescape import unescaped
 
 TEXTS = st.text(
     st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from('\\"/\n\t\r\b\f\x00un😀é€')),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers.pre_tokenizers import ByteLevel, Whitespace, WhitespaceSplit
 
-from themisdb_datasets.words import GptWords, SpacedWords
+from themisdb_datasets.engine.kernels.words import GptWords, SpacedWords
 
 ODD = "aZäß漢Ⅳ½1'stmdrevl \n\t\u00a0\u3000\u0085\u0301\x00\x1c!.§-😀\u180e\u200b"
 GPT, WORDS, SPLIT = GptWords(), SpacedWords(Whitespace()), SpacedWords(WhitespaceSplit())

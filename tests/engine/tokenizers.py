@@ -7,7 +7,7 @@ from typing import Any
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Library
 
-from themisdb_datasets.tokenizer import Tokenizer
+from themisdb_datasets.engine.indexes.tokenizer import Tokenizer
 
 EOS = "<|endoftext|>"
 WORDS = "Die Anlage ist so zu betreiben, dass schädliche Umwelteinwirkungen nicht entstehen. it's they'll § 5 2022"

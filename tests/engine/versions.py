@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from themisdb_datasets import browse
 from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.ingest import ingest
-from themisdb_datasets.sources import open_source
-from themisdb_datasets.version import OpenVersion
+from themisdb_datasets.engine.shards.ingest import ingest
+from themisdb_datasets.engine.sources.source import open_source
+from themisdb_datasets.engine.versions import browse
+from themisdb_datasets.engine.versions.version import OpenVersion
 
 
 def make_shards(

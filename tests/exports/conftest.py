@@ -13,8 +13,9 @@ from tests.datasets.conftest import Ingest, dataset, folders, ingest
 from tests.exports import large
 from tests.running import Running
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.themes import services as themes
 
 __all__ = ["dataset", "folders", "ingest"]
 
@@ -35,10 +36,10 @@ SAMPLES: list[dict[str, Any]] = [
 @pytest.fixture
 def version(dataset: Dataset, ingest: Ingest, alice: User) -> Version:
     """Version 1 of Alice's dataset, with the themes Lärm and Daten."""
-    services.update_dataset(dataset, user=alice, timestamp_field="created_at")
+    datasets.update_dataset(dataset, user=alice, timestamp_field="created_at")
     assert ingest(SAMPLES).state == "succeeded"
     for name in ("Lärm", "Daten"):
-        services.create_theme(
+        themes.create_theme(
             dataset, user=alice, name=name, where={"field": "category", "op": "eq", "value": name}
         )
     assert dataset.latest is not None

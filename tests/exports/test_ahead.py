@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
-from exports import ahead, tasks
-from exports.body import StreamBody
-from exports.services import open_request
+from exports import tasks
+from exports.delivery import ahead
+from exports.delivery.opening import open_request
+from exports.requests.body import StreamBody
 from tests.datasets.conftest import Ingest
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
-from themis_admin.datasets.kept import kept_files
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset
+from themis_admin.datasets.themes import services as themes
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
+from themis_admin.storage.stores import kept_files
 
 __all__ = ["tasks"]
 
@@ -42,10 +44,10 @@ def test_what_a_stream_needs_is_built_before_it_is_asked_for(
     ingest: Ingest, dataset: Dataset, alice: User
 ) -> None:
     mapping = {"instruction_field": "id", "output_field": "text"}
-    services.update_dataset(dataset, user=alice, field_mapping=mapping)
+    datasets.update_dataset(dataset, user=alice, field_mapping=mapping)
     samples: list[Any] = [{"id": f"s/{n}", "n": n, "text": "x" * n} for n in range(20)]
     ingest(samples)
-    theme = services.create_theme(
+    theme = themes.create_theme(
         dataset, user=alice, name="Kurz", where={"field": "n", "op": "lt", "value": 5}
     )
     job = prepare()
@@ -60,7 +62,7 @@ def test_what_a_stream_needs_is_built_before_it_is_asked_for(
         open_request(StreamBody(dataset=dataset.pk, theme=name, format="raw", order=order), alice)
     assert built() == before
 
-    services.update_theme(theme, user=alice, where={"field": "n", "op": "lt", "value": 6})
+    themes.update_theme(theme, user=alice, where={"field": "n", "op": "lt", "value": 6})
     prepare()
     ingest([{"id": "s/20", "n": 1, "text": "neu"}])
     prepare()
@@ -75,5 +77,5 @@ def test_changes_that_follow_each_other_wait_for_one_job(
     ingest([{"id": 1, "n": 1}])
     for number in range(3):
         where = {"field": "n", "op": "eq", "value": number}
-        services.create_theme(dataset, user=alice, name=f"Thema {number}", where=where)
+        themes.create_theme(dataset, user=alice, name=f"Thema {number}", where=where)
     assert Job.objects.filter(kind=ahead.KIND).count() == 1

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from rest_framework.test import APIClient
 
-from exports.feedback import Teller, parse_frame
+from exports.feedback.frames import Teller, parse_frame
+from exports.models import Factors, FeedbackRun
 from tests.conftest import client_of
 from tests.datasets.conftest import Ingest
 from tests.exports.conftest import SAMPLES, Ask, lines
 from themis_admin.accounts.models import User
+from themis_admin.artifacts.models import Artifact, ArtifactRef
 from themis_admin.datasets import services
-from themis_admin.datasets.feedback_models import Factors, FeedbackRun
-from themis_admin.datasets.models import Artifact, ArtifactRef, Dataset, Version
+from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
-from themisdb_datasets.difficulty import RECORD
+from themisdb_datasets.engine.weights.difficulty import RECORD
 
 URL = "/api/v1/feedback/"
 QUERY = {"format": "raw", "order": "shuffled", "seed": 3}

@@ -18,18 +18,23 @@ from django.conf import LazySettings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from exports import file_build, file_exports, links, retention, tasks
-from exports.file_models import FileExport, Link
+from exports import tasks
+from exports.files import build as file_build
+from exports.files import retention
+from exports.files import services as file_exports
+from exports.links import services as links
+from exports.models import FileExport, Link
 from tests.conftest import client_of
 from tests.datasets.conftest import Ingest
 from tests.exports.conftest import Ask, text
 from tests.jobs.conftest import Start, ended, reload, start
 from tests.processes import descendants, until
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.datasets.artifacts import FILES, Artifact, ArtifactRef, store
+from themis_admin.artifacts.models import Artifact, ArtifactRef
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Event, Job
+from themis_admin.storage.stores import FILES, store
 from themisdb_datasets.errors import ConflictError
 
 __all__ = ["start", "tasks"]

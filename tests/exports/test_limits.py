@@ -12,9 +12,10 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from exports import leases, limits
+from exports import limits
 from exports.limits import Consumer
-from exports.stream_models import CountedPlan, Stream, StreamState
+from exports.models import CountedPlan, Stream, StreamState
+from exports.streams import leases
 from tests.conftest import client_of
 from tests.exports.conftest import text
 from themis_admin.accounts.models import ApiToken, User

@@ -8,7 +8,7 @@ import pytest
 from tests.datasets.conftest import Ingest
 from tests.exports.conftest import Ask, text
 from themis_admin.datasets.models import Version
-from themisdb_datasets.typed_lines import TypedLines
+from themisdb_datasets.huggingface.typed_lines import TypedLines
 
 SAMPLES: list[dict[str, Any]] = [
     {"id": "1", "question": "Wie?", "answer": "So", "year": 1974, "score": 1, "on": True, "meta": {"slug": "a"}},

@@ -17,14 +17,16 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from exports import downloads, links
-from exports.file_models import FileExport, Link, LinkUse
+from exports.links import downloads
+from exports.links import services as links
+from exports.models import FileExport, Link, LinkUse
 from tests.conftest import client_of
 from tests.exports.test_files import Make, client_answer, make, tasks
 from tests.jobs.conftest import Start, start
 from tests.processes import free_port, until
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.datasets.artifacts import FILES, Artifact, ArtifactRef, store
+from themis_admin.artifacts.models import Artifact, ArtifactRef
+from themis_admin.storage.stores import FILES, store
 
 __all__ = ["make", "start", "tasks"]
 URL = "/api/v1/links/"

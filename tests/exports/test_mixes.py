@@ -12,8 +12,9 @@ from tests.conftest import client_of
 from tests.datasets.conftest import Ingest
 from tests.exports.conftest import Ask, lines, text
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset
+from themis_admin.datasets.themes import services as theme_services
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 
@@ -32,10 +33,12 @@ def sections(laws: dict[str, int]) -> Iterator[dict[str, Any]]:
 @pytest.fixture
 def laws(dataset: Dataset, ingest: Ingest, alice: User) -> Dataset:
     """Three themes of 70, 30 and 10 samples, one with long answers."""
-    services.update_dataset(dataset, user=alice, key_field="id")
+    datasets.update_dataset(dataset, user=alice, key_field="id")
     assert ingest(sections(LAWS)).state == "succeeded"
     for law in LAWS:
-        services.create_theme(dataset, user=alice, name=law, where={"field": "law", "op": "eq", "value": law})
+        theme_services.create_theme(
+            dataset, user=alice, name=law, where={"field": "law", "op": "eq", "value": law}
+        )
     return dataset
 
 
@@ -81,14 +84,14 @@ def test_a_mix_goes_on_byte_exactly_after_its_themes_are_gone(laws: Dataset, ask
     whole = ask(themes=themes, order="shuffled", seed=-1, stop="all_exhausted")
     body = text(whole).splitlines(keepends=True)
     for theme in laws.themes.all():
-        services.delete_theme(theme, user=alice)
+        theme_services.delete_theme(theme, user=alice)
     rest = ask(cursor=f"{whole['X-Themis-Plan']}.37")
     assert text(rest) == "".join(body[37:])
 
 
 def test_an_empty_theme_cannot_be_mixed(laws: Dataset, ask: Ask, alice: User) -> None:
     where = {"field": "law", "op": "eq", "value": "XYZ"}
-    services.create_theme(laws, user=alice, name="Leer", where=where)
+    theme_services.create_theme(laws, user=alice, name="Leer", where=where)
     for unit in ("samples", "tokens"):
         themes = [{"theme": "TA"}, {"theme": "Leer"}]
         response = ask(themes=themes, proportion_unit=unit)
@@ -117,7 +120,7 @@ def test_weighted_order_draws_by_weight_and_says_weight_one(laws: Dataset, ask: 
 def test_a_group_is_on_one_side_and_no_sample_ever_changes_it(
     laws: Dataset, ask: Ask, ingest: Ingest, alice: User
 ) -> None:
-    services.update_dataset(laws, user=alice, split={"by": "", "parts": TRAIN})
+    datasets.update_dataset(laws, user=alice, split={"by": "", "parts": TRAIN})
     train, test = (
         [line["instruction"] for line in lines(ask(dataset=laws.name, split=part))]
         for part in ("train", "test")
@@ -133,7 +136,7 @@ def test_a_group_is_on_one_side_and_no_sample_ever_changes_it(
         assert [question for question in now if question in {*train, *test}] == sorted(
             set(now) & set(side), key=now.index
         )
-    services.update_dataset(laws, user=alice, split={"by": "law", "parts": TRAIN})
+    datasets.update_dataset(laws, user=alice, split={"by": "law", "parts": TRAIN})
     sides = [{law_of(line) for line in lines(ask(dataset=laws.name, split=part["name"]))} for part in TRAIN]
     assert not sides[0] & sides[1]
     assert sides[0] | sides[1] == {"Neu", "BDSG", "BImSchG"}

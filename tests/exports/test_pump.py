@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from exports import stream
-from exports.encoding import Gzip, Zstd, negotiate, open_encoder
-from exports.stream import pump
-from themis_admin.serving import Outlet
-from themisdb_datasets.plan import Chunk
+from exports.streams import pump as pumping
+from exports.streams.compression import Gzip, Zstd, negotiate, open_encoder
+from exports.streams.pump import pump
+from themis_admin.web.serving import Outlet
+from themisdb_datasets.engine.plans.delivery import Chunk
 
 LINES = [bytes(random.Random(n).choices(b"abcdefgh", k=n * 37 % 9000)) + b"\n" for n in range(400)]
 WHOLE = b"".join(LINES)
@@ -42,7 +42,7 @@ async def taken(
         number += 1
         if number in stalls:
             flow.pause_writing()
-            asyncio.get_running_loop().call_later(3 * stream.PATIENCE_SECONDS, flow.resume_writing)
+            asyncio.get_running_loop().call_later(3 * pumping.PATIENCE_SECONDS, flow.resume_writing)
     return got, num_samples, made
 
 
@@ -50,8 +50,8 @@ async def taken(
 def test_what_a_stalled_client_did_not_take_is_made_again_byte_for_byte(
     part_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "PART_BYTES", part_bytes)
-    monkeypatch.setattr(stream, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(pumping, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(pumping, "PATIENCE_SECONDS", 0.01)
 
     async def run() -> None:
         flow = FlowControl(asyncio.Transport())
@@ -106,7 +106,7 @@ def test_encoding_is_the_same_data_through_stalls() -> None:
             number += 1
             if number in (2, 5):
                 flow.pause_writing()
-                asyncio.get_running_loop().call_later(2 * stream.PATIENCE_SECONDS, flow.resume_writing)
+                asyncio.get_running_loop().call_later(2 * pumping.PATIENCE_SECONDS, flow.resume_writing)
         return sent + bytes(encoder.end())
 
     with pa.CompressedInputStream(pa.BufferReader(asyncio.run(run())), "zstd") as reader:

@@ -10,8 +10,9 @@ from exports.models import StoredPlan
 from tests.datasets.conftest import Ingest
 from tests.exports.conftest import SAMPLES, Ask, lines, text
 from themis_admin.accounts.models import AuditEntry, User
-from themis_admin.datasets import services
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.datasets.themes import services as themes
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 
@@ -129,7 +130,7 @@ def test_a_cursor_alone_goes_on_after_a_new_version_and_without_the_theme(
         ingest([{"id": 7, "category": "Lärm", "question": "Neu?", "answer": "Ja"}], name="b.jsonl").state
         == "succeeded"
     )
-    services.delete_theme(Theme.objects.get(name="Lärm"), user=alice)
+    themes.delete_theme(Theme.objects.get(name="Lärm"), user=alice)
     again = ask(cursor=whole["X-Themis-Plan"] + ".1")
     assert text(again).splitlines() == before[1:]
     assert again["X-Themis-Version"] == version.digest
@@ -161,7 +162,7 @@ def test_a_plan_that_was_looked_at_can_be_streamed_whatever_becomes_of_its_theme
     looked = ask(theme="Lärm", dry_run=True).json()  # type: ignore[attr-defined]
     assert StoredPlan.objects.filter(digest=looked["plan"]).exists()
     theme = Theme.objects.get(name="Lärm")
-    services.update_theme(theme, user=alice, where={"field": "category", "op": "eq", "value": "Daten"})
+    themes.update_theme(theme, user=alice, where={"field": "category", "op": "eq", "value": "Daten"})
     assert len(lines(ask(cursor=looked["cursor"]))) == looked["num_samples"]
 
 
@@ -252,8 +253,8 @@ def test_a_dataset_without_a_version_says_what_to_do(dataset: Dataset, ask: Ask)
 def test_a_theme_of_the_same_name_in_two_datasets_has_to_be_told_apart(
     version: Version, ask: Ask, alice: User
 ) -> None:
-    other = services.create_dataset(user=alice, name="Andere")
-    services.create_theme(other, user=alice, name="LÄRM", where={"all": []})
+    other = datasets.create_dataset(user=alice, name="Andere")
+    themes.create_theme(other, user=alice, name="LÄRM", where={"all": []})
     response = ask(theme="lärm")
     assert response.status_code == 400
     assert "Andere, Gesetze" in response.json()["error"]  # type: ignore[attr-defined]

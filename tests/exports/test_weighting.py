@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.exports.conftest import Ask, lines, text
 from themis_admin.accounts.models import User
-from themis_admin.datasets import rules, services
 from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.rules import services as rules
+from themis_admin.datasets.themes import services
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 

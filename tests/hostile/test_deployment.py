@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client
 
 from tests.processes import ROOT
-from themis_admin import environment as env
+from themis_admin import environment
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_a_setting_that_cannot_be_read_is_named(name: str, value: str, sentence:
 def test_sizes_have_units(monkeypatch: pytest.MonkeyPatch) -> None:
     for text, size in (("5", 5), ("1.5 kB", 1500), ("256MB", 256 * 10**6), ("4 gb", 4 * 10**9), ("", 7)):
         monkeypatch.setenv("SIZE", text)
-        assert env.size("SIZE", 7) == size
+        assert environment.size("SIZE", 7) == size
     for text in ("-", "MB", "inf", "1e999", "5 elephants"):
         monkeypatch.setenv("SIZE", text)
         with pytest.raises(ImproperlyConfigured):
-            env.size("SIZE", 7)
+            environment.size("SIZE", 7)
 
 
 def test_with_https_cookies_go_over_https_only(tmp_path: Path) -> None:

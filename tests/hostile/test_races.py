@@ -14,13 +14,14 @@ from django.db import connection
 from pytest_django import Settings
 
 from exports.limits import Consumer, count_plan, open_stream
-from exports.stream_models import CountedPlan
+from exports.models import CountedPlan
 from tests.datasets.conftest import Ingest, dataset, folders, ingest, version
 from tests.processes import PATIENCE
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
+from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Theme
+from themis_admin.datasets.themes import services as themes
 from themis_admin.jobs import runner, sweeper
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import ENDED, Event, Job
@@ -74,7 +75,7 @@ def act(dice: random.Random, user: User) -> None:
     job = Job.objects.order_by("?").first()
     match dice.randrange(9):
         case 0:
-            services.create_dataset(user=user, name=f"D{dice.randrange(6)}")
+            datasets.create_dataset(user=user, name=f"D{dice.randrange(6)}")
         case 1:
             jobs.submit("collect", owner=user, title="c", params={}, lane="collect")
         case 2:
@@ -83,16 +84,16 @@ def act(dice: random.Random, user: User) -> None:
         case 3:
             sweeper.sweep()
         case 4 if target is not None:
-            services.create_theme(target, user=user, name=f"T{dice.randrange(3)}", where=WHERE)
+            themes.create_theme(target, user=user, name=f"T{dice.randrange(3)}", where=WHERE)
         case 5 if target is not None:
             if dice.random() < 0.5:
-                services.update_dataset(target, user=user, description="x")
+                datasets.update_dataset(target, user=user, description="x")
             else:
-                services.delete_dataset(target, user=user)
+                datasets.delete_dataset(target, user=user)
         case 6 if theme is not None:
-            services.update_theme(theme, user=user, description="y")
+            themes.update_theme(theme, user=user, description="y")
         case 7 if theme is not None:
-            services.delete_theme(theme, user=user)
+            themes.delete_theme(theme, user=user)
         case 8 if job is not None:
             jobs.cancel(job)
 

@@ -12,14 +12,16 @@ import pytest
 from data_forager.datasets.jsonl import JsonlDataset
 from rest_framework.test import APIClient
 
-from indexing import reading, tasks
+from indexing import tasks
+from indexing.indexes import reading
 from indexing.models import Index
 from tests.datasets.conftest import SAMPLES, Ingest
 from tests.datasets.test_modes import sample
 from themis_admin.accounts.models import User
-from themis_admin.datasets import artifacts, services
-from themis_admin.datasets.artifacts import ArtifactRef
+from themis_admin.artifacts import services as artifacts
+from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.themes import services
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import NotFoundError

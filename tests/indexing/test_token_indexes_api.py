@@ -19,9 +19,9 @@ from tests.engine.test_tokens import FILES, forage
 from tests.engine.tokenizers import EOS, byte_level, with_vocabulary
 from tests.indexing.conftest import Upload
 from themis_admin.accounts.models import User
-from themis_admin.datasets import services
-from themis_admin.datasets.artifacts import ArtifactRef
+from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.datasets.models import Dataset, Version
+from themis_admin.datasets.themes import services
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
 from themisdb_datasets.order import ShuffledOrder

@@ -5,12 +5,12 @@ import hashlib
 import pytest
 from rest_framework.test import APIClient
 
-from indexing import tokenizers
-from indexing.tokenizer_models import Tokenizer
+from indexing.models import Tokenizer
+from indexing.tokenizers import services as tokenizers
 from tests.engine.tokenizers import EOS, byte_level, with_vocabulary
 from tests.indexing.conftest import Upload
 from themis_admin.accounts.models import AuditEntry
-from themis_admin.datasets.artifacts import ArtifactRef
+from themis_admin.artifacts.models import ArtifactRef
 from themisdb_datasets.errors import GoneError
 
 pytestmark = pytest.mark.django_db

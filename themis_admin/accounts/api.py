@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from themis_admin.accounts import services
 from themis_admin.accounts.models import ApiToken, AuditEntry, User
-from themis_admin.api import PAGING, SCOPES, ThemisView, allowed, check_names
+from themis_admin.web.api import PAGING, SCOPES, ThemisView, allowed, check_names
 from themisdb_datasets.errors import MalformedError
 
 OBJECT = OpenApiTypes.OBJECT

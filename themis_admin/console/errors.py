@@ -9,7 +9,7 @@ from django.core.exceptions import DisallowedHost, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from themis_admin.api import CODES, STATUS, error_document, server_error
+from themis_admin.web.api import CODES, STATUS, error_document, server_error
 from themisdb_datasets.errors import ThemisError
 
 PAGES = {

@@ -1,6 +1,5 @@
 """The console's pages about datasets: list, one dataset, making, changing and deleting it, uploading to it."""
 
-import shlex
 from typing import Any, cast
 
 from django.contrib import messages
@@ -9,22 +8,29 @@ from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Greatest
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services, snippets
-from themis_admin.datasets.forms import DatasetForm, UploadForm
+from themis_admin.datasets.forms import DatasetForm
+from themis_admin.datasets.lookup import active_jobs, get_dataset
 from themis_admin.datasets.models import Dataset
-from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
+
+
 SNAPSHOTS_SHOWN = 10
+
+
 PARTS_SHOWN = 12  # themes and rules on a dataset's page
-DATASETS_OFFERED = 100  # where one is chosen
+
+
 VERSIONS_A_PAGE = 20
+
+
 ORDERS = {
     "name": ("by name", ["name"]),
     "changed": ("last changed first", ["-changed_at"]),
@@ -152,78 +158,3 @@ def _some(noun: str, rows: QuerySet[Any]) -> dict[str, Any]:
     first = list(rows[: PARTS_SHOWN + 1])
     total = len(first) if len(first) <= PARTS_SHOWN else rows.count()
     return {f"{noun}s": first[:PARTS_SHOWN], f"num_{noun}s": total}
-
-
-@login_required
-def dataset_upload(request: HttpRequest, pk: int) -> HttpResponse:
-    """Dropping a file: parts and live progress by script, one plain form without."""
-    row = get_dataset(request, pk)
-    form = UploadForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
-        user = cast(User, request.user)
-        try:
-            mode = form.cleaned_data["mode"] or "append"
-            files = request.FILES.getlist("file")
-            job = services.start_ingest(
-                row, user=user, sources=files, mode=mode, note=form.cleaned_data["note"]
-            )
-        except ThemisError as error:
-            form.add_service_error(error)
-        else:
-            return redirect("job", job.pk)
-    shown = request.GET.get("job", "")
-    job_id = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 10 else None
-    context = {
-        "dataset": row,
-        "form": form,
-        "job": Job.objects.visible_to(request.user).filter(pk=job_id, lane=row.lane).first()
-        if job_id
-        else None,
-        "next_number": row.latest.number + 1 if row.latest else 1,
-        "snippets": upload_snippets(request, row),
-    }
-    return render(request, "datasets/upload.html", context, status=422 if form.errors else 200)
-
-
-def upload_snippets(request: HttpRequest, row: Dataset) -> list[tuple[str, str]]:
-    """The upload by the command, as a curl line and as Python."""
-    url = request.build_absolute_uri(f"{row.url}versions/")
-    curl = f'curl -H "Authorization: Bearer $THEMIS_TOKEN" \\\n  -F file=@corpus.jsonl -F mode=append \\\n  {url}'
-    python = (
-        "import os, requests\n\n"
-        'with open("corpus.jsonl", "rb") as corpus:\n'
-        "    answer = requests.post(\n"
-        f'        "{url}",\n'
-        '        headers={"Authorization": f"Bearer {os.environ[\'THEMIS_TOKEN\']}"},\n'
-        '        files={"file": corpus}, data={"mode": "append"})\n'
-        'print(answer.json()["job"])'
-    )
-    # A dataset may be called like an option.
-    shell = snippets.command(request, f"themis push --mode=append -- {shlex.quote(row.name)} corpus.jsonl")
-    return [("curl", curl), ("themis", shell), ("Python", python)]
-
-
-def get_dataset(request: HttpRequest, pk: int) -> Dataset:
-    """The dataset, or 404 where the user may not see it."""
-    rows = Dataset.objects.visible_to(request.user).select_related("owner", "latest__parent")
-    return get_object_or_404(rows, pk=pk)
-
-
-def chosen_dataset(request: HttpRequest) -> Dataset | None:
-    """The dataset that a list is narrowed to by `?dataset=`; one that is not there narrows nothing."""
-    pk = request.GET.get("dataset", "")
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
-        return None
-    return Dataset.objects.visible_to(request.user).filter(pk=int(pk)).first()
-
-
-def offered_datasets(request: HttpRequest, chosen: Dataset | None) -> list[Dataset]:
-    """The first datasets by name, and the chosen one in any case."""
-    found = list(Dataset.objects.visible_to(request.user).order_by("name")[:DATASETS_OFFERED])
-    return found if chosen is None or chosen in found else [chosen, *found]
-
-
-def active_jobs(request: HttpRequest, row: Dataset) -> "list[Job]":
-    """What is queued or running in the dataset's lane."""
-    jobs = Job.objects.visible_to(request.user).filter(lane=row.lane, state__in=("queued", "running"))
-    return list(jobs.order_by("id"))

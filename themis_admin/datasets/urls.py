@@ -2,43 +2,42 @@
 
 from django.urls import URLPattern, path
 
-from themis_admin.datasets import (
-    api,
-    comparison_pages,
-    diff_api,
-    diff_pages,
-    feedback_pages,
-    history_api,
-    label_api,
-    label_pages,
-    pages,
-    reject_pages,
-    retention_api,
-    retention_pages,
-    rule_api,
-    rule_pages,
-    snapshot_api,
-    snapshot_pages,
-    statistics_api,
-    statistics_pages,
-    theme_pages,
-    uploads_api,
-    version_api,
-    version_changes,
-    version_pages,
-)
+from exports.feedback import pages as feedback_pages
+from themis_admin.datasets import api, pages
+from themis_admin.datasets.diffs import api as diff_api
+from themis_admin.datasets.diffs import pages as diff_pages
+from themis_admin.datasets.ingest import api as ingest
+from themis_admin.datasets.ingest import pages as ingest_pages
+from themis_admin.datasets.labels import api as label_api
+from themis_admin.datasets.labels import pages as label_pages
+from themis_admin.datasets.rejects import api as rejects
+from themis_admin.datasets.rejects import pages as reject_pages
+from themis_admin.datasets.retention import api as retention_api
+from themis_admin.datasets.retention import pages as retention_pages
+from themis_admin.datasets.rules import api as rule_api
+from themis_admin.datasets.rules import pages as rules
+from themis_admin.datasets.samples import api as samples
+from themis_admin.datasets.statistics import api as statistics_api
+from themis_admin.datasets.statistics import pages as statistics_pages
+from themis_admin.datasets.themes import api as themes
+from themis_admin.datasets.themes import pages as theme_pages
+from themis_admin.datasets.uploads import api as uploads_api
+from themis_admin.datasets.versions import api as versions
+from themis_admin.datasets.versions import pages as versions_pages
+from themis_admin.snapshots import api as snapshot_api
+from themis_admin.snapshots import pages as snapshot_pages
 
 api_urlpatterns: list[URLPattern] = [
     path("datasets/", api.DatasetsView.as_view()),
     path("datasets/<int:pk>/", api.DatasetView.as_view()),
-    path("datasets/<int:pk>/versions/", api.DatasetVersionsView.as_view()),
+    path("datasets/<int:pk>/versions/", ingest.DatasetVersionsView.as_view()),
     path("datasets/<int:pk>/versions/<str:name>/", label_api.NamedVersionView.as_view()),
-    path("datasets/<int:pk>/compact/", version_api.CompactionView.as_view()),
+    path("datasets/<int:pk>/compact/", versions.CompactionView.as_view()),
     path("datasets/<int:pk>/retention/", retention_api.RetentionView.as_view()),
     path("datasets/<int:pk>/labels/", label_api.LabelsView.as_view()),
     path("datasets/<int:pk>/labels/<str:name>/", label_api.LabelView.as_view()),
-    path("datasets/<int:pk>/themes/", api.DatasetThemesView.as_view()),
-    path("datasets/<int:pk>/themes/preview/", api.ThemePreviewView.as_view()),
+    path("datasets/<int:pk>/themes/", themes.DatasetThemesView.as_view()),
+    path("datasets/<int:pk>/themes/preview/", themes.ThemePreviewView.as_view()),
     path("datasets/<int:pk>/weighting-rules/", rule_api.DatasetRulesView.as_view()),
     path("datasets/<int:pk>/weighting-rules/preview/", rule_api.RulePreviewView.as_view()),
     path("datasets/<int:pk>/weighting-rules/explain/", rule_api.RulesExplainView.as_view()),
@@ -46,19 +45,19 @@ api_urlpatterns: list[URLPattern] = [
     path("weighting-rules/", rule_api.WeightingRulesView.as_view()),
     path("weighting-rules/<int:pk>/", rule_api.WeightingRuleView.as_view()),
     path("weighting-rules/<int:pk>/explain/", rule_api.RuleExplainView.as_view()),
-    path("versions/<int:pk>/", api.VersionView.as_view()),
-    path("versions/<int:pk>/samples/", api.SamplesView.as_view()),
-    path("versions/<int:pk>/samples/<int:position>/", api.SampleView.as_view()),
-    path("versions/<int:pk>/samples/<int:position>/history/", history_api.SampleHistoryView.as_view()),
+    path("versions/<int:pk>/", versions.VersionView.as_view()),
+    path("versions/<int:pk>/samples/", samples.SamplesView.as_view()),
+    path("versions/<int:pk>/samples/<int:position>/", samples.SampleView.as_view()),
+    path("versions/<int:pk>/samples/<int:position>/history/", samples.SampleHistoryView.as_view()),
     path("versions/<int:pk>/diff/", diff_api.DiffView.as_view()),
     path("versions/<int:pk>/diff/samples/", diff_api.DiffSamplesView.as_view()),
     path("versions/<int:pk>/diff/shifts/", diff_api.DiffShiftsView.as_view()),
     path("versions/<int:pk>/statistics/", statistics_api.StatisticsView.as_view()),
-    path("versions/<int:pk>/restore/", version_api.RestoreView.as_view()),
-    path("versions/<int:pk>/rejects/", api.RejectsView.as_view()),
-    path("jobs/<int:pk>/rejects/", api.JobRejectsView.as_view()),
-    path("themes/", api.ThemesView.as_view()),
-    path("themes/<int:pk>/", api.ThemeView.as_view()),
+    path("versions/<int:pk>/restore/", versions.RestoreView.as_view()),
+    path("versions/<int:pk>/rejects/", rejects.RejectsView.as_view()),
+    path("jobs/<int:pk>/rejects/", rejects.JobRejectsView.as_view()),
+    path("themes/", themes.ThemesView.as_view()),
+    path("themes/<int:pk>/", themes.ThemeView.as_view()),
     path("snapshots/", snapshot_api.SnapshotsView.as_view()),
     path("snapshots/<int:pk>/", snapshot_api.SnapshotView.as_view()),
     path("snapshots/<int:pk>/download", snapshot_api.SnapshotDownloadView.as_view()),
@@ -76,30 +75,30 @@ page_urlpatterns: list[URLPattern] = [
     path("datasets/<int:pk>/delete/", pages.dataset_delete, name="dataset-delete"),
     path(
         "datasets/<int:pk>/delete-samples/",
-        version_changes.dataset_delete_samples,
+        versions_pages.dataset_delete_samples,
         name="dataset-delete-samples",
     ),
-    path("datasets/<int:pk>/compact/", version_changes.dataset_compact, name="dataset-compact"),
+    path("datasets/<int:pk>/compact/", versions_pages.dataset_compact, name="dataset-compact"),
     path("datasets/<int:pk>/retention/", retention_pages.dataset_retention, name="dataset-retention"),
-    path("datasets/<int:pk>/upload/", pages.dataset_upload, name="dataset-upload"),
+    path("datasets/<int:pk>/upload/", ingest_pages.dataset_upload, name="dataset-upload"),
     path("datasets/<int:pk>/themes/new/", theme_pages.theme_new, name="theme-new"),
     path("datasets/<int:pk>/themes/preview/", theme_pages.theme_preview, name="theme-preview"),
-    path("datasets/<int:pk>/rules/new/", rule_pages.rule_new, name="rule-new"),
-    path("datasets/<int:pk>/rules/compare/", comparison_pages.rule_compare, name="rule-compare"),
-    path("rules/", rule_pages.rule_list, name="rule-list"),
-    path("rules/<int:pk>/", rule_pages.rule, name="rule"),
-    path("rules/<int:pk>/edit/", rule_pages.rule_edit, name="rule-edit"),
-    path("rules/<int:pk>/delete/", rule_pages.rule_delete, name="rule-delete"),
+    path("datasets/<int:pk>/rules/new/", rules.rule_new, name="rule-new"),
+    path("datasets/<int:pk>/rules/compare/", rules.rule_compare, name="rule-compare"),
+    path("rules/", rules.rule_list, name="rule-list"),
+    path("rules/<int:pk>/", rules.rule, name="rule"),
+    path("rules/<int:pk>/edit/", rules.rule_edit, name="rule-edit"),
+    path("rules/<int:pk>/delete/", rules.rule_delete, name="rule-delete"),
     path("feedback/", feedback_pages.run_list, name="run-list"),
     path("feedback/<int:pk>/", feedback_pages.run, name="run"),
     path("feedback/<int:pk>/fold/", feedback_pages.run_fold, name="run-fold"),
     path("feedback/<int:pk>/remove/", feedback_pages.run_remove, name="run-remove"),
-    path("versions/<int:pk>/", version_pages.version, name="version"),
-    path("versions/<int:pk>/restore/", version_changes.version_restore, name="version-restore"),
+    path("versions/<int:pk>/", versions_pages.version, name="version"),
+    path("versions/<int:pk>/restore/", versions_pages.version_restore, name="version-restore"),
     path("versions/<int:pk>/labels/", label_pages.version_labels, name="version-labels"),
     path("versions/<int:pk>/diff/", diff_pages.version_diff, name="version-diff"),
     path("versions/<int:pk>/diff/shifts/", diff_pages.version_shifts, name="version-shifts"),
-    path("versions/<int:pk>/samples/<int:n>/", version_pages.version_sample, name="version-sample"),
+    path("versions/<int:pk>/samples/<int:n>/", versions_pages.version_sample, name="version-sample"),
     path("versions/<int:pk>/statistics/", statistics_pages.version_statistics, name="version-statistics"),
     path("versions/<int:pk>/rejects/", reject_pages.version_rejects, name="version-rejects"),
     path("jobs/<int:pk>/rejects/", reject_pages.job_rejects, name="job-rejects"),

@@ -9,9 +9,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from themis_admin.api import PAGING, ThemisView
 from themis_admin.jobs import events, services
 from themis_admin.jobs.models import Event, Job, JobState
+from themis_admin.web.api import PAGING, ThemisView
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.names import nearest
 

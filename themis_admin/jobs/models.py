@@ -7,6 +7,23 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 
+
+class IdempotencyKey(models.Model):
+    """A request that started a job under a key of the client's: sent again, it answers the same job."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    job = models.ForeignKey("jobs.Job", on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("owner", "key", name="idempotency_key_once_an_owner")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 Viewer = AbstractBaseUser | AnonymousUser
 
 
@@ -31,6 +48,8 @@ class JobState(models.TextChoices):
 
 
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
 UNENDED = (JobState.QUEUED, JobState.RUNNING)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import click
 import msgspec
 
-from themisdb_datasets.client import Client
+from themisdb_datasets.client.client import Client
+from themisdb_datasets.client.connection import checked_token, checked_url, login_path, read_login
 from themisdb_datasets.commands.session import Session, with_session
-from themisdb_datasets.connection import checked_token, checked_url, login_path, read_login
 from themisdb_datasets.errors import AuthError, MalformedError, ThemisError
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import click
 from click.shell_completion import CompletionItem
 
-from themisdb_datasets.client import Client
-from themisdb_datasets.connection import Backoff
+from themisdb_datasets.client.client import Client
+from themisdb_datasets.client.connection import Backoff
 from themisdb_datasets.errors import MalformedError, NotFoundError, ThemisError
 from themisdb_datasets.names import nearest
 

@@ -11,14 +11,14 @@ import click
 import httpx
 
 from themisdb_datasets.artifacts import sync_tree
+from themisdb_datasets.client.connection import TIMEOUT, Backoff
+from themisdb_datasets.client.download import AT_ONCE, bringing, finding, sha256_of
+from themisdb_datasets.client.manifests import MANIFEST, check_folder, files_of, read_manifest
+from themisdb_datasets.client.steps import take
 from themisdb_datasets.commands.places import object_of
 from themisdb_datasets.commands.session import Session, size, with_session
-from themisdb_datasets.connection import TIMEOUT, Backoff
-from themisdb_datasets.download import AT_ONCE, bringing, finding, sha256_of
 from themisdb_datasets.errors import ConflictError, CorruptError, NotFoundError
-from themisdb_datasets.manifests import MANIFEST, check_folder, files_of, read_manifest
 from themisdb_datasets.offsets import FOLDER as INDEX
-from themisdb_datasets.steps import take
 
 Pulled = list[dict[str, Any]]
 

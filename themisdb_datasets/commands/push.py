@@ -7,11 +7,11 @@ from typing import Any
 import click
 import msgspec
 
-from themisdb_datasets.client import Client
+from themisdb_datasets.client.client import Client
+from themisdb_datasets.client.upload import file_identity, note_of
 from themisdb_datasets.commands.places import complete_dataset, dataset_of
 from themisdb_datasets.commands.session import Session, with_session
 from themisdb_datasets.errors import ConflictError, GoneError, NotFoundError
-from themisdb_datasets.upload import file_identity, note_of
 
 MODES = ("append", "upsert", "replace")
 

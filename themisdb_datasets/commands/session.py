@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from themisdb_datasets.client import Client
-from themisdb_datasets.connection import Backoff
+from themisdb_datasets.client.client import Client
+from themisdb_datasets.client.connection import Backoff
 from themisdb_datasets.errors import LimitError, ThemisError
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -8,11 +8,11 @@ import click
 import msgspec
 
 from themisdb_datasets.artifacts import place_file
+from themisdb_datasets.client.download import only_here
+from themisdb_datasets.client.streams import SampleStream
 from themisdb_datasets.commands.places import complete_dataset, complete_theme
 from themisdb_datasets.commands.session import Session, size, with_session
-from themisdb_datasets.download import only_here
 from themisdb_datasets.errors import ConflictError, MalformedError, ThemisError
-from themisdb_datasets.streaming import SampleStream
 
 NOTED_BYTES = 16 << 20  # so often it is noted how far the file is
 

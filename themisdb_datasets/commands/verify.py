@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from themisdb_datasets.client import Client
+from themisdb_datasets.client.client import Client
+from themisdb_datasets.client.download import sha256_of
+from themisdb_datasets.client.manifests import MANIFEST, check_files, check_folder, files_of, read_manifest
 from themisdb_datasets.commands.places import object_of
 from themisdb_datasets.commands.session import Session, with_session
-from themisdb_datasets.download import sha256_of
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.manifests import MANIFEST, check_files, check_folder, files_of, read_manifest
 
 
 @click.command()

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from themis_admin.console.demo import announcement, ensure_first_run
+from themis_admin.console.demo.demo import announcement, ensure_first_run
 from themisdb_datasets.errors import ThemisError
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from themis_admin import environment as env
+from themis_admin import environment
 from themis_admin.accounts import audit, services
 from themis_admin.accounts.models import User
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
-        default = f"http://127.0.0.1:{env.integer('PORT', 8000)}"
+        default = f"http://127.0.0.1:{environment.integer('PORT', 8000)}"
         parser.add_argument("--url", default=default, help="the console's address (default: %(default)s)")
 
     def handle(self, *args: Any, username: str, url: str, **options: Any) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from themis_admin.datasets import retention
 from themis_admin.datasets.models import Dataset
-from themis_admin.datasets.retention import Policy
+from themis_admin.datasets.retention import services as retention
+from themis_admin.datasets.retention.services import Policy
 from themisdb_datasets.errors import ThemisError
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from exports import limits
-from exports import retention as export_retention
-from themis_admin.datasets import retention, snapshot_archive
+from exports.files import retention
+from themis_admin.datasets.retention import services as retention_services
 from themis_admin.jobs import sweeper
+from themis_admin.snapshots import archive
 
 
 class Command(BaseCommand):
@@ -21,4 +22,4 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        sweeper.loop(stop, [export_retention.tidy, limits.tidy, snapshot_archive.tidy, retention.tidy])
+        sweeper.loop(stop, [retention.tidy, limits.tidy, archive.tidy, retention_services.tidy])

@@ -22,8 +22,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 
-from themis_admin import environment as env
-from themis_admin.console import database, demo, valkey
+from themis_admin import environment
+from themis_admin.console import database, valkey
+from themis_admin.console.demo import demo
 from themis_admin.console.supervisor import POLL_SECONDS, Child, Supervisor
 from themis_admin.jobs import runner
 from themis_admin.processes import die_with_parent
@@ -37,8 +38,8 @@ class Command(BaseCommand):
     help = "Start everything: broker, worker, sweeper and web, with demo data where the data folder is new."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default=env.text("THEMIS_HOST", "127.0.0.1"))
-        parser.add_argument("--port", type=int, default=env.integer("PORT", 8000))
+        parser.add_argument("--host", default=environment.text("THEMIS_HOST", "127.0.0.1"))
+        parser.add_argument("--port", type=int, default=environment.integer("PORT", 8000))
         parser.add_argument(
             "--no-demo", action="store_true", help="make no demo dataset in a new data folder"
         )

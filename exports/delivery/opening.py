@@ -1,0 +1,121 @@
+"""Opening a delivery for a user: a request or a cursor becomes a plan, its version and its selection."""
+
+from dataclasses import dataclass, replace
+
+from msgspec import UNSET
+
+from exports.delivery.estimates import estimate_bytes
+from exports.limits import Consumer, count_plan
+from exports.models import StoredPlan
+from exports.requests.body import StreamBody, bad
+from exports.requests.resolve import build_ordering, build_request
+from themis_admin.accounts.models import User
+from themis_admin.datasets.models import Version
+from themis_admin.storage.stores import kept_files
+from themisdb_datasets.engine.plans.delivery import Delivery
+from themisdb_datasets.engine.plans.plan import Cursor, Plan
+from themisdb_datasets.errors import ConflictError
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A delivery, and the part of it that a request gets: the positions in `window`, from base position `start` on."""
+
+    delivery: Delivery
+    version: Version
+    start: int
+    window: range
+    title: str
+    missing_fields: tuple[str, ...] = ()
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where this part starts, the same for all ranks."""
+        return Cursor(self.delivery.plan.digest, self.start)
+
+    @property
+    def num_padded(self) -> int:
+        """How many lines come from the epoch's begin again, so that all ranks have the same number: the last, or none."""
+        return int(bool(self.window) and self.window[-1] >= self.delivery.num_samples)
+
+
+def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = None) -> Opened:
+    """Open what a request asks for; a new plan is kept, so that its cursors can be resumed.
+
+    With a `consumer`, a plan that is new counts towards its limit, and is kept also when it is only looked at: whoever
+    asks what a plan is may stream it afterwards, whatever has become of its theme.
+    """
+    if body.cursor is not None:
+        return _resume(body, Cursor.parse(body.cursor), user)
+    request = build_request(body, user, mean_bytes=mean_bytes)
+    if consumer is not None:
+        count_plan(request.plan.digest, consumer)
+    delivery = open_delivery(request.plan, request.version)
+    start = 0 if body.start is UNSET else body.start
+    window = _window(delivery, start, body)
+    if consumer is not None or not body.dry_run:
+        StoredPlan.keep(request.plan, version=request.version, title=request.title, user=user)
+    return Opened(delivery, request.version, start, window, request.title, request.missing_fields)
+
+
+def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
+    stored = (
+        StoredPlan.objects.visible_to(user)
+        .select_related("version", "dataset")
+        .filter(digest=cursor.plan)
+        .first()
+    )
+    if stored is None:
+        raise _stale("There is no plan of this cursor (any more); start the stream anew without it.")
+    plan = _reordered(Plan.from_document(stored.document), body)
+    if body.stream_mode is not None and (body.stream_mode == "continuous") != bool(plan.continuous):
+        raise bad("stream_mode", "The plan of this cursor has another stream_mode; leave it out.")
+    version = stored.version or stored.dataset.versions.filter(digest=plan.version).first()
+    if version is None:
+        raise _stale("The version that this cursor belongs to was removed; start the stream anew without it.")
+    delivery = open_delivery(plan, version)
+    window = _window(delivery, cursor.position, body)
+    if plan.digest != cursor.plan:
+        StoredPlan.keep(plan, version=version, title=stored.title, user=user)
+    return Opened(delivery, version, cursor.position, window, stored.title)
+
+
+def _reordered(plan: Plan, body: StreamBody) -> Plan:
+    """The plan with its lines in the order that is asked for beside the cursor, such as that of another epoch."""
+    ordering = build_ordering(body, plan.ordering)
+    if ordering.kind == "weighted" != plan.ordering.kind:
+        raise bad(
+            "order", "The plan of this cursor may have no weights to draw by; start anew for weighted order."
+        )
+    if plan.continuous is not None and ordering.kind != "stored":
+        raise bad("order", "A continuous stream has no end, so it is in stored order; leave order out.")
+    return replace(plan, ordering=ordering)
+
+
+def _window(delivery: Delivery, start: int, body: StreamBody) -> range:
+    """The positions of this request; of a continuous plan, those that the pinned version has."""
+    if delivery.plan.continuous:
+        if body.drop_last:
+            raise bad("drop_last", "A continuous stream has no end, so there is no tail to drop.")
+        start = min(start, delivery.num_samples)
+    return delivery.window(
+        start, body.limit, rank=body.rank, world_size=body.world_size, drop_last=body.drop_last
+    )
+
+
+def _stale(message: str) -> ConflictError:
+    return ConflictError(message, code="stale_cursor", fields={"cursor": message})
+
+
+def open_delivery(plan: Plan, version: Version) -> Delivery:
+    """The plan on its version's files, with its selection built where it is not there yet."""
+    opened = version.open()
+    kept = [kept_files().get(opened, plan.version, criteria) for criteria in plan.selects]
+    return Delivery(plan, opened, kept)
+
+
+def mean_bytes(plan: Plan, version: Version) -> float:
+    """How long the plan's lines are on average, 0 where there is none."""
+    delivery = open_delivery(plan, version)
+    whole = delivery.window(0, None)
+    return estimate_bytes(delivery, whole) / len(whole) if whole else 0.0

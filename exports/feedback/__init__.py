@@ -1,0 +1,1 @@
+"""What training runs tell back, and what is made of it."""

@@ -1,0 +1,1 @@
+"""Exports as files, with a manifest that proves them."""

@@ -1,0 +1,50 @@
+"""What the body of a request for a file export may say."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from exports.delivery.opening import Opened
+from exports.requests.body import StreamBody, bad
+from themis_admin.web.api import check_names
+from themisdb_datasets.engine.plans.files import TYPES
+from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.names import nearest
+
+
+class FileOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """The part `file` of an export's body: what kind of file, and where it is cut."""
+
+    type: str = "jsonl"
+    max_bytes: Annotated[int, Meta(ge=1, le=1 << 50)] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for files that was found to be possible."""
+
+    body: StreamBody
+    file: FileOptions
+    opened: Opened
+
+
+def parse_file(document: Any) -> FileOptions:
+    """Check the part `file`; MalformedError names what is wrong."""
+    if not isinstance(document, dict):
+        raise bad("file", 'file says what to make, such as {"type": "jsonl.zst"}.')
+    try:
+        check_names(document, FileOptions.__struct_fields__, what="parameter")
+        options = msgspec.convert(document, FileOptions, strict=True)
+    except MalformedError as error:
+        raise bad(f"file.{next(iter(error.fields))}", error.message) from None
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$.")
+        raise bad(
+            f"file.{path.rstrip('`')}", f"file.{path.rstrip('`')}: {what[:1].lower()}{what[1:]}."
+        ) from None
+    if options.type not in TYPES:
+        message = f"{options.type!r} is no type of file{nearest(options.type, TYPES)}; there are {', '.join(TYPES)}."
+        raise bad("file.type", message)
+    return options

@@ -1,0 +1,1 @@
+"""Addresses by which others download an export without login."""

@@ -1,0 +1,1 @@
+"""The live stream: chunks to sockets, encoded, leased, told."""

@@ -1,0 +1,1 @@
+"""Indexes of a version: made, shown and read."""

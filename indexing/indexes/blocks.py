@@ -1,0 +1,101 @@
+"""Token samples over HTTP as raw blocks: their tokens end to end, in stored or shuffled order, all or any part of it."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from django.http.response import HttpResponseBase
+from msgspec import Meta
+
+from indexing.indexes.reading import TOKENS_BIN, kept_paths, open_tokens
+from indexing.models import TOKENS, Index
+from themis_admin.web.downloads import Made
+from themisdb_datasets.engine.indexes.tar import File
+from themisdb_datasets.errors import ImpossibleError
+from themisdb_datasets.order import Order, Ordering
+from themisdb_datasets.tokens import Tokens
+
+PIECE_BYTES = 1 << 20
+OCTETS = "application/octet-stream"
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which samples, in which order: a rank has every `world_size`-th from its own on, and all ranks as many."""
+
+    order: Literal["stored", "shuffled"] = "stored"
+    seed: Number = 0
+    epoch: Number = 0
+    rank: Number = 0
+    world_size: Annotated[int, Meta(ge=1, le=2**31)] = 1
+
+
+@dataclass(frozen=True)
+class Blocks(Made):
+    """The download; its headers say how the bytes are to be read."""
+
+    about: tuple[tuple[str, str], ...]
+    is_file: bool  # else `digest` names the bytes, but is not their SHA-256
+
+    def _describe(self, response: HttpResponseBase) -> None:
+        super()._describe(response)
+        if not self.is_file:
+            del response["Digest"], response["Repr-Digest"]
+        for name, value in self.about:
+            response[name] = value
+
+
+def blocks_of(row: Index, asked: Asked) -> Blocks:
+    """The samples of a token index as one download. ImpossibleError: it is none, or its samples differ in length."""
+    if row.kind != TOKENS:
+        message = "Only an index of tokens has blocks; one of lines has samples/ and download/."
+        raise ImpossibleError(message, code="no_tokens", fields={"kind": message})
+    opened, manifest = open_tokens(row), row.manifest or {}
+    digest, name = manifest["files"][manifest["samples"]]["sha256"], f"tokens-{row.pk}.bin"
+    about = {"X-Themis-Dtype": manifest["dtype"], "X-Themis-Byte-Order": "little"}
+    if asked.order == "stored" and asked.world_size == 1:
+        size = manifest["sample_size"]
+        about["X-Themis-Num-Samples"] = str(len(opened))
+        if size is not None:
+            about["X-Themis-Shape"] = f"{len(opened)},{size}"
+        file = File(kept_paths(row)[TOKENS_BIN])
+        return Blocks(name, OCTETS, digest, file.size, file.read, tuple(about.items()), True)
+    if opened.samples is None and len(opened):
+        message = "The samples differ in length; blocks of one document each come in stored order only."
+        raise ImpossibleError(message, code="different_lengths", fields={"order": message})
+    chosen = _Chosen(opened.samples, asked)
+    about["X-Themis-Num-Samples"] = str(chosen.num_samples)
+    about["X-Themis-Shape"] = f"{chosen.num_samples},{manifest['sample_size']}"
+    key = hashlib.sha256(msgspec.json.encode([digest, asked], order="deterministic")).hexdigest()
+    return Blocks(name, OCTETS, key, chosen.size, chosen.read, tuple(about.items()), False)
+
+
+class _Chosen:
+    """The samples in an order, those of one rank, as bytes that are made when they are read."""
+
+    def __init__(self, samples: Tokens | None, asked: Asked) -> None:
+        count = 0 if samples is None else len(samples)
+        self.num_samples = count // asked.world_size
+        self._samples, self._asked = samples, asked
+        self._row = 0 if samples is None else samples[:1].nbytes
+        ordering = Ordering(asked.order, asked.seed, asked.epoch)
+        self._order: Order | None = ordering.over(count) if count else None
+
+    @property
+    def size(self) -> int:
+        return self.num_samples * self._row
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from `start` to before `stop`, in pieces of about 1 MiB."""
+        rows = max(1, PIECE_BYTES // max(self._row, 1))
+        while start < stop and self._order is not None and self._samples is not None:
+            first = start // self._row
+            last = min(first + rows, -(-stop // self._row))
+            numbers = np.arange(first, last, dtype=np.uint64) * np.uint64(self._asked.world_size)
+            found = self._samples.take(self._order.at(numbers + np.uint64(self._asked.rank)), axis=0)
+            piece = found.tobytes()[start - first * self._row : stop - first * self._row]
+            start += len(piece)
+            yield piece

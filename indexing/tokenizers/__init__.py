@@ -1,0 +1,1 @@
+"""Tokenizers that were put in, for token indexes."""

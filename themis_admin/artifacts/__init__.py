@@ -1,0 +1,1 @@
+"""Published, immutable files, and who keeps them."""

@@ -1,0 +1,116 @@
+"""The difference of two versions of a dataset: computed when it is first asked for, kept, and read in pages."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+
+from themis_admin.datasets.models import Version
+from themis_admin.datasets.samples.services import MAX_PAGE_BYTES
+from themis_admin.storage.stores import kept_files, limits
+from themisdb_datasets.engine.versions import diff
+from themisdb_datasets.engine.versions.diff import Diff
+from themisdb_datasets.engine.versions.version import OpenVersion
+from themisdb_datasets.errors import ImpossibleError, MalformedError
+from themisdb_datasets.names import nearest
+
+KINDS = ("added", "removed", "changed")
+NO_LINE = b"null"
+
+
+@dataclass(frozen=True)
+class DiffSample:
+    """A sample that differs, with its position and line in the version and in the other; None where it is not there."""
+
+    position: int | None
+    against_position: int | None
+    fields: list[str]
+    line: bytes | None
+    against_line: bytes | None
+
+    @property
+    def num_bytes(self) -> int:
+        return len(self.line or b"") + len(self.against_line or b"")
+
+    def to_json(self) -> bytes:
+        """Each line as it is spelled."""
+        known = {
+            "position": self.position,
+            "against_position": self.against_position,
+            "fields": self.fields,
+        }
+        head = msgspec.json.encode(known)[:-1]
+        return b'%b,"sample":%b,"against":%b}' % (head, self.line or NO_LINE, self.against_line or NO_LINE)
+
+
+@dataclass(frozen=True)
+class DiffPage:
+    """Samples that differ, how many there are in all, and where the next page begins."""
+
+    samples: list[DiffSample]
+    num_samples: int
+    next_offset: int | None
+
+    def results(self) -> bytes:
+        return b"[" + b",".join(each.to_json() for each in self.samples) + b"]"
+
+
+def between(version: Version, against: Version) -> Diff:
+    """What `version` has and `against` does not, and the reverse, by the dataset's key field.
+
+    ImpossibleError for versions of two datasets, whose keys have nothing to do with each other.
+    """
+    check_pair(version, against)
+    key_field = version.dataset.key_field
+    key = diff.diff_key(version.digest, against.digest, key_field=key_field)
+    fill = partial(
+        diff.fill, version=version.open(), against=against.open(), key_field=key_field, limits=limits()
+    )
+    return kept_files().kept(key, fill, Diff.open)
+
+
+def check_pair(version: Version, against: Version) -> None:
+    """ImpossibleError for versions of two datasets."""
+    if version.dataset_id != against.dataset_id:
+        message = "The two versions are of different datasets; compare versions of one."
+        raise ImpossibleError(message, code="different_datasets", fields={"against": message})
+
+
+def page(
+    version: Version, against: Version, *, kind: str, field: str = "", offset: int = 0, length: int = 100
+) -> DiffPage:
+    """A page of the samples that were added, removed or changed, in stored order; of the changed those with `field`."""
+    found = between(version, against)
+    if kind not in KINDS:
+        message = f"There is no kind {kind!r}{nearest(kind, KINDS)}; there are {', '.join(KINDS)}."
+        raise MalformedError(message, fields={"kind": message})
+    if field and kind != "changed":
+        message = "Only changed samples are found by a field; ask for the kind changed."
+        raise MalformedError(message, fields={"field": message})
+    if field and field not in found.names:
+        message = f"The field {field!r} differs in no sample{nearest(field, found.names)}."
+        raise MalformedError(message, fields={"field": message})
+    rows = found.rows(field) if field else range(getattr(found.counts, kind))
+    shown: list[DiffSample] = []
+    size = 0
+    opened = version.open(), against.open()
+    for row in rows[offset : offset + length]:
+        each = _sample(found, opened, kind, int(row))
+        size += each.num_bytes
+        if shown and size > MAX_PAGE_BYTES:
+            break
+        shown.append(each)
+    stop = offset + len(shown)
+    return DiffPage(shown, len(rows), stop if shown and stop < len(rows) else None)
+
+
+def _sample(found: Diff, opened: tuple[OpenVersion, OpenVersion], kind: str, row: int) -> DiffSample:
+    version, against = opened
+    if kind == "added":
+        position = int(found.added[row])
+        return DiffSample(position, None, [], version.line(position), None)
+    if kind == "removed":
+        position = int(found.removed[row])
+        return DiffSample(None, position, [], None, against.line(position))
+    here, there = found.changed[row].tolist()
+    return DiffSample(here, there, found.fields_of(row), version.line(here), against.line(there))

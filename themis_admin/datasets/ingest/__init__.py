@@ -1,0 +1,1 @@
+"""Samples coming in from files."""

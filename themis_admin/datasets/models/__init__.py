@@ -1,0 +1,25 @@
+"""Datasets, versions, shards, themes, rules and what else hangs on them, as rows."""
+
+from themis_admin.datasets.models.dataset import Dataset, Viewer, sees_everything
+from themis_admin.datasets.models.label import MAX_LABEL, VersionLabel
+from themis_admin.datasets.models.statistics import StatisticsDocument
+from themis_admin.datasets.models.theme import OfDataset, OfDatasetQuerySet, Theme, WeightingRule
+from themis_admin.datasets.models.upload import Upload
+from themis_admin.datasets.models.version import Shard, Version, VersionShard
+
+__all__ = [
+    "MAX_LABEL",
+    "Dataset",
+    "OfDataset",
+    "OfDatasetQuerySet",
+    "Shard",
+    "StatisticsDocument",
+    "Theme",
+    "Upload",
+    "Version",
+    "VersionLabel",
+    "VersionShard",
+    "Viewer",
+    "WeightingRule",
+    "sees_everything",
+]

@@ -1,0 +1,1 @@
+"""Lines that an ingest did not take, and their mending."""

@@ -1,0 +1,1 @@
+"""How long versions are kept, and what holds them."""

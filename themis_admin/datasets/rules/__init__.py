@@ -1,0 +1,1 @@
+"""Weighting rules: made, explained and compared."""

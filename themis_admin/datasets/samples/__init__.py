@@ -1,0 +1,1 @@
+"""Looking at samples: searched, in pages, one by one, through history."""

@@ -1,0 +1,1 @@
+"""What a version's fields hold, counted."""

@@ -1,0 +1,1 @@
+"""Versions: published, restored, compacted, changed."""

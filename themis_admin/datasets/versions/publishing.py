@@ -1,0 +1,209 @@
+"""The worker's side of publishing: shards and deletions that are on disk become a version of a dataset."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max, Q
+
+from themis_admin.datasets.models import Dataset, Shard, Version, VersionShard
+from themis_admin.datasets.signals import subject_changed
+from themis_admin.datasets.statistics import services as statistics
+from themis_admin.jobs import events
+from themis_admin.jobs.models import Job, JobState
+from themis_admin.jobs.runner import RunningJob
+from themis_admin.storage.space import free_bytes
+from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.engine.versions import deletions
+from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
+from themisdb_datasets.errors import ConflictError, CorruptError, GoneError, NotFoundError, TooLargeError
+
+# How much is read between two looks at the free space.
+SPACE_CHECK = 256 * 1024 * 1024
+
+
+def finish_unchanged(
+    job: RunningJob, latest: Version, told: dict[str, Any], *, afterwards: Any = lambda: None
+) -> None:
+    """End a job that would have made the version that is there already."""
+    job.log(f"Nothing differs from version {latest.number}, so there is no new one.")
+    with job.finishing(result={**told, "version": latest.pk, "unchanged": True}):
+        afterwards()
+
+
+@dataclass
+class Progress:
+    """Passes the bytes read on to the job, and stops the work before it fills the disk."""
+
+    job: RunningJob
+    checked: int = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        self.job.report(done, total, unit="bytes")
+        if done >= self.checked + SPACE_CHECK:
+            self.checked = done
+            free = free_bytes(Path(settings.THEMIS.storage))
+            if free < settings.THEMIS.min_free_bytes:
+                raise TooLargeError(
+                    f"The disk is nearly full ({free // 1_000_000:,} MB left); nothing was kept.",
+                    code="no_space",
+                )
+
+
+# Jobs that publish shards and deletions before a row names them; while one is at it, nothing is collected.
+WRITING_KINDS = ("ingest", "delete", "compact")
+
+
+CONFLICT = "Another version was published meanwhile; start again."
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A published shard as part of a version, and the digest of the rows that are deleted there, if any are."""
+
+    digest: str
+    num_samples: int
+    num_bytes: int
+    deletions: str = ""
+    num_deleted: int = 0
+
+
+def pieces_of(version: Version | None) -> list[Piece]:
+    """What a version is made of; nothing where there is none."""
+    if version is None:
+        return []
+    rows = version.version_shards.order_by("ordinal").select_related("shard")
+    return [
+        Piece(row.shard.digest, row.shard.num_samples, row.shard.num_bytes, row.deletions, row.num_deleted)
+        for row in rows
+    ]
+
+
+def open_pieces(pieces: Sequence[Piece]) -> OpenVersion:
+    """The version that these make."""
+    store = ArtifactStore(settings.THEMIS.storage)
+    return OpenVersion.open(
+        [store.shard_path(piece.digest) for piece in pieces],
+        [store.path(deletions.KIND, piece.deletions) if piece.deletions else None for piece in pieces],
+    )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A version before it is published: the pieces it is made of, and where it comes from."""
+
+    dataset: int
+    parent: Version | None
+    pieces: Sequence[Piece]
+    mode: str
+    note: str
+    source_name: str = ""
+    num_rejects: int = 0
+    num_blank: int = 0
+    digest: str = ""  # that it has to have, where that is known before
+
+    def publish(
+        self,
+        job: RunningJob,
+        result: Mapping[str, Any],
+        *,
+        afterwards: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write the rows and flip the dataset's `latest` in the transaction that ends the job.
+
+        `result` becomes the job's, with the version's id; `afterwards` is called inside the transaction.
+        """
+        opened = open_pieces(self.pieces)
+        digest = version_digest(opened)
+        if self.digest not in ("", digest):
+            raise CorruptError("The samples are not what they were; verify the store. Nothing was changed.")
+        fields = [
+            {"name": field.name, "types": list(field.types), "nulls": field.nulls, "absent": field.absent}
+            for field in opened.fields
+        ]
+        told = dict(result)
+        with job.finishing(result=told):
+            dataset = find_dataset(self.dataset, lock=True)
+            if dataset.latest_id != (self.parent.pk if self.parent else None):
+                raise ConflictError(CONFLICT)
+            version = self._row(dataset, job, opened, digest=digest, fields=fields)
+            attach(version, self.pieces)
+            dataset.latest = version
+            dataset.save(update_fields=["latest", "updated_at"])
+            told["version"] = version.pk
+            data = {
+                "dataset": dataset.pk,
+                "name": dataset.name,
+                "version": version.pk,
+                "number": version.number,
+                "digest": digest,
+            }
+            events.record("version.published", owner=dataset.owner, job=job.row, data=data)
+            statistics.after_publication(version)
+            subject_changed.send(Dataset, dataset=dataset)
+            afterwards()
+
+    def _row(
+        self, dataset: Dataset, job: RunningJob, opened: OpenVersion, *, digest: str, fields: list[Any]
+    ) -> Version:
+        """The version's own row; ages go on being counted from when its samples were first published."""
+        equal = dataset.versions.filter(digest=digest).order_by("number").first()
+        return Version.objects.create(
+            dataset=dataset,
+            number=1 + (dataset.versions.aggregate(last=Max("number"))["last"] or 0),
+            digest=digest,
+            parent=self.parent,
+            num_samples=opened.num_samples,
+            num_bytes=opened.num_bytes,
+            num_rejects=self.num_rejects,
+            num_blank=self.num_blank,
+            fields=fields,
+            note=self.note,
+            mode=self.mode,
+            source_name=self.source_name,
+            job_id=job.id,
+            created_by_id=job.owner.pk,
+            first_created_at=equal.as_of if equal is not None else None,
+        )
+
+
+def attach(version: Version, pieces: Sequence[Piece]) -> None:
+    """One row a piece, its shard known or new; the collector takes no shard while its row is held here."""
+    store = ArtifactStore(settings.THEMIS.storage)
+    rows: dict[str, Shard] = {}
+    for piece in pieces:
+        values = {"num_samples": piece.num_samples, "num_bytes": piece.num_bytes}
+        if piece.digest not in rows:
+            held = Shard.objects.select_for_update()
+            rows[piece.digest], _ = held.get_or_create(digest=piece.digest, defaults=values)
+    for piece in pieces:
+        has_all = store.has("shards", piece.digest)
+        if not has_all or (piece.deletions and not store.has(deletions.KIND, piece.deletions)):
+            raise GoneError("A shard was removed while it was being published; start again.")
+    VersionShard.objects.bulk_create(
+        VersionShard(
+            version=version,
+            shard=rows[piece.digest],
+            ordinal=ordinal,
+            deletions=piece.deletions,
+            num_deleted=piece.num_deleted,
+        )
+        for ordinal, piece in enumerate(pieces)
+    )
+
+
+def find_dataset(pk: int, *, lock: bool = False) -> Dataset:
+    """The dataset of a job; NotFoundError where it was deleted meanwhile."""
+    datasets = Dataset.objects.select_for_update(of=("self",)) if lock else Dataset.objects.all()
+    dataset = datasets.select_related("latest", "owner").filter(pk=pk).first()
+    if dataset is None:
+        raise NotFoundError("The dataset was deleted.")
+    return dataset
+
+
+def is_writing() -> bool:
+    """Whether shards may be on disk that no row names yet; a job whose worker died has some until it is done again."""
+    begun = Q(state=JobState.RUNNING) | Q(state=JobState.QUEUED, started_at__isnull=False)
+    return Job.objects.filter(begun, kind__in=WRITING_KINDS).exists()

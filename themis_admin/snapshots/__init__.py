@@ -1,0 +1,1 @@
+"""Frozen versions: made, shown, verified and downloaded."""

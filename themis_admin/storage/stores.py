@@ -1,0 +1,38 @@
+"""Selections, and other files that are made when first asked for and kept beside them, whose room they share."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from themis_admin.settings import Themis
+from themisdb_datasets.artifacts import ArtifactStore
+from themisdb_datasets.engine.query.duck import DuckLimits
+from themisdb_datasets.engine.selections.selection import SelectionCache
+
+FILES = "files"  # the store's kind of artifacts that are one file, named by the SHA-256 of its bytes
+
+
+def store() -> ArtifactStore:
+    """The content-addressed store."""
+    return ArtifactStore(settings.THEMIS.storage)
+
+
+def kept_files() -> SelectionCache:
+    """Where they are kept; what was used longest ago goes, for it can be made again."""
+    return _cache(settings.THEMIS)
+
+
+@lru_cache(maxsize=1)
+def _cache(themis: Themis) -> SelectionCache:
+    limits = DuckLimits(
+        memory=themis.duck_memory, threads=themis.duck_threads, temp_directory=themis.work_dir
+    )
+    return SelectionCache(themis.selections_dir, max_bytes=themis.selections_max_bytes, limits=limits)
+
+
+def limits() -> DuckLimits:
+    """What one question to DuckDB may use."""
+    themis = settings.THEMIS
+    work = Path(themis.work_dir)
+    return DuckLimits(memory=themis.duck_memory, threads=themis.duck_threads, temp_directory=work)

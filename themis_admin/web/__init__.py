@@ -1,0 +1,1 @@
+"""What every app answers HTTP with: the base of the API, downloads, byte ranges, health."""

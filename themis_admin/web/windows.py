@@ -1,0 +1,25 @@
+"""Sequences that are read a page at a time, as the paginator takes them."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TypeVar, overload
+
+T = TypeVar("T")
+
+
+class Cut(Sequence[T]):
+    """A sequence that is read a page at a time, never as a whole: what Django's paginator takes."""
+
+    @abstractmethod
+    def between(self, start: int, stop: int) -> list[T]:
+        """The items from `start` up to `stop`, both inside."""
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(len(self))
+            return self.between(start, stop)
+        return self.between(index, index + 1)[0]

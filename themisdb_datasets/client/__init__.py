@@ -1,0 +1,1 @@
+"""Asking a Themis over HTTP, synchronously and with asyncio."""

@@ -1,0 +1,1 @@
+"""Building offset and token indexes of a version."""

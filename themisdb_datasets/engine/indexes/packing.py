@@ -1,0 +1,264 @@
+"""Building a token index: documents as tokens, packed into samples of one length or one sample each.
+
+The files are byte for byte those of data-forager 0.2 (github.com/visionscaper/data-forager): packed, each document
+ends with the EOS token, what is left of one goes on in the next sample, and the last that is not full is dropped; one
+document each, there is no EOS. `tokens.py` has the layout and reads it.
+"""
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from themisdb_datasets.engine.indexes.encoding import Encoded, Encoder
+from themisdb_datasets.engine.indexes.texts import texts_of
+from themisdb_datasets.engine.indexes.tokenizer import Tokenizer
+from themisdb_datasets.engine.query.mapping import MappedValue
+from themisdb_datasets.engine.shards.shard import describe_file
+from themisdb_datasets.engine.versions.version import OpenVersion
+from themisdb_datasets.errors import ImpossibleError, MalformedError
+from themisdb_datasets.tokens import DTYPES, FILES, FOLDER, FORMAT_VERSION, LOCATIONS, MANIFEST, SUFFIX
+from themisdb_datasets.vectors import Ints
+
+MAX_SAMPLE_SIZE = 1 << 20
+BLOCK_BYTES = 2 << 20  # of samples that are encoded together
+BLOCK_SAMPLES = 8_192
+MAX_THREADS = 4
+
+Dtype = Literal["uint16", "uint32"]
+Report = Callable[[int], None]
+Positions = npt.NDArray[np.integer[Any]] | range
+
+
+@dataclass(frozen=True)
+class Packing:
+    """What a token index is made of: the text of a sample, the length of its own samples, or None for one document each.
+
+    `eos_token` ends each document of packed samples; `dtype` None lets the vocabulary choose.
+    """
+
+    text: MappedValue
+    sample_size: int | None
+    eos_token: str | None = None
+    dtype: Dtype | None = None
+
+    def checked(self, tokenizer: Tokenizer) -> "Checked":
+        """What follows for this tokenizer. MalformedError, ImpossibleError: it cannot be."""
+        if self.sample_size is not None and not 1 <= self.sample_size <= MAX_SAMPLE_SIZE:
+            message = f"A sample has 1 to {MAX_SAMPLE_SIZE:,} tokens."
+            raise MalformedError(message, fields={"sample_size": message})
+        eos = self.eos_token
+        if self.sample_size is None:
+            eos = None
+        elif eos is None:
+            eos = tokenizer.usual_eos
+            if eos is None:
+                message = "Name the token that ends a document; the tokenizer has none of the usual ones."
+                raise MalformedError(message, code="unknown_token", fields={"eos_token": message})
+        number = None if eos is None else tokenizer.number(eos)
+        return Checked(self, tokenizer, _dtype(tokenizer, self.dtype), eos, number)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A packing that its tokenizer can do."""
+
+    packing: Packing
+    tokenizer: Tokenizer
+    dtype: Dtype
+    eos_token: str | None
+    eos_id: int | None
+
+
+@dataclass
+class Counts:
+    """What has gone into an index. `num_tokens` are all of the documents, with their EOS, also those dropped."""
+
+    num_samples: int = 0
+    num_tokens: int = 0
+    num_documents: int = 0
+    num_without_text: int = 0
+    themes: dict[str, int] = field(default_factory=dict)
+
+
+def _dtype(tokenizer: Tokenizer, wanted: Dtype | None) -> Dtype:
+    fits: Dtype = "uint16" if tokenizer.vocabulary_size <= 1 << 16 else "uint32"
+    if wanted == "uint16" and fits == "uint32":
+        message = (
+            f"A vocabulary of {tokenizer.vocabulary_size:,} does not fit uint16, which has 65,536 numbers;"
+            " take uint32, or leave it out."
+        )
+        raise ImpossibleError(message, code="dtype_too_small", fields={"dtype": message})
+    return wanted or fits
+
+
+def build_tokens(
+    version: OpenVersion,
+    positions: Positions,
+    packing: Packing,
+    tokenizer: Tokenizer,
+    folder: Path,
+    *,
+    stem: str,
+    report: Report,
+    themes: Mapping[str, npt.NDArray[np.integer[Any]]] | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Write the token index of the samples at `positions`, ascending, into `folder`; answers its manifest.
+
+    A sample whose field is absent or null is no document; it is counted as `num_without_text`. The tokens of the
+    documents at the positions of each of `themes`, ascending too, are counted apart. `report` is called with the
+    samples done and may raise to stop. MalformedError, ImpossibleError: the packing cannot be; nothing is written.
+    """
+    checked = packing.checked(tokenizer)
+    (folder / FOLDER).mkdir(parents=True)
+    (folder / "index").mkdir()
+    name = f"{FOLDER}/{stem}{SUFFIX}"
+    counts = Counts(themes=dict.fromkeys(themes or (), 0))
+    with (folder / name).open("wb") as samples, (folder / LOCATIONS).open("wb") as locations:
+        writer = _Writer(checked, samples, locations)
+        for block in _blocks(version, positions, checked, threads or min(MAX_THREADS, os.cpu_count() or 1)):
+            writer.write(block.encoded)
+            _count(counts, block, themes or {})
+            report(counts.num_documents + counts.num_without_text)
+    counts.num_samples = writer.num_samples
+    (folder / FILES).write_text(f"{name}\n" if counts.num_samples else "")
+    manifest = _manifest(checked, counts, folder, name)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    return manifest
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Documents that were encoded together: the positions of those that have a text, and how many have none."""
+
+    positions: Ints
+    num_without_text: int
+    encoded: Encoded
+
+
+def _blocks(version: OpenVersion, positions: Positions, checked: Checked, threads: int) -> Iterator[_Block]:
+    """All documents in order, encoded by several threads, of which each has at most two blocks waiting."""
+    encoder = Encoder(checked.tokenizer, after=() if checked.eos_id is None else (checked.eos_id,))
+
+    def encode(some: Ints) -> _Block:
+        texts = texts_of(version, some, checked.packing.text)
+        if texts.null_count:
+            has = texts.is_valid()
+            return _Block(
+                some[has.to_numpy(zero_copy_only=False)], texts.null_count, encoder.encode(texts.filter(has))
+            )
+        return _Block(some, 0, encoder.encode(texts))
+
+    waiting: deque[Future[_Block]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="tokens") as pool:
+        try:
+            for some in _cuts(version, positions):
+                waiting.append(pool.submit(encode, some))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _cuts(version: OpenVersion, positions: Positions) -> Iterator[Ints]:
+    """The positions, in blocks of about 2 MB of samples."""
+    for start in range(0, len(positions), BLOCK_SAMPLES):
+        some = np.asarray(positions[start : start + BLOCK_SAMPLES], np.int64)
+        rows = version.rows_of(some)
+        ends = np.cumsum(_sizes(version, rows))
+        first = 0
+        while first < len(some):
+            before = int(ends[first - 1]) if first else 0
+            last = max(first + 1, int(np.searchsorted(ends, before + BLOCK_BYTES, side="right")))
+            yield some[first:last]
+            first = last
+
+
+def _sizes(version: OpenVersion, rows: Ints) -> Ints:
+    """The bytes of the samples in these rows, ascending."""
+    cuts = np.searchsorted(rows, version.row_starts)
+    sizes = np.empty(len(rows), np.int64)
+    for part, start, first, last in zip(version.parts, version.row_starts, cuts, cuts[1:], strict=False):
+        sizes[first:last] = part.locations[rows[first:last] - start, 2]
+    return sizes
+
+
+def _count(counts: Counts, block: _Block, themes: Mapping[str, npt.NDArray[np.integer[Any]]]) -> None:
+    counts.num_documents += len(block.positions)
+    counts.num_without_text += block.num_without_text
+    counts.num_tokens += len(block.encoded.tokens)
+    if not len(block.positions):
+        return
+    sizes = np.diff(block.encoded.ends, prepend=0)
+    first, last = int(block.positions[0]), int(block.positions[-1])
+    for theme, positions in themes.items():
+        # Numbers of the array's own type: with others the whole of it would be converted.
+        start = np.searchsorted(positions, positions.dtype.type(first))
+        stop = np.searchsorted(positions, positions.dtype.type(last), side="right")
+        counts.themes[theme] += int(sizes[np.isin(block.positions, positions[start:stop])].sum())
+
+
+class _Writer:
+    """Writes the tokens of documents as samples, and where each of these lies."""
+
+    def __init__(self, checked: Checked, samples: IO[bytes], locations: IO[bytes]) -> None:
+        self.num_samples = 0
+        self._dtype = DTYPES[checked.dtype]
+        self._size = checked.packing.sample_size
+        self._samples = samples
+        self._locations = locations
+        self._place = 0  # in the file of samples
+        self._rest = np.empty(0, np.uint32)  # of the sample that is not full yet
+
+    def write(self, encoded: Encoded) -> None:
+        tokens, ends = encoded.tokens, encoded.ends
+        if self._size is not None:
+            tokens = np.concatenate([self._rest, tokens])
+            full = len(tokens) // self._size
+            # A copy, so that the block it is of can go.
+            tokens, self._rest = tokens[: full * self._size], tokens[full * self._size :].copy()
+            ends = self._size * np.arange(1, full + 1)
+        self._samples.write(tokens.astype(self._dtype).data)
+        sizes = np.diff(ends, prepend=0) * self._dtype.itemsize
+        rows = np.zeros((len(sizes), 3), "<u8")
+        rows[:, 1] = self._place + np.cumsum(sizes) - sizes
+        rows[:, 2] = sizes
+        self._locations.write(rows.data)
+        self._place += len(tokens) * self._dtype.itemsize
+        self.num_samples += len(sizes)
+
+
+def _manifest(checked: Checked, counts: Counts, folder: Path, name: str) -> dict[str, Any]:
+    packing, tokenizer = checked.packing, checked.tokenizer
+    kept = (folder / name).stat().st_size // DTYPES[checked.dtype].itemsize
+    return {
+        "format_version": FORMAT_VERSION,
+        "kind": "tokens",
+        "dtype": checked.dtype,
+        "byte_order": "little",
+        "vocabulary_size": tokenizer.vocabulary_size,
+        "sample_size": packing.sample_size,
+        "num_samples": counts.num_samples,
+        "num_tokens": counts.num_tokens,
+        "num_dropped_tokens": counts.num_tokens - kept,
+        "num_documents": counts.num_documents,
+        "num_without_text": counts.num_without_text,
+        "num_tokens_by_theme": counts.themes,
+        "text": packing.text.source,
+        "eos_token": checked.eos_token,
+        "eos_id": checked.eos_id,
+        "tokenizer": tokenizer.digest,
+        "samples": name,
+        "files": {each: describe_file(folder / each) for each in (name, FILES, LOCATIONS)},
+    }

@@ -1,0 +1,1 @@
+"""Fully pinned deliveries, and their bytes from any position."""

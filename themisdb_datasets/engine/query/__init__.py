@@ -1,0 +1,1 @@
+"""Filters and expressions as bound SQL, and the one place that opens DuckDB."""

@@ -1,0 +1,1 @@
+"""Lines of samples as lines of an export, put together from spans."""

@@ -1,0 +1,1 @@
+"""Lines as immutable shards: checked samples, their spans, and their columns."""

@@ -1,0 +1,1 @@
+"""Frozen versions as Parquet and one DuckDB file."""

@@ -1,0 +1,1 @@
+"""Files as they come in, of any kind, as lines of JSON."""

@@ -1,0 +1,1 @@
+"""Ordered shards with deletions: reading, changing, comparing and describing them."""

@@ -1,0 +1,1 @@
+"""Weighting rules: one factor each, and what they make of a sample."""

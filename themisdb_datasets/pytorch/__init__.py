@@ -1,0 +1,1 @@
+"""Streams in torch's DataLoader and transformers' Trainer."""

@@ -1,0 +1,1 @@
+"""Samples at the trainer: by number, by epoch, from caches."""
