@@ -13,6 +13,7 @@ class ExportsConfig(AppConfig):
     def ready(self) -> None:
         """Hear of what streams will need."""
         from exports.delivery import ahead
-        from themis_admin.datasets.signals import subject_changed
+        from themis_admin.datasets import changes
 
-        subject_changed.connect(ahead.after_change, dispatch_uid="exports.ahead")
+        if ahead.after_change not in changes.LISTENERS:
+            changes.LISTENERS.append(ahead.after_change)

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from exports.feedback import pages as feedback_pages
 from exports.feedback.api import DifficultyView, FeedbackRunView, FeedbackView, RunWeightingView
 from exports.files import pages as file_pages
 from exports.files.api import ArtifactAboutView, ArtifactsView, ArtifactView, FileExportsView, FileExportView
@@ -38,6 +39,10 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/<int:pk>/keep/", file_pages.export_keep, name="export-keep"),
     path("exports/<int:pk>/remove/", file_pages.export_remove, name="export-remove"),
     path("artifacts/<int:pk>/", file_pages.artifact, name="artifact"),
+    path("feedback/", feedback_pages.run_list, name="run-list"),
+    path("feedback/<int:pk>/", feedback_pages.run, name="run"),
+    path("feedback/<int:pk>/fold/", feedback_pages.run_fold, name="run-fold"),
+    path("feedback/<int:pk>/remove/", feedback_pages.run_remove, name="run-remove"),
     path("links/", link_pages.link_list, name="link-list"),
     path("links/<int:pk>/", link_pages.link, name="link"),
     path("links/<int:pk>/revoke/", link_pages.link_revoke, name="link-revoke"),

@@ -32,6 +32,7 @@ def broker_url(redis_url: str) -> str:
 
 
 app = Celery("themis")
+app.set_default()  # current_app is a thread's own, and threads that did not import this module get the default
 app.conf.update(
     broker_url=broker_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")),
     broker_transport_options={**SOCKET, **HINT, "visibility_timeout": 3600},
@@ -50,7 +51,14 @@ app.conf.update(
     timezone="UTC",
 )
 app.autodiscover_tasks(
-    ["themis_admin.jobs", "themis_admin.datasets", "themis_admin.snapshots", "indexing", "exports", "exports.feedback"]
+    [
+        "themis_admin.jobs",
+        "themis_admin.datasets",
+        "themis_admin.snapshots",
+        "indexing",
+        "exports",
+        "exports.feedback",
+    ]
 )
 
 

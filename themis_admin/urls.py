@@ -10,6 +10,7 @@ import themis_admin.accounts.urls
 import themis_admin.console.urls
 import themis_admin.datasets.urls
 import themis_admin.jobs.urls
+import themis_admin.snapshots.urls
 from themis_admin.web import health
 from themis_admin.web.api import unknown_route
 
@@ -17,6 +18,7 @@ APPS = (
     themis_admin.accounts.urls,
     themis_admin.jobs.urls,
     themis_admin.datasets.urls,
+    themis_admin.snapshots.urls,
     indexing.urls,
     exports.urls,
     themis_admin.console.urls,

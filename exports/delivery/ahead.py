@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from exports.delivery.opening import mean_bytes
 from exports.requests.body import StreamBody
@@ -26,7 +25,7 @@ FORMATS = ("instruction_tuning", "chat_completion", "text_completion", "raw")
 ORDERS = ("stored", "weighted")  # a shuffled stream has the selection of the stored one
 
 
-def after_change(*, dataset: Dataset, **_: Any) -> None:
+def after_change(dataset: Dataset) -> None:
     """Have the selections built, unless a job for that waits already. In the transaction of the change."""
     lane = f"select:{dataset.pk}"
     if dataset.latest_id is None or Job.objects.filter(lane=lane, state=JobState.QUEUED).exists():

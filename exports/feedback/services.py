@@ -1,8 +1,6 @@
 """What people and trainers do with feedback: tell losses, have them folded into difficulties, make a weighting of these."""
 
 import os
-import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +8,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from exports.models import Factors, FeedbackRun, FeedbackSender
+from exports.models import FeedbackRun, FeedbackSender
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
-from themis_admin.artifacts import services as artifacts
 from themis_admin.datasets import cleaning
 from themis_admin.datasets.models import Dataset
 from themis_admin.datasets.rules import services as rules
@@ -148,21 +145,7 @@ def remove_run(run: FeedbackRun, *, user: User) -> None:
         detail = {"name": row.name, "num_records": row.num_records}
         audit.record(user=user, action="feedback.removed", object=row.url, detail=detail)
         events.record("feedback.removed", owner=run.dataset.owner, data={"run": row.pk, **detail})
-        forget(row)
+        row.release_files()
         row.delete()
         title = "Free the space of a removed run"
         jobs.submit("collect", owner=user, title=title, params={}, lane="collect")
-
-
-def forget(run: FeedbackRun) -> None:
-    """Let go of a run's files; in the transaction that deletes it."""
-    artifacts.release(run.keeper)
-    transaction.on_commit(partial(shutil.rmtree, run.folder, ignore_errors=True))
-
-
-def forget_all(dataset: Dataset) -> None:
-    """Let go of the files of all runs and factors of a dataset; in the transaction that deletes it."""
-    for run in dataset.runs.iterator():
-        forget(run)
-    for factors in Factors.objects.filter(dataset=dataset).iterator():
-        artifacts.release(factors.keeper)

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from exports.delivery.dry_run import describe
+from exports.files import body
 from exports.files import services as file_exports
 from exports.limits import Consumer
 from exports.links.services import LinkedFile, refs_seen
@@ -61,7 +62,7 @@ class FileExportsView(DatasetsApi):
     @extend_schema(request=BODY, responses={202: OBJECT})
     def post(self, request: Request) -> Response:
         """The export API's fields, and `file`: {"type", "max_bytes"}. A dry run answers the plan instead."""
-        asked = file_exports.open_export(request.data, consumer=Consumer.of(request))
+        asked = body.open_export(request.data, consumer=Consumer.of(request))
         if asked.body.dry_run:
             return Response(describe(asked.opened))
         job = self.once({"body": request.data}, lambda: file_exports.start_export(asked, user=self.user))

@@ -1,4 +1,4 @@
-"""What the body of a request for a file export may say."""
+"""What the body of a request for files may say, and whether what it asks for is possible."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from exports.delivery import opening
 from exports.delivery.opening import Opened
-from exports.requests.body import StreamBody, bad
-from themis_admin.web.api import check_names
+from exports.limits import Consumer
+from exports.requests.body import StreamBody, bad, parse_body
 from themisdb_datasets.engine.plans.files import TYPES
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.names import nearest
+from themisdb_datasets.names import check_names, nearest
 
 
 class FileOptions(msgspec.Struct, forbid_unknown_fields=True):
@@ -22,7 +23,7 @@ class FileOptions(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Asked:
+class FileRequest:
     """A request for files that was found to be possible."""
 
     body: StreamBody
@@ -48,3 +49,20 @@ def parse_file(document: Any) -> FileOptions:
         message = f"{options.type!r} is no type of file{nearest(options.type, TYPES)}; there are {', '.join(TYPES)}."
         raise bad("file.type", message)
     return options
+
+
+def open_export(document: Any, *, consumer: Consumer) -> FileRequest:
+    """Check a request for files, all that can be refused at once: its words, its plan, and the limit of new plans."""
+    if not isinstance(document, dict):
+        raise MalformedError('The body is one JSON object, such as {"theme": "Datenschutz", "file": {}}.')
+    file = parse_file(document.get("file", {}))
+    body = parse_body({name: value for name, value in document.items() if name != "file"})
+    if body.stream_mode == "continuous":
+        raise bad("stream_mode", "A file ends; leave stream_mode out, or stream.")
+    opened = opening.open_request(body, consumer.user, consumer=consumer.counting(dry_run=body.dry_run))
+    if opened.delivery.plan.continuous:
+        raise bad(
+            "cursor",
+            "This is the cursor of a continuous stream; a file ends, so start it without the cursor.",
+        )
+    return FileRequest(body, file, opened)

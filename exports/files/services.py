@@ -8,12 +8,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from exports.delivery import opening
 from exports.delivery.estimates import estimate_bytes
-from exports.files.body import Asked, parse_file
-from exports.limits import Consumer
+from exports.files.body import FileRequest
 from exports.models import FileExport, Link
-from exports.requests.body import bad, parse_body
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.artifacts import services as artifacts
@@ -22,27 +19,10 @@ from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
 from themis_admin.storage.space import check_room
-from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError
+from themisdb_datasets.errors import ConflictError, NotFoundError
 
 
-def open_export(document: Any, *, consumer: Consumer) -> Asked:
-    """Check a request for files, all that can be refused at once: its words, its plan, and the limit of new plans."""
-    if not isinstance(document, dict):
-        raise MalformedError('The body is one JSON object, such as {"theme": "Datenschutz", "file": {}}.')
-    file = parse_file(document.get("file", {}))
-    body = parse_body({name: value for name, value in document.items() if name != "file"})
-    if body.stream_mode == "continuous":
-        raise bad("stream_mode", "A file ends; leave stream_mode out, or stream.")
-    opened = opening.open_request(body, consumer.user, consumer=consumer.counting(dry_run=body.dry_run))
-    if opened.delivery.plan.continuous:
-        raise bad(
-            "cursor",
-            "This is the cursor of a continuous stream; a file ends, so start it without the cursor.",
-        )
-    return Asked(body, file, opened)
-
-
-def start_export(asked: Asked, *, user: User) -> Job:
+def start_export(asked: FileRequest, *, user: User) -> Job:
     """Queue the job that makes the files; TooLargeError where the disk has no room for them."""
     opened, body = asked.opened, asked.body
     needed = estimate_bytes(opened.delivery, opened.window)

@@ -17,8 +17,9 @@ from exports.requests.body import bad
 from themis_admin.accounts.models import AuditEntry
 from themis_admin.artifacts.models import Artifact
 from themis_admin.datasets.lookup import DatasetsApi
-from themis_admin.web.api import PAGING, check_names
+from themis_admin.web.api import PAGING
 from themisdb_datasets.errors import NotFoundError
+from themisdb_datasets.names import check_names
 
 OBJECT = OpenApiTypes.OBJECT
 USES = 100

@@ -1,12 +1,16 @@
 """What training runs tell about samples: the runs, who of each told how much, and the factors that were made of it."""
 
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 
+from themis_admin.artifacts import services as artifacts
 from themis_admin.artifacts.models import KeepsFiles
+from themis_admin.datasets.models import Dataset
 from themis_admin.jobs.models import Viewer
 
 DIFFICULTY = "difficulty.parquet"
@@ -34,7 +38,7 @@ class FeedbackRun(KeepsFiles, models.Model):
     `difficulty` describes the last fold, whose file it keeps as an artifact; `told` is how many records that read.
     """
 
-    dataset = models.ForeignKey("datasets.Dataset", on_delete=models.CASCADE, related_name="runs")
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="runs")
     name = models.CharField(max_length=200)
     difficulty = models.JSONField(null=True)
     folded_at = models.DateTimeField(null=True)
@@ -69,6 +73,17 @@ class FeedbackRun(KeepsFiles, models.Model):
         """The folded file, once there is one."""
         ref = self.refs().filter(name=DIFFICULTY).first()
         return None if ref is None else ref.artifact.path
+
+    def release_files(self) -> None:
+        """Let go of what it told and of its fold; in the transaction that deletes it."""
+        artifacts.release(self.keeper)
+        transaction.on_commit(partial(shutil.rmtree, self.folder, ignore_errors=True))
+
+    @classmethod
+    def let_go(cls, dataset: Dataset) -> None:
+        """Let go of the files of all its runs, in the transaction that deletes a dataset."""
+        for run in cls.objects.filter(dataset=dataset).iterator():
+            run.release_files()
 
     @property
     def num_records(self) -> int:
@@ -118,7 +133,7 @@ class FeedbackSender(models.Model):
 class Factors(models.Model):
     """The file that an adaptive rule reads, by its SHA-256; it stays as long as its dataset, for plans name it."""
 
-    dataset = models.ForeignKey("datasets.Dataset", on_delete=models.CASCADE, related_name="factors")
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="factors")
     digest = models.CharField(max_length=64)
     run = models.ForeignKey(FeedbackRun, on_delete=models.SET_NULL, null=True, related_name="factors")
     run_name = models.CharField(max_length=200)
@@ -138,3 +153,9 @@ class Factors(models.Model):
     def keeper(self) -> str:
         """The name under which it keeps its artifact: beneath its dataset, with which it goes."""
         return f"datasets/{self.dataset_id}/factors/{self.pk}"
+
+    @classmethod
+    def let_go(cls, dataset: Dataset) -> None:
+        """Let go of the files of all its factors, in the transaction that deletes a dataset."""
+        for factors in cls.objects.filter(dataset=dataset).iterator():
+            artifacts.release(factors.keeper)

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from exports.models.file import FileExport
 from exports.models.stream import Stream
-from themis_admin.datasets.models import Dataset, Version, Viewer, sees_everything
+from themis_admin.datasets.models import Dataset, Version, sees_everything
 from themis_admin.datasets.retention.holds import Hold
+from themis_admin.jobs.models import Viewer
 from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.errors import GoneError
 

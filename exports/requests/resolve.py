@@ -11,7 +11,8 @@ from exports.requests.mapping import build_format
 from exports.requests.subject import find_subject
 from exports.requests.weighting import build_weighting, explained
 from themis_admin.datasets.labels.services import find_version
-from themis_admin.datasets.models import Dataset, Theme, Version, Viewer
+from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.jobs.models import Viewer
 from themisdb_datasets.engine.plans.mix import Mix, Part, empty_part, shares
 from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.engine.query.filters import Condition, parse_filter

@@ -3,7 +3,8 @@
 from msgspec import UNSET
 
 from exports.requests.body import StreamBody, bad
-from themis_admin.datasets.models import Dataset, Theme, Viewer
+from themis_admin.datasets.models import Dataset, Theme
+from themis_admin.jobs.models import Viewer
 from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
 

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from exports import tasks
+from exports.files import body as file_body
 from exports.files import services as file_exports
 from exports.limits import Consumer
 from exports.links import services as links
@@ -27,7 +28,7 @@ BODY = {"format": "text_completion", "field_mapping": {"text_field": "text"}}
 def made(version: Version, user: User, *, run: bool = True, **file: object) -> FileExport:
     """An export of the dataset."""
     document = {"dataset": version.dataset.name, **BODY, "file": file}
-    job = file_exports.start_export(file_exports.open_export(document, consumer=Consumer(user)), user=user)
+    job = file_exports.start_export(file_body.open_export(document, consumer=Consumer(user)), user=user)
     if run:
         runner.run(job.pk)
     export: FileExport = FileExport.objects.get(pk=job.params["export"])

@@ -12,8 +12,10 @@ from rest_framework.response import Response
 
 from themis_admin.accounts import services
 from themis_admin.accounts.models import ApiToken, AuditEntry, User
-from themis_admin.web.api import PAGING, SCOPES, ThemisView, allowed, check_names
+from themis_admin.web.api import PAGING, ThemisView
+from themis_admin.web.scopes import SCOPES, allowed
 from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.names import check_names
 
 OBJECT = OpenApiTypes.OBJECT
 

@@ -13,7 +13,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import ApiToken, User, new_token_text, token_digest
-from themis_admin.web.api import SCOPES
+from themis_admin.web.scopes import SCOPES
 from themisdb_datasets.errors import ConflictError, LimitError, MalformedError
 from themisdb_datasets.names import nearest
 

@@ -5,19 +5,15 @@ from typing import Any, TypeVar, cast
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, OfDataset, OfDatasetQuerySet, Theme, Version, WeightingRule
-from themis_admin.datasets.rejects import services as samples
 from themis_admin.jobs import idempotency
 from themis_admin.jobs.models import Job
 from themis_admin.web.api import ThemisView
-from themis_admin.web.bodies import PageQuery
-from themis_admin.web.downloads import download
 from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
 
@@ -125,15 +121,6 @@ class DatasetsApi(ThemisView):
         query = self.request.query_params.copy()
         query["offset"] = str(offset)
         return self.request.build_absolute_uri(f"{self.request.path}?{query.urlencode()}")
-
-    def rejects(self, job: int | None, filename: str, *, num_rejects: int | None) -> HttpResponseBase:
-        """A page of the lines that a job rejected, or with `download` their file."""
-        if self.request.query_params.get("download") in ("1", "true"):
-            return download(samples.rejects_file(job), name=filename, content_type="application/x-ndjson")
-        query = self.query(PageQuery)
-        results, more = samples.rejects(job, **query)
-        links = self.links(query["offset"], query["length"], query["offset"] + len(results) if more else None)
-        return Response({"num_rejects": num_rejects, **links, "results": results})
 
 
 DATASETS_OFFERED = 100  # where one is chosen

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import ProtectedError
 
-from exports.feedback import services as feedback
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import cleaning
@@ -69,7 +68,7 @@ def delete_dataset(dataset: Dataset, *, user: User) -> Job:
         data = {"dataset": locked.pk, "name": locked.name}
         for pk in Job.objects.filter(lane=locked.lane).values_list("pk", flat=True):
             transaction.on_commit(partial(remove_file, rejects_path(pk)))
-        feedback.forget_all(locked)
+        _let_go(locked)
         try:
             locked.delete()
         except ProtectedError as error:
@@ -78,6 +77,17 @@ def delete_dataset(dataset: Dataset, *, user: User) -> Job:
         return jobs.submit(
             "collect", owner=user, title="Free the space of deleted data", params={}, lane="collect"
         )
+
+
+def _let_go(dataset: Dataset) -> None:
+    """Whatever points at datasets lets go of the files it keeps for this one, by a class method `let_go(dataset)`.
+
+    The rows go with the dataset; files would stay behind, and only their owner's app knows which they are.
+    """
+    for relation in Dataset._meta.get_fields(include_hidden=True):
+        model: Any = relation.related_model
+        if isinstance(relation, models.ManyToOneRel) and hasattr(model, "let_go"):
+            model.let_go(dataset)
 
 
 def _dataset_values(given: Mapping[str, Any]) -> dict[str, Any]:

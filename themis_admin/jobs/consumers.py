@@ -19,7 +19,7 @@ from themis_admin.accounts.auth import user_of_token
 from themis_admin.accounts.models import ApiToken, User
 from themis_admin.jobs import events
 from themis_admin.jobs.broadcast import hub
-from themis_admin.web.api import allowed
+from themis_admin.web.scopes import allowed
 
 POLL_SECONDS = 5.0
 CHECK_SECONDS = 5.0  # how soon a socket ends after a logout or a token's revocation

@@ -2,10 +2,10 @@
 
 import logging
 
+from celery import current_app
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from themis_admin.celery import app
 from themis_admin.jobs.models import Job
 
 log = logging.getLogger(__name__)
@@ -16,6 +16,6 @@ def send(job: Job, *, queue: str = "default") -> None:
     """Tell the workers of a job; without a broker the sweeper tells them later."""
     Job.objects.filter(pk=job.pk).update(hinted_at=timezone.now())
     try:
-        app.send_task(TASK, args=[job.pk], queue=queue, retry=False, ignore_result=True)
+        current_app.send_task(TASK, args=[job.pk], queue=queue, retry=False, ignore_result=True)
     except OperationalError as error:
         log.warning("job %s has to wait for the sweeper, the broker does not answer: %s", job.pk, error)

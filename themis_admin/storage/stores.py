@@ -5,7 +5,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-from themis_admin.settings import Themis
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.query.duck import DuckLimits
 from themisdb_datasets.engine.selections.selection import SelectionCache
@@ -20,15 +19,13 @@ def store() -> ArtifactStore:
 
 def kept_files() -> SelectionCache:
     """Where they are kept; what was used longest ago goes, for it can be made again."""
-    return _cache(settings.THEMIS)
+    themis = settings.THEMIS
+    return _cache(themis.selections_dir, themis.selections_max_bytes, limits())
 
 
 @lru_cache(maxsize=1)
-def _cache(themis: Themis) -> SelectionCache:
-    limits = DuckLimits(
-        memory=themis.duck_memory, threads=themis.duck_threads, temp_directory=themis.work_dir
-    )
-    return SelectionCache(themis.selections_dir, max_bytes=themis.selections_max_bytes, limits=limits)
+def _cache(folder: Path, max_bytes: int, limits: DuckLimits) -> SelectionCache:
+    return SelectionCache(folder, max_bytes=max_bytes, limits=limits)
 
 
 def limits() -> DuckLimits:

@@ -9,20 +9,10 @@ from django import template
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from themis_admin.datasets.samples.operators import OPS
+
 register = template.Library()
 
-OPS = {
-    "eq": "is",
-    "ne": "is not",
-    "lt": "is below",
-    "le": "is at most",
-    "gt": "is above",
-    "ge": "is at least",
-    "contains": "contains",
-    "starts_with": "starts with",
-    "ends_with": "ends with",
-    "matches": "matches",
-}
 JSON_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 INDENT = "  "
 DEEPEST_INDENT = 40

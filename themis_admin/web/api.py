@@ -1,7 +1,7 @@
 """What every REST view shares: who may, how lists are paged, how bodies are read, and how errors become HTTP."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
+from themis_admin.web.scopes import allowed
 from themisdb_datasets.errors import (
     ConflictError,
     CorruptError,
@@ -32,16 +33,9 @@ from themisdb_datasets.errors import (
     TooLargeError,
     is_disk_full,
 )
-from themisdb_datasets.names import nearest
+from themisdb_datasets.names import check_names
 
 log = logging.getLogger(__name__)
-
-
-SCOPES = ("read", "export", "write", "admin")
-
-
-# What a scope allows beside itself: who may write may look at what was written, who may export at what is exported.
-IMPLIED = {"read": {"read"}, "export": {"export", "read"}, "write": {"write", "read"}, "admin": set(SCOPES)}
 
 
 STATUS: dict[type[ThemisError], int] = {
@@ -83,11 +77,6 @@ class HasScope(BasePermission):
         if needed == "admin" and not getattr(request.user, "is_superuser", False):
             raise exceptions.PermissionDenied("Only an administrator may do this.")
         return True
-
-
-def allowed(scopes: Iterable[str]) -> set[str]:
-    """All that these scopes allow, beside themselves."""
-    return {implied for scope in scopes for implied in IMPLIED.get(scope, ())}
 
 
 def _needed(request: Request, view: APIView) -> str:
@@ -195,14 +184,6 @@ class ThemisView(APIView):
         for name, value in request.query_params.items():
             if "\0" in name or "\0" in value:
                 raise MalformedError("The query has the character U+0000.", fields={name: "It has U+0000."})
-
-
-def check_names(given: Iterable[str], known: Sequence[str], *, what: str) -> None:
-    """MalformedError for the first name that is not known, with the nearest that is."""
-    for name in given:
-        if name not in known:
-            message = f"There is no {what} {name!r}{nearest(name, known)}."
-            raise MalformedError(message, fields={name: message})
 
 
 def handle_error(error: Exception, context: Mapping[str, Any]) -> Response | None:

@@ -1,6 +1,6 @@
 """Datasets, versions, shards, themes, rules and what else hangs on them, as rows."""
 
-from themis_admin.datasets.models.dataset import Dataset, Viewer, sees_everything
+from themis_admin.datasets.models.dataset import Dataset, sees_everything
 from themis_admin.datasets.models.label import MAX_LABEL, VersionLabel
 from themis_admin.datasets.models.statistics import StatisticsDocument
 from themis_admin.datasets.models.theme import OfDataset, OfDatasetQuerySet, Theme, WeightingRule
@@ -19,7 +19,6 @@ __all__ = [
     "Version",
     "VersionLabel",
     "VersionShard",
-    "Viewer",
     "WeightingRule",
     "sees_everything",
 ]

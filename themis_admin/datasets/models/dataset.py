@@ -3,13 +3,10 @@
 from typing import Any, Self
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models.functions import Lower
 
-Viewer = AbstractBaseUser | AnonymousUser
-
+from themis_admin.jobs.models import Viewer
 
 API = "/api/v1"
 

@@ -7,15 +7,29 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from themis_admin.datasets.lookup import DatasetsApi
-from themis_admin.datasets.rejects import mending
+from themis_admin.datasets.rejects import mending, services
 from themis_admin.datasets.rejects.serializers import MendedBody
 from themis_admin.datasets.rejects.services import Rejects
 from themis_admin.jobs.models import Job
 from themis_admin.web.api import OBJECT
 from themis_admin.web.bodies import PageQuery
+from themis_admin.web.downloads import download
 
 
-class RejectsView(DatasetsApi):
+class RejectsApi(DatasetsApi):
+    """What both views of rejected lines answer."""
+
+    def rejects(self, job: int | None, filename: str, *, num_rejects: int | None) -> HttpResponseBase:
+        """A page of the lines that a job rejected, or with `download` their file."""
+        if self.request.query_params.get("download") in ("1", "true"):
+            return download(services.rejects_file(job), name=filename, content_type="application/x-ndjson")
+        query = self.query(PageQuery)
+        results, more = services.rejects(job, **query)
+        links = self.links(query["offset"], query["length"], query["offset"] + len(results) if more else None)
+        return Response({"num_rejects": num_rejects, **links, "results": results})
+
+
+class RejectsView(RejectsApi):
     """The lines that a version's ingest rejected."""
 
     parameters = ("offset", "length", "download")
@@ -37,7 +51,7 @@ class RejectsView(DatasetsApi):
         return _mended(self, mending.Rejected.of_version(self.version(pk)))
 
 
-class JobRejectsView(DatasetsApi):
+class JobRejectsView(RejectsApi):
     """The lines that an ingest rejected, also when it made no version."""
 
     parameters = ("offset", "length", "download")

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from themis_admin.datasets.models import Theme, Version
 from themis_admin.datasets.samples import cards, windows
-from themis_admin.templatetags.corpus import OPS
+from themis_admin.datasets.samples.operators import OPS
 from themisdb_datasets.errors import ThemisError
 
 BROWSED_OPS = [

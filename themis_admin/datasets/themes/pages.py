@@ -20,7 +20,6 @@ from themis_admin.datasets.samples.browser import Browser
 from themis_admin.datasets.statistics import pages as statistics_section
 from themis_admin.datasets.themes import services
 from themis_admin.datasets.themes.forms import ThemeForm
-from themis_admin.templatetags.themis import number
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
@@ -140,7 +139,7 @@ def theme_count(request: HttpRequest, pk: int) -> HttpResponse:
     if row.dataset.latest is None:
         return HttpResponse("–")
     try:
-        return HttpResponse(number(windows.count_matches(row.dataset.latest, row.where)))
+        return HttpResponse(f"{windows.count_matches(row.dataset.latest, row.where):,}")
     except ThemisError:
         return HttpResponse("–")
 

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from themis_admin.accounts.models import User
 from themis_admin.datasets import cleaning, rows
+from themis_admin.datasets.changes import subject_changed
 from themis_admin.datasets.models import Dataset, Theme
-from themis_admin.datasets.signals import subject_changed
 from themis_admin.datasets.statistics import services as statistics
 
 
@@ -18,7 +18,7 @@ def create_theme(dataset: Dataset, *, user: User, name: Any, where: Any, descrip
     with transaction.atomic():
         theme = rows.create(Theme, dataset, user=user, values=values)
         statistics.after_saving(theme)
-        subject_changed.send(Dataset, dataset=dataset)
+        subject_changed(dataset)
     return theme
 
 
@@ -27,7 +27,7 @@ def update_theme(theme: Theme, *, user: User, **changes: Any) -> Theme:
     with transaction.atomic():
         changed = rows.update(theme, user=user, values=_theme_values(theme.dataset, changes))
         statistics.after_saving(changed)
-        subject_changed.send(Dataset, dataset=changed.dataset)
+        subject_changed(changed.dataset)
     return changed
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Max, Q
 
+from themis_admin.datasets.changes import subject_changed
 from themis_admin.datasets.models import Dataset, Shard, Version, VersionShard
-from themis_admin.datasets.signals import subject_changed
 from themis_admin.datasets.statistics import services as statistics
 from themis_admin.jobs import events
 from themis_admin.jobs.models import Job, JobState
@@ -142,7 +142,7 @@ class Draft:
             }
             events.record("version.published", owner=dataset.owner, job=job.row, data=data)
             statistics.after_publication(version)
-            subject_changed.send(Dataset, dataset=dataset)
+            subject_changed(dataset)
             afterwards()
 
     def _row(

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from duckdb import DuckDBPyConnection as Connection
+from duckdb import DuckDBPyRelation as Relation
+from duckdb import Error
 
 from themisdb_datasets.errors import ImpossibleError, MalformedError
+
+__all__ = ["Connection", "DuckLimits", "Error", "Relation", "connect", "read_database", "write_database"]
 
 # Of the files that are written: from here on long texts can be compressed. DuckDB 1.2 and later read it.
 STORAGE_VERSION = "v1.2.0"
@@ -23,9 +28,7 @@ class DuckLimits:
 
 
 @contextmanager
-def connect(
-    directories: Sequence[Path], *, limits: DuckLimits | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(directories: Sequence[Path], *, limits: DuckLimits | None = None) -> Iterator[Connection]:
     """A locked connection that can read the given folders and files and nothing else; closed at the end of the block.
 
     Errors that come from what a user wrote (a bad regular expression, a value out of range) leave as MalformedError,
@@ -38,7 +41,7 @@ def connect(
 @contextmanager
 def write_database(
     path: Path, directories: Sequence[Path], *, limits: DuckLimits | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Iterator[Connection]:
     """A locked connection to a new database file, complete when the block ends; it reads the given folders."""
     attached = f"ATTACH {_quote(str(path))} AS file (STORAGE_VERSION '{STORAGE_VERSION}')"
     with _opened(directories, limits or DuckLimits(), attached) as connection:
@@ -49,7 +52,7 @@ def write_database(
 @contextmanager
 def read_database(
     path: Path, directories: Sequence[Path] = (), *, limits: DuckLimits | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Iterator[Connection]:
     """A locked connection to a database file that is only read, and to the given folders."""
     attached = f"ATTACH {_quote(str(path))} AS file (READ_ONLY)"
     with _opened(directories, limits or DuckLimits(), attached) as connection:
@@ -57,9 +60,7 @@ def read_database(
 
 
 @contextmanager
-def _opened(
-    directories: Sequence[Path], limits: DuckLimits, attached: str
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(directories: Sequence[Path], limits: DuckLimits, attached: str) -> Iterator[Connection]:
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": limits.memory,
         "threads": limits.threads,

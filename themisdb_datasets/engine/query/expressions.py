@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import duckdb
 import msgspec
 
-from themisdb_datasets.engine.query.duck import connect
+from themisdb_datasets.engine.query.duck import Error, connect
 from themisdb_datasets.engine.query.patterns import check_regex, like_to_regex
 from themisdb_datasets.engine.query.sql import ShardQuery
 from themisdb_datasets.engine.query.terms import Call, Choice, Column, Constant, Instant, Node, Type
@@ -143,7 +142,7 @@ def _tree(text: str) -> dict[str, Any]:
             row = connection.execute(
                 "SELECT json_serialize_sql($text)", {"text": f"SELECT {text}"}
             ).fetchone()
-        except duckdb.Error as error:
+        except Error as error:
             raise ValueError(f"The expression cannot be read: {str(error).splitlines()[0]}") from None
     assert row is not None  # a SELECT without FROM always has its one row
     try:

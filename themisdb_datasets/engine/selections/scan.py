@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from themisdb_datasets.engine.query.duck import Connection, Relation
 from themisdb_datasets.engine.selections.checks import Checker
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.versions.version import OpenVersion
@@ -27,9 +27,7 @@ class Kept(NamedTuple):
 class Scan:
     """One run of `criteria` over `version`; `counts` says afterwards how many samples it left out, and why."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, version: OpenVersion, criteria: Criteria
-    ) -> None:
+    def __init__(self, connection: Connection, version: OpenVersion, criteria: Criteria) -> None:
         self.connection = connection
         self.version = version
         self.criteria = criteria
@@ -98,7 +96,7 @@ class Scan:
         statement = f"SELECT {', '.join(columns)} FROM {source} WHERE {where}{order}"
         return statement, query.arguments(statement)
 
-    def _batches(self, found: duckdb.DuckDBPyRelation) -> Iterator[Kept]:
+    def _batches(self, found: Relation) -> Iterator[Kept]:
         for batch in found.to_arrow_reader(BATCH):
             rows, weights, *factors = (_numpy(column) for column in batch.columns)
             table = np.stack(factors, axis=1) if factors else np.empty((len(rows), 0))

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from themisdb_datasets.engine.query.duck import DuckLimits, read_database, write_database
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, read_database, write_database
 from themisdb_datasets.engine.query.sql import identifier
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.selections.selection import Selection
@@ -159,7 +158,7 @@ def _write_database(
     weights.unlink()
 
 
-def _create(connection: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, written: Written) -> None:
+def _create(connection: Connection, table: str, schema: pa.Schema, written: Written) -> None:
     columns = []
     for each in schema:
         if table == "samples" and each.name == WEIGHT:
@@ -313,9 +312,7 @@ def _wrong_database(folder: Path, manifest: Mapping[str, Any], limits: DuckLimit
                 yield f"The table {table} in {DATABASE} is not what {SAMPLES} holds."
 
 
-def _hashed(
-    connection: duckdb.DuckDBPyConnection, select: str, values: Mapping[str, str]
-) -> Sequence[Any] | None:
+def _hashed(connection: Connection, select: str, values: Mapping[str, str]) -> Sequence[Any] | None:
     statement = f"SELECT count(*), sum(hash(each)) FROM ({select}) AS each"
     found: Sequence[Any] | None = connection.execute(statement, dict(values)).fetchone()
     return found

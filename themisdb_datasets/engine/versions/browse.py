@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.engine.kernels.npy import NpyWriter
-from themisdb_datasets.engine.query.duck import DuckLimits, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, connect
 from themisdb_datasets.engine.query.filters import Filter
 from themisdb_datasets.engine.query.sql import ShardQuery
 from themisdb_datasets.engine.shards.fields import is_number
@@ -79,16 +78,14 @@ def fill(folder: Path, version: OpenVersion, question: Question, *, limits: Duck
             file.append(version.positions_of(rows))
 
 
-def _stored(
-    connection: duckdb.DuckDBPyConnection, version: OpenVersion, question: Question, _: bool
-) -> Iterator[Ints]:
+def _stored(connection: Connection, version: OpenVersion, question: Question, _: bool) -> Iterator[Ints]:
     for part in range(len(version.parts)):
         statement, values = _statement(version, part, question, key="NULL")
         yield from _rows(connection.sql(f"SELECT place FROM ({statement})", params=values))
 
 
 def _ordered(
-    connection: duckdb.DuckDBPyConnection, version: OpenVersion, question: Question, number: bool
+    connection: Connection, version: OpenVersion, question: Question, number: bool
 ) -> Iterator[Ints]:
     kind = "DOUBLE" if number else "VARCHAR"
     connection.execute(f"CREATE TEMP TABLE found (place BIGINT, key {kind})")
@@ -117,7 +114,7 @@ def _statement(
     return select, query.arguments(select)
 
 
-def _rows(found: duckdb.DuckDBPyRelation) -> Iterator[Ints]:
+def _rows(found: Relation) -> Iterator[Ints]:
     for batch in found.to_arrow_reader(BATCH):
         yield batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64)
 

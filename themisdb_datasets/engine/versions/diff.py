@@ -11,13 +11,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.engine.kernels.npy import NpyWriter
-from themisdb_datasets.engine.query.duck import DuckLimits, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, connect
 from themisdb_datasets.engine.versions.edits import load_keys
 from themisdb_datasets.engine.versions.version import OpenVersion
 
@@ -108,7 +107,7 @@ def fill(
     (folder / "counts.json").write_bytes(msgspec.json.encode(counts))
 
 
-def _match(connection: duckdb.DuckDBPyConnection) -> None:
+def _match(connection: Connection) -> None:
     """The table `pairs` of rows in both versions, NULL where there is none; equal samples are left out."""
     once = " UNION ALL ".join(f"SELECT key FROM {t} GROUP BY key HAVING count(*) > 1" for t in "ab")
     connection.execute(f"CREATE TABLE repeated AS SELECT DISTINCT key FROM ({once}) WHERE key IS NOT NULL")
@@ -127,7 +126,7 @@ def _match(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _write(path: Path, found: duckdb.DuckDBPyRelation, *versions: OpenVersion) -> int:
+def _write(path: Path, found: Relation, *versions: OpenVersion) -> int:
     """Write the positions of the rows that a query finds, one column a version; how many these are."""
     total = 0
     with NpyWriter(path, np.int64, (len(versions),) if len(versions) > 1 else ()) as file:

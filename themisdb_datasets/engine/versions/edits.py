@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 
-from themisdb_datasets.engine.query.duck import DuckLimits, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, connect
 from themisdb_datasets.engine.query.filters import Filter
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.vectors import Ints
@@ -77,7 +76,7 @@ def delete(version: OpenVersion, where: Filter, *, limits: DuckLimits | None = N
         return _with(version, _matching(connection, version, where))
 
 
-def load_keys(connection: duckdb.DuckDBPyConnection, name: str, version: OpenVersion, key_field: str) -> None:
+def load_keys(connection: Connection, name: str, version: OpenVersion, key_field: str) -> None:
     """A table of a version's samples: `place` is the row in the version; numbers that are equal are one key."""
     connection.execute(f"CREATE TABLE {name} (place BIGINT, sample_id BLOB, key VARCHAR)")
     for number in range(len(version.parts)):
@@ -88,7 +87,7 @@ def load_keys(connection: duckdb.DuckDBPyConnection, name: str, version: OpenVer
         connection.execute(f"INSERT INTO {name} {select}", query.arguments(select))
 
 
-def _matching(connection: duckdb.DuckDBPyConnection, version: OpenVersion, where: Filter) -> Iterator[Ints]:
+def _matching(connection: Connection, version: OpenVersion, where: Filter) -> Iterator[Ints]:
     for number in range(len(version.parts)):
         query = version.query(number)
         start = version.row_starts[number]
@@ -99,11 +98,11 @@ def _matching(connection: duckdb.DuckDBPyConnection, version: OpenVersion, where
         yield from _batches(found)
 
 
-def _places(connection: duckdb.DuckDBPyConnection, select: str) -> Iterator[Ints]:
+def _places(connection: Connection, select: str) -> Iterator[Ints]:
     yield from _batches(connection.sql(select))
 
 
-def _batches(found: duckdb.DuckDBPyRelation) -> Iterator[Ints]:
+def _batches(found: Relation) -> Iterator[Ints]:
     for batch in found.to_arrow_reader(BATCH):
         yield batch.column(0).to_numpy()
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import numpy as np
 
-from themisdb_datasets.engine.query.duck import DuckLimits, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, connect
 from themisdb_datasets.engine.query.sql import ShardQuery
 from themisdb_datasets.engine.shards.shard import Shard
 from themisdb_datasets.engine.versions.version import OpenVersion
@@ -68,7 +67,7 @@ def occurrences(
 
 
 def _rows(
-    connection: duckdb.DuckDBPyConnection, shards: Sequence[Shard], identity: Identity
+    connection: Connection, shards: Sequence[Shard], identity: Identity
 ) -> dict[Path, tuple[Ints, list[bytes]]]:
     """The rows of these shards that have the identity, ascending, and their ids."""
     selects, values = [], {}

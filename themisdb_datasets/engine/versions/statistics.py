@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import msgspec
 import numpy as np
 
-from themisdb_datasets.engine.query.duck import DuckLimits, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, connect
 from themisdb_datasets.engine.query.filters import Filter
 from themisdb_datasets.engine.query.sql import ShardQuery
 from themisdb_datasets.engine.shards.fields import is_number
@@ -175,7 +174,7 @@ def compute(
 class _Tables:
     """The columns of all parts, as tables to select from."""
 
-    connection: duckdb.DuckDBPyConnection
+    connection: Connection
     version: OpenVersion
 
     def select(self, columns: Callable[[ShardQuery], Sequence[str]]) -> tuple[str, dict[str, Any]]:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from themisdb_datasets.engine.query.duck import DuckLimits, connect
+from themisdb_datasets.engine.query.duck import DuckLimits, Relation, connect
 from themisdb_datasets.engine.shards.columns import ID_BYTES, SAMPLE_ID, line_ids
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import ImpossibleError
@@ -135,7 +134,7 @@ def write_factors(
         _write(target, FACTORS, connection.sql(statement, params=values))
 
 
-def _write(target: Path, schema: pa.Schema, found: duckdb.DuckDBPyRelation) -> int:
+def _write(target: Path, schema: pa.Schema, found: Relation) -> int:
     num = 0
     with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
         for batch in found.to_arrow_reader(BATCH):

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import msgspec
 
-from themisdb_datasets.engine.query.duck import DuckLimits, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, connect
 from themisdb_datasets.engine.query.filters import Filter
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.engine.weights.rules import LARGEST, Curve, Rule, WeightingRule
@@ -68,7 +67,7 @@ def spread(
 
 
 def _factors(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     version: OpenVersion,
     rule: Rule,
     where: Filter | None,
