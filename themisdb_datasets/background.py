@@ -68,11 +68,15 @@ class BackgroundColumns:
         `places` are those of its fields among the spans.
         """
         try:
+            # A field or type has come that the columns were not begun for. Samples of ever new kinds would
+            # have them begun with each row group, so after a few times that waits for the end.
             if self._shape != layout.shape:
                 if self._num_starts > MAX_RESTARTS:
                     return
                 self._start(layout, places)
             assert self._process is not None
+            # What has been answered, without waiting; an error in the other process is raised here, one row
+            # group late.
             self._process.settle(most=0)
             while self._sent < len(ends) and self._process.waiting < AHEAD:
                 self._send(ends)
@@ -200,6 +204,7 @@ class BackgroundDigest:
 
     def update(self, data: bytes) -> None:
         self.then(partial(self._digest.update, data))
+        # Blocks that wait are held in memory: whoever reads faster than is hashed waits here.
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft().result()
 

@@ -91,6 +91,8 @@ def read_spans(path: Path, stretches: Sequence[Stretch], fields: Ints) -> Spans:
             if not width:
                 continue
             stretch = os.pread(file.fileno(), (end - start) * width * 8, place)
+            # Fields get their places one after the other, so a stretch that is narrower lacks those from its
+            # width on.
             known = np.flatnonzero(fields < width)
             some = np.frombuffer(stretch, np.uint32).reshape(end - start, width, 2)
             spans[start - first : end - first, known] = some[:, fields[known]]

@@ -80,6 +80,8 @@ class Selection:
             with suppress(FileNotFoundError, *DAMAGED):
                 if len(table := _mapped(path)) == self.num_samples:
                     return table
+            # Two processes may build it at once: each writes its own file, the last one stays, and both are
+            # alike.
             temporary = self.path / f".draws.{uuid.uuid4().hex}.npy"
             build_draws(self.weights, temporary)
             temporary.replace(path)
@@ -198,6 +200,7 @@ def _remove(path: Path) -> None:
     """Take a folder away, whole: nobody finds a part of it."""
     hidden = _hidden(path)
     with suppress(FileNotFoundError):
+        # Renaming is one step, removing is not.
         path.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)
 
