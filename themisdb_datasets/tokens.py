@@ -77,6 +77,7 @@ class TokenIndex(Sequence[Tokens]):
             if not len(self) or len(self._files) > 1 or not self._locations[0, 2]:
                 return None
             sizes = self._locations[:, 2]
+            # data-forager writes no manifest: whether its samples are one array is seen by where they lie.
             places = np.arange(len(self), dtype=np.uint64) * sizes[0]
             if (sizes != sizes[0]).any() or (self._locations[:, 1] != places).any():
                 return None
