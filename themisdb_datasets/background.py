@@ -68,8 +68,8 @@ class BackgroundColumns:
         `places` are those of its fields among the spans.
         """
         try:
-            # A field or type has come that the columns were not begun for. Samples of ever new kinds would
-            # have them begun with each row group, so after a few times that waits for the end.
+            # Begun for fewer fields or other types than there are now. Samples of ever new kinds would have it
+            # begun with each row group, so after a few times that waits for the end.
             if self._shape != layout.shape:
                 if self._num_starts > MAX_RESTARTS:
                     return

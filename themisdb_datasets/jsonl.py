@@ -145,8 +145,8 @@ class LineScanner:
             self._end_unread(self._unread)
         if any(begun):
             yield self._block(b"".join((*begun, b"\n")), offset)
-        # A block without lines, so that the last rejects are told.
         elif self._rejects:
+            # A block without lines, so that the last rejects are told.
             yield self._block(b"", offset)
 
     def _pass_over(self, line: _Unread, window: bytes) -> bytes | None:

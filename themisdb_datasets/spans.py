@@ -257,8 +257,8 @@ class FieldTable:
             # They hold the numbers of candidates.
             self._layouts.clear()
             values.ids = renamed[values.ids]
-        # Samples whose names come in ever new orders would fill the memory.
         elif sum(map(len, self._layouts.values())) > MAX_LAYOUTS:
+            # Samples whose names come in ever new orders would fill the memory.
             self._layouts.clear()
         known = values.ids >= 0
         if known.all():
@@ -296,6 +296,7 @@ def _unreadable(block: Block, start: int, stop: int) -> dict[int, tuple[str, str
             if reason is not None:
                 found[row] = reason
     sizes = block.ends[start:stop] - block.starts[start:stop]
+    # The decoder makes a string and an object for each name: a line of 16 MiB can hold millions.
     for row in (np.flatnonzero(sizes > MAX_MEMBERS) + start).tolist():
         line = block.data[block.starts[row] : block.ends[row]]
         if row not in found and too_many_members(line):
@@ -333,7 +334,6 @@ def _objects(
 
 
 def _explained(block: Block, row: int, error: Exception) -> tuple[str, str]:
-    # One Python string and one object a name: a line of 16 MiB can hold millions.
     line = block.data[block.starts[row] : block.ends[row]]
     if isinstance(error, RecursionError) and not too_deep(line):
         raise error  # Our own stack was nearly used up: no fault of the line's.

@@ -101,8 +101,8 @@ class Progress:
         if not self.plan:
             self.plan, self.version, self.num_samples = plan, version, promised
             self._start = int(start)
-        # Lines are only added to what came before where place and number left are exactly those of the break.
         elif (plan, cursor, promised) != (self.plan, self.cursor, self.num_samples):
+            # Lines are only added to those before where place and number left are exactly those of the break.
             raise PlanChangedError(
                 f"The stream broke off at {self.cursor} with {self.num_samples} lines promised, and would go on at"
                 f" {cursor} with {promised}. Nothing was mixed up; start anew."
@@ -222,9 +222,8 @@ class SampleStream(Iterator[Block]):
                 raise
             if chunk is None:
                 self._broke(TOO_SHORT)
-            # Only whole lines renew the patience: a server that accepts and breaks off each time does not get
-            # anywhere.
             elif block is not None:
+                # Only whole lines renew it: a server that accepts and breaks off each time gets nowhere.
                 self._patience.renew()
                 return block
         self.close()

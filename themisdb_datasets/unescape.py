@@ -43,7 +43,7 @@ def unescaped(texts: pa.Array, *, within_json: bool = False) -> pa.Array:
         written[place : place + len(piece)] = piece
         moved[some] = ends + place
         first, place = last, place + len(piece)
-    # Nothing became shorter, and so nothing was escaped.
+    # Nothing became shorter: there was nothing to write out.
     if place == len(written):
         return texts
     valid = texts.is_valid().buffers()[1] if texts.null_count else None
