@@ -128,7 +128,7 @@ class _Ingest:
         start = 0
         while start < len(block):
             writer = self._writer or self._open()
-            # `ends` counts from the beginning of the block: what of it lies before `start` has its place already.
+            # `ends` counts from the beginning of the block; what lies before `start` is placed already.
             room = self._shard_bytes - writer.num_bytes + (int(ends[start - 1]) if start else 0)
             stop = min(int(np.searchsorted(ends, room, side="right")), start + CHECK_SAMPLES)
             # The next line does not fit: it begins another shard, unless it is larger than a shard by itself.

@@ -39,6 +39,7 @@ class SpanFile:
         return self._stretches[-1].last if self._stretches else 0
 
     def append(self, spans: Spans) -> None:
+        """Add the spans of further samples [samples, fields, 2], with as many fields as before or more."""
         num, width, _ = spans.shape
         last = self._stretches[-1] if self._stretches else None
         if last is not None and last.width == width:

@@ -136,6 +136,7 @@ class SelectionCache:
         return built
 
     def path(self, key: str) -> Path:
+        """The folder of this key, whether there is one or not."""
         return self.root / key[:2] / key
 
     def evict(self, *, keep: Path) -> None:

@@ -134,6 +134,10 @@ def _reopened(locations: Path, files: tuple[Path, ...], dtype: str, sample_size:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the token index in folder `path`; empty where there is none, as of data-forager's.
+
+    CorruptError: it cannot be read, or is that of something else or of another format version.
+    """
     try:
         manifest: dict[str, Any] = msgspec.json.decode((path / MANIFEST).read_bytes(), type=dict[str, Any])
     except (FileNotFoundError, NotADirectoryError):
