@@ -48,6 +48,7 @@ class ArtifactStore:
             if not target.is_dir():
                 raise
             shutil.rmtree(folder)  # Somebody else published the same content in the meantime.
+        # A rename is only lasting once the folder that holds the name is on disk, too.
         sync(target.parent)
         return target
 

@@ -24,10 +24,13 @@ class Newlines:
     def places(self, data: Bytes) -> Ints:
         """Where the LFs in `data` are."""
         num_words = -(-len(data) // WORD)
+        # The mask is kept from call to call: what is left of a longer piece has to be wiped out up to a whole
+        # word.
         np.equal(data, ord("\n"), out=self._mask[: len(data)])
         self._mask[len(data) : num_words * WORD] = False
         places = np.flatnonzero(np.not_equal(self._words[:num_words], 0, out=self._hit[:num_words]))
         held = self._words[places]
+        # x & (x - 1) takes the lowest bit away, and something is left where there are two.
         if (held & (held - np.uint64(1))).any():  # two in a word
             row, byte = np.nonzero(held.view(np.uint8).reshape(-1, WORD))
             found: Ints = places[row] * WORD + byte
@@ -40,6 +43,7 @@ class Newlines:
 def _bytes_held(words: npt.NDArray[np.uint64]) -> Ints:
     """Which byte of each word is 1, where all others are 0: the word is 2^(8 k), whose exponent is 8 k + 1023."""
     held = words.astype(np.float64).view(np.int64)
+    # The exponent, 8 k + 1023, plus 1 is 8 (k + 128): divided by 8 and less 128 it is k.
     held += 1 << MANTISSA
     held >>= MANTISSA + 3
     held -= (BIAS + 1) >> 3

@@ -73,6 +73,7 @@ class WeightedOrder:
         slots = self._permutation.at(positions)
         drawn = self._draws[slots.view(np.int64)]
         coin, spare = np.empty(len(slots), np.uint32), np.empty(len(slots), np.uint32)
+        # A slot has 32 bits, as its alias has, so nothing is cut off.
         hash_words(slots.astype(np.uint32), self._key(positions), coin, spare)
         own = coin < (drawn >> np.uint64(32)).astype(np.uint32)
         return np.where(own, slots, drawn & np.uint64(2**32 - 1)).view(np.int64)
@@ -81,6 +82,7 @@ class WeightedOrder:
         """The key of the coins: one for all positions, or one for each where they lie in several passes."""
         if not len(positions) or int(positions.max()) < self.num_samples:
             return self._coins.of(0)[0]
+        # A coin of its own for each pass, or a slot would stand for the same sample every time.
         passes, which = np.unique(positions // np.uint64(self.num_samples), return_inverse=True)
         return np.array([self._coins.of(number)[0] for number in passes.tolist()], np.uint32)[which]
 

@@ -77,6 +77,7 @@ class TokenIndex(Sequence[Tokens]):
             if not len(self) or len(self._files) > 1 or not self._locations[0, 2]:
                 return None
             sizes = self._locations[:, 2]
+            # data-forager writes no manifest: whether its samples are one array is seen by where they lie.
             places = np.arange(len(self), dtype=np.uint64) * sizes[0]
             if (sizes != sizes[0]).any() or (self._locations[:, 1] != places).any():
                 return None
@@ -133,6 +134,10 @@ def _reopened(locations: Path, files: tuple[Path, ...], dtype: str, sample_size:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the token index in folder `path`; empty where there is none, as of data-forager's.
+
+    CorruptError: it cannot be read, or is that of something else or of another format version.
+    """
     try:
         manifest: dict[str, Any] = msgspec.json.decode((path / MANIFEST).read_bytes(), type=dict[str, Any])
     except (FileNotFoundError, NotADirectoryError):

@@ -40,6 +40,7 @@ def asking(
         answer: Answer = yield Ask(method, server.path(path), options, within=backoff.patience)
         if isinstance(answer, httpx.RequestError):
             error: ThemisError = unreachable(server.base_url, answer)
+            # One that was too slow has had all the patience there is.
             passes = not isinstance(answer, TooSlowError)
         elif answer.is_success:
             server.note_answer()

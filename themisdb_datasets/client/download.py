@@ -40,7 +40,9 @@ from themisdb_datasets.errors import (
 PART_BYTES = 8 << 20
 NOTED_BYTES = 1 << 20  # of a part, after which it is noted how far it is
 AT_ONCE = 4
+# RFC 6266 and 8187: the name in UTF-8, between quotes or bare.
 NAMED = re.compile(r"filename\*=UTF-8''([^;]+)|filename=\"([^\"]+)\"|filename=([^;\s]+)")
+# Repr-Digest as RFC 9530 has it, between colons, and Digest of RFC 3230 before it.
 DIGEST = re.compile(r"sha-256=:?([A-Za-z0-9+/=]+)")
 
 Report = Callable[[int, int], None]  # bytes done, in all
@@ -174,7 +176,9 @@ class Draft:
         self._places = dict(map(self._place, known[1:])) if known[:1] == [first] else {}
         self._known = dict(self._places)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | (0 if self._places else os.O_TRUNC), 0o666)
+        # Of its full length from the beginning, for parts come in any order.
         os.truncate(self._file, remote.num_bytes)
+        # Written anew, each part once: lines of earlier attempts would pile up.
         noted.truncate(0)
         noted.write(f"{first}\n".encode())
         for number in sorted(self._places):
@@ -197,6 +201,7 @@ class Draft:
     def put(self, number: int, data: bytes) -> None:
         """More bytes of a part; CancelledError where no more are wanted."""
         place, (start, stop) = self.place(number), self.span(number)
+        # More than was asked for must not run into the next part, which another thread writes.
         data = data[: stop - place]
         with self._lock:  # which holds what closes the file up too
             if self._stopped.is_set():
@@ -204,6 +209,8 @@ class Draft:
             os.pwrite(self._file, data, place)
             place += len(data)
             self._places[number] = place
+            # Noted after it is written, so that a killed process leaves a note that tells too little at most.
+            # After a power failure it may tell too much, which the SHA-256 at the end finds.
             if place == stop or place - self._known.get(number, start) >= NOTED_BYTES:
                 self._note(number)
                 self._noted.flush()
@@ -251,6 +258,8 @@ def _part(parts: Draft, backoff: Backoff, number: int) -> Steps[None]:
         patience.renew()
 
     while (at := parts.place(number)) < stop:
+        # If-Range (RFC 9110, section 13.1.5): of a file that is another by now all of it is answered, which
+        # is refused, in place of a part that does not fit.
         wanted = {"Range": f"bytes={at}-{stop - 1}", "If-Range": remote.etag}
         answer: Answer = yield Fetch(remote.url, wanted, partial(_check_part, remote, at, stop), put)
         error: ThemisError = ConnectionLostError(f"{remote.url} broke off before its end.")
@@ -294,6 +303,7 @@ def only_here(path: Path, *, what: str) -> Iterator[BinaryIO]:
 
 def _complete_lines(file: BinaryIO) -> list[str]:
     file.seek(0)
+    # What follows the last LF was being written when the process was killed.
     *lines, _ = file.read().decode(errors="replace").split("\n")
     return lines
 
@@ -304,4 +314,5 @@ def _name(disposition: str) -> str:
     if found is None:
         return "download"
     name = unquote(found[1]) if found[1] else found[2] or found[3]
+    # A server does not choose the folder: of ../../x it is x.
     return Path(name.replace("\\", "/")).name.strip(". ") or "download"

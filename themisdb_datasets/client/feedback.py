@@ -251,6 +251,8 @@ class Feedback:
         if self._message and answer.ack >= self._message.seq:
             self.num_told += self._message.num_losses  # its answer was lost with the connection
             self._done()
+        # One of the same name may have told before, in an earlier process: our numbers go on after its own,
+        # or they would be taken for repetitions.
         self._seq = max(self._seq, answer.ack)
 
     def _tell(self, socket: ClientConnection) -> None:
@@ -258,6 +260,7 @@ class Feedback:
         while self._message or self._await():
             if self._message is None:
                 self._message = self._next()
+            # A message of which nothing is left has no answer to wait for.
             if self._message.num_losses:
                 socket.send(self._message.data, text=True)
                 self._hear(socket, self._message)

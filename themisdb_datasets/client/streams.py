@@ -79,6 +79,8 @@ class Progress:
 
     def request(self) -> dict[str, Any]:
         """The body of the next request: the query, or after an answer the cursor alone."""
+        # The query could mean another plan by now, as where the newest version is asked for; the cursor
+        # cannot.
         body: dict[str, Any] = {"cursor": self.cursor} if self.plan else dict(self.query)
         if self.plan and "batch_size" in self.query:
             body["batch_size"] = self.query["batch_size"]
@@ -100,11 +102,13 @@ class Progress:
             self.plan, self.version, self.num_samples = plan, version, promised
             self._start = int(start)
         elif (plan, cursor, promised) != (self.plan, self.cursor, self.num_samples):
+            # Lines are only added to those before where place and number left are exactly those of the break.
             raise PlanChangedError(
                 f"The stream broke off at {self.cursor} with {self.num_samples} lines promised, and would go on at"
                 f" {cursor} with {promised}. Nothing was mixed up; start anew."
             )
         self.export = headers.get("X-Themis-Export", "")
+        # The piece of a line that the break cut: the cursor stands before it, so all of it comes again.
         self._begun = []
 
     def take(self, chunk: bytes) -> Block | None:
@@ -219,6 +223,7 @@ class SampleStream(Iterator[Block]):
             if chunk is None:
                 self._broke(TOO_SHORT)
             elif block is not None:
+                # Only whole lines renew it: a server that accepts and breaks off each time gets nowhere.
                 self._patience.renew()
                 return block
         self.close()

@@ -42,6 +42,7 @@ def agreed(world_size: int, decide: Callable[[], Agreed]) -> Agreed:
         try:
             told = [(decide(), None)]
         except ThemisError as error:
+            # Sent too: the others are waiting in the broadcast, and would until the process group's timeout.
             told = [(None, (error.message, error.code))]
     distributed.broadcast_object_list(told, src=0)
     decided, failed = told[0]

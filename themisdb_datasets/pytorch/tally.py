@@ -18,6 +18,7 @@ class Tally:
     @property
     def done(self) -> int:
         """The number of them by now."""
+        # A list's iterator knows how much of it is left (PEP 424).
         return self._begun - length_hint(self._left)
 
     def over(self, lists: Iterator[list[Item]]) -> Iterator[Item]:

@@ -138,6 +138,8 @@ class PackingCollator(WeightedCollator):
         positions = torch.zeros_like(batch["input_ids"])
         for number, row in enumerate(rows):
             lengths = [len(ids) for ids, _, _ in row]
+            # The padding counts from 0 too, as if it were a sample: going on from the last one it would be a
+            # part of it.
             lengths.append(size - sum(lengths))
             positions[number] = torch.cat([torch.arange(length) for length in lengths])
         # With a cache of keys and values, which models make by default, transformers would look away from the positions.
@@ -147,6 +149,8 @@ class PackingCollator(WeightedCollator):
         """First fit, the longest first."""
         rows: list[list[Encoded]] = []
         free: list[int] = []
+        # First fit decreasing: never more than 11/9 of the fewest possible rows, and a few (Johnson,
+        # "Near-Optimal Bin Packing Algorithms", 1973).
         for each in sorted(encoded, key=lambda each: -len(each[0])):
             size = len(each[0])
             place = next((number for number, room in enumerate(free) if room >= size), len(rows))
@@ -172,8 +176,11 @@ def weighted_loss(
     the number of targets to divide by where this is a part of a batch: one of several that are accumulated. Without any
     target it is 0.
     """
+    # What stands at a place predicts the next one, so labels and weights are those of the next; behind the
+    # last there is none.
     targets = functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
     shifted = functional.pad(weights[:, 1:], (0, 1))
+    # In 32 bits, as transformers does it: a sum over a vocabulary loses too much in 16.
     losses = functional.cross_entropy(
         logits.float().flatten(0, 1),
         targets.flatten(),

@@ -64,6 +64,7 @@ class HybridLines:
 
     def __getitems__(self, numbers: Sequence[int]) -> list[bytes]:
         """The lines of these numbers."""
+        # All are taken before any is put: putting may drop lines that this very batch wants.
         found = [self.memory.get(number) for number in numbers]
         missing = [number for number, line in zip(numbers, found, strict=True) if line is None]
         read = dict(zip(missing, self.disk.__getitems__(missing), strict=True))

@@ -84,6 +84,8 @@ class DiskCache:
         with self._only(plan):
             if self.open(plan) is not None:
                 return
+            # By the plan and not by the process: whoever fills it next finds what one that was killed has
+            # left, and removes it.
             draft = self.folder / "filling" / plan
             shutil.rmtree(draft, ignore_errors=True)
             self._throw_drafts_away()
@@ -103,6 +105,8 @@ class DiskCache:
             for block in blocks:
                 located = _located(block.data, size)
                 size, count = size + len(block.data), count + len(located)
+                # The estimate was too low; making room walks over the folder, so it is made for more than one
+                # block.
                 if size + count * LOCATION_BYTES > room:
                     room = self._make_room(draft, size + count * LOCATION_BYTES)
                 for file, digest, data in ((lines, samples, block.data), (locations, rows, located.data)):

@@ -101,6 +101,8 @@ def kept(pinned: Pinned, epoch: int) -> Kept:
     else:
         query, order = {"order": "stored"}, ordering.over(pinned.total)
         ordering = Ordering()
+    # The digest that the server gives this plan, made here as it makes it, so that a cache is found without
+    # asking; a filling checks that the two agree.
     document = {**pinned.document, "order": ordering.to_document()}
     digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
     return Kept(digest, {"cursor": f"{pinned.plan}.0", **query}, order)
@@ -143,6 +145,7 @@ class Epochs:
                 for samples in streamed:
                     yield samples
                     done += len(samples)
+                    # Asked after each block: the rest of a long epoch then costs no network.
                     if filling is not None and filling.has_filled(held):
                         lines, filling = self._held(held, share, done), None
                         if lines is not None:
@@ -189,6 +192,7 @@ class Epochs:
     def _numbers(self, held: Kept, share: Share, done: int, stop: int | None) -> list[int]:
         """The numbers of the share's lines from `done` to `stop`."""
         stop = share.num_samples if stop is None else stop
+        # As `Share.position` has it, for many at once.
         positions = np.arange(done, stop, dtype=np.int64)
         positions *= share.num_consumers
         positions += share.start + share.consumer
@@ -201,6 +205,8 @@ class Epochs:
             numbers = self._numbers(held, share, first, min(first + READ_ROWS, share.num_samples))
             samples = parse_all(lines.__getitems__(numbers))
             if self.cursors:
+                # By the plan that is held: a shuffled epoch is read out of the stored one, where the line has
+                # this number.
                 for number, sample in zip(numbers, samples, strict=True):
                     sample["cursor"] = f"{held.plan}.{number}"
             yield samples
@@ -239,6 +245,7 @@ class Epochs:
         if stop is None or share.num_samples is None or self.pinned.is_whole:
             yield share.base(done), consumer, num_consumers, share.left(done)
             return
+        # How many positions of this consumer lie before the end of the window.
         within = -(-(stop - share.start - consumer) // num_consumers)
         if done < (within := min(within, share.num_samples)):
             yield share.base(done), consumer, num_consumers, within - done

@@ -113,6 +113,8 @@ class Numbered(Sequence[T]):
         return drawn[1]
 
     def __getstate__(self) -> dict[str, Any]:
+        # An order keeps its permutations in an lru_cache, which cannot be pickled; it is drawn anew where it
+        # arrives.
         return {**self.__dict__, "_drawn": None}
 
 

@@ -43,6 +43,7 @@ class Prefetch(Generic[Item]):
                 if not self._ready:
                     self._read()
         if self._ready:
+            # A thread that waits because all is full has no end to its waiting, so it has to be woken.
             item, full = self._ready.popleft(), self._full
             self._taken_size += self._weigh(item)
             if full:
@@ -85,6 +86,7 @@ class Prefetch(Generic[Item]):
                 with self._reading:
                     self._read()
                 continue
+            # The loop has come since, and so reads by itself; or all is full.
             seen = self._asked
             self._changed.clear()
             if not self._ended:

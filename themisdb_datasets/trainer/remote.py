@@ -117,6 +117,8 @@ class RemoteLines(RemoteIndex[Any]):
         """Where a file of the download begins, which is a tar file."""
         at = 0
         while name not in self._places:
+            # One header after the other (POSIX ustar: a block of 512 bytes, then the content up to a whole
+            # block), and no content of them.
             header = self._bytes("download/", at, at + tarfile.BLOCKSIZE)
             member = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
             self._places[member.name] = at + tarfile.BLOCKSIZE

@@ -52,6 +52,8 @@ def share(
     sample, which ranks never do.
     """
     check_rank(rank, world_size)
+    # The rank's j-th position is start + rank + j * world_size, and the worker's are those with j = worker +
+    # k * num_workers: one progression again, so a worker asks the server as if it were a rank.
     consumer, num_consumers = worker * world_size + rank, num_workers * world_size
     if num_samples is None:
         return Share(start, consumer, num_consumers, None)

@@ -52,6 +52,7 @@ class Encoder:
         plain = self._plain(texts)
         if plain.all():
             return self._by_words(texts)
+        # Stretches of neighbours that are encoded alike, so that the texts stay in their order.
         cuts = [0, *(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(plain)]
         parts = []
         for first, last in pairwise(cuts):
@@ -83,6 +84,8 @@ class Encoder:
         if self._begins_blank:
             needs = pc.and_(pc.invert(pc.starts_with(texts, " ")), pc.greater(pc.binary_length(texts), 0))
             texts = pc.if_else(needs, pc.binary_join_element_wise(" ", texts, ""), texts)
+        # No longer UTF-8, hence binary: all texts in one buffer, each with the byte that no text holds behind
+        # it.
         ended = pc.binary_join_element_wise(texts.cast(pa.binary()), b"", END)
         bounds = np.frombuffer(ended.buffers()[1], np.int32, len(ended) + 1, ended.offset * 4)
         data = np.frombuffer(ended.buffers()[2] or b"", np.uint8)[bounds[0] : bounds[-1]]
@@ -112,6 +115,9 @@ class WordTable:
         places, counts, tokens = self._look_up(words.dictionary.to_pylist())
         place, count = places[which], counts[which]
         ends = np.cumsum(count)
+        # Word i has its tokens at place[i] of the table and at ends[i] - count[i] of the result: the
+        # difference, repeated for each of them, moves every token of the result to its source, with no loop
+        # over words.
         found = tokens[np.arange(ends[-1]) + np.repeat(place - (ends - count), count)]
         return Encoded(found, ends[data[starts] == SEPARATOR])
 
@@ -127,6 +133,7 @@ class WordTable:
             first = known.add(new, encode_all(self._library, [word.decode() for word in new]))
             for row, number in enumerate(missing, start=first):
                 rows[number] = row
+        # Taken after the rows, for columns only grow: whatever row was found is in them.
         places, counts, tokens = known.columns
         chosen = np.array(rows, np.int64)
         return places[chosen], counts[chosen], tokens

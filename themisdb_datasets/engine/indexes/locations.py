@@ -42,6 +42,7 @@ def index_files(base: Path, files: Sequence[Path]) -> int:
     with (folder / LOCATIONS).open("wb", buffering=0) as out:
         for path in files:
             count = index_lines(Path(path), out, number=len(names))
+            # data-forager names no file without lines.
             if count:
                 names.append(os.path.relpath(path, base))
             total += count
@@ -58,6 +59,7 @@ def index_lines(path: Path, out: BinaryIO, *, number: int = 0) -> int:
             room = np.empty((len(ends), 3), np.int64)
         rows = room[: len(ends)]
         rows[:, 0] = number
+        # Each line begins where the one before it ended, that of the batch before for the first.
         rows[0, 1], rows[1:, 1] = start, ends[:-1]
         np.subtract(ends, rows[:, 1], out=rows[:, 2])
         out.write(rows.data)

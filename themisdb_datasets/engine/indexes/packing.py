@@ -162,6 +162,7 @@ def _blocks(version: OpenVersion, positions: Positions, checked: Checked, thread
         try:
             for some in _cuts(version, positions):
                 waiting.append(pool.submit(encode, some))
+                # In their order, whichever is done first: what is written must not depend on the threads.
                 if len(waiting) > 2 * threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -201,6 +202,7 @@ def _count(counts: Counts, block: _Block, themes: Mapping[str, npt.NDArray[np.in
     if not len(block.positions):
         return
     sizes = np.diff(block.encoded.ends, prepend=0)
+    # Both ascend, so of a theme only the stretch that this block can meet is compared.
     first, last = int(block.positions[0]), int(block.positions[-1])
     for theme, positions in themes.items():
         # Numbers of the array's own type: with others the whole of it would be converted.
@@ -225,6 +227,8 @@ class _Writer:
         tokens, ends = encoded.tokens, encoded.ends
         if self._size is not None:
             tokens = np.concatenate([self._rest, tokens])
+            # The rest goes on with the next block, also across shards; the last one is never written, as
+            # data-forager drops it.
             full = len(tokens) // self._size
             # A copy, so that the block it is of can go.
             tokens, self._rest = tokens[: full * self._size], tokens[full * self._size :].copy()

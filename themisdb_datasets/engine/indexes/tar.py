@@ -95,6 +95,9 @@ class Tar:
         for name, content in members:
             about = tarfile.TarInfo(name)
             about.size = content.size
+            # A member is filled up to whole blocks, and two empty ones end the archive (POSIX, ustar).
+            # TarInfo's own owner and time are 0: nothing of this machine gets into the file. GNU's format,
+            # for a size in ustar ends at 8 GiB.
             padding = b"\0" * (-content.size % tarfile.BLOCKSIZE)
             self._parts += [Bytes(about.tobuf(tarfile.GNU_FORMAT)), content, Bytes(padding)]
         self._parts.append(Bytes(END))

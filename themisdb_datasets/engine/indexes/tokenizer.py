@@ -56,6 +56,8 @@ class Tokenizer:
             library = Library.from_buffer(data)
             library.no_truncation()
             library.no_padding()
+            # A file that loads may still fail at the first text, by a panic in the library; better now than
+            # in the middle of a build.
             library.encode(PROBE, add_special_tokens=False)
             vocabulary = library.get_vocab(with_added_tokens=True)
         if not vocabulary:

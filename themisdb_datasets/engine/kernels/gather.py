@@ -50,6 +50,7 @@ def gather(views: Views | Words, buffers: Sequence[pa.Buffer], *, inlined: bool 
     _check(words, buffers)
     array = pa.Array.from_buffers(pa.binary_view(), len(words), [None, pa.py_buffer(words), *buffers])
     joined = array.cast(pa.large_binary())
+    # No bytes object is made of it: what is returned is a view of Arrow's own memory and keeps that alive.
     bounds = np.frombuffer(joined.buffers()[1], np.int64, len(joined) + 1, joined.offset * 8)
     data = joined.buffers()[2]
     if data is None:
@@ -63,6 +64,7 @@ def carried(offset: Ints, length: Ints, buffer: pa.Buffer) -> Words:
         raise stale()
     views = np.empty(len(offset), CARRYING)
     views["length"] = length
+    # Twelve bytes for all, and then those beyond each piece's length masked: Arrow wants them to be zero.
     views["bytes"] = _twelve_bytes(buffer, offset)
     words = views.view(np.uint64).reshape(-1, 2)
     words &= _OWN.take(length, axis=0)
@@ -71,6 +73,7 @@ def carried(offset: Ints, length: Ints, buffer: pa.Buffer) -> Words:
 
 def _twelve_bytes(buffer: pa.Buffer, offset: Ints) -> Views:
     """The 12 bytes from each offset on, with zeros for what is beyond the end."""
+    # Overlapping records, one at every byte, so that numpy copies twelve bytes by one index.
     places = max(buffer.size - INLINE + 1, 0)  # that have 12 bytes
     everywhere: Views = np.ndarray((places,), f"V{INLINE}", buffer, strides=(1,))
     late = offset >= places
@@ -78,6 +81,8 @@ def _twelve_bytes(buffer: pa.Buffer, offset: Ints) -> Views:
         return everywhere[offset]
     found = np.empty(len(offset), everywhere.dtype)
     found[~late] = everywhere[offset[~late]]
+    # The last eleven bytes with zeros behind them: nothing is read beyond the end of a mapped file, which
+    # would kill the process.
     end = bytes(memoryview(buffer)[places:]) + bytes(INLINE)
     found[late] = _twelve_bytes(pa.py_buffer(end), offset[late] - places)
     return found

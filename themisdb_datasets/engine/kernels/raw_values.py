@@ -28,6 +28,7 @@ def places(raws: Sequence[msgspec.Raw], data: bytes) -> tuple[Ints, Ints]:
     """Offset in `data` and length of each of `raws`, all of which were decoded from `data`."""
     if not raws:
         return np.empty(0, np.int64), np.empty(0, np.int64)
+    # What is pointed at has to be alive all the while: the callers hold `raws`, and these hold `data`.
     addresses, lengths = _asked(raws) if MEMBERS is None else _read(_pointers(raws), MEMBERS)
     return addresses - pa.py_buffer(data).address, lengths
 
@@ -43,6 +44,7 @@ class Record:
             raise ValueError("there is nothing to read, or no way to read it")
         self.names = tuple(names)
         self._members = MEMBERS
+        # Three digits, so that their order as texts is that of the numbers: a table has 256 names at most.
         fields = [f"f{number:03}" for number in range(len(names))]  # CPython keeps them sorted
         self._decode = msgspec.json.Decoder(
             msgspec.defstruct(
@@ -69,6 +71,7 @@ class Record:
         """The word of an object that points to the value of the first name; those of the others follow it."""
         objects = self._decode(b"{}\n" + msgspec.json.encode(dict.fromkeys(self.names, 1)))
         pointers, size = _pointers(objects), type(objects[0]).__basicsize__ // WORD
+        # CPython's id() is the address; an empty object and a full one, so that no word fits by chance.
         known = [list(map(id, msgspec.structs.astuple(each))) for each in objects]
         for first in range(size - len(self.names) + 1):
             if np.array_equal(_words(pointers, first, len(self.names)), known):
@@ -87,6 +90,8 @@ def _asked(raws: Sequence[msgspec.Raw]) -> tuple[Ints, Ints]:
 
 def _read(pointers: Ints, members: Members) -> tuple[Ints, Ints]:
     """The same, in the shape of `pointers`, out of the memory of the values, which takes a twentieth of the time."""
+    # One window from the lowest to the highest object. Only the words of the objects themselves are touched:
+    # what lies between need not even be mapped.
     begin = int(pointers.min())
     memory = _memory(begin, int(pointers.max()) - begin + (max(members) + 1) * WORD)
     at = (pointers - begin) // WORD
@@ -117,6 +122,8 @@ def _probed() -> Members | None:
     It begins with the head that all objects have; of the words after it, exactly one has to be the address of each of
     these values and exactly one its length.
     """
+    # Forty numbers of many lengths, so that neither a count of references nor a pointer can look like all of
+    # them.
     words = msgspec.Raw.__basicsize__ // WORD
     raws = msgspec.json.decode(b"[%b]" % b",".join(b"%d" % 7**i for i in range(40)), type=list[msgspec.Raw])
     addresses, lengths = _asked(raws)

@@ -26,9 +26,11 @@ def unescaped(texts: pa.Array, *, within_json: bool = False) -> pa.Array:
     `within_json`: the texts are JSON themselves. Only \uXXXX is written out as UTF-8, and only where JSON allows that
     (not a quote, a backslash or a control character); all other bytes stay as they are spelled.
     """
+    # A slice of an array shares its buffers: its own strings begin at `offset`, and its bytes not at 0.
     bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4).astype(np.int64)
     buffer = texts.buffers()[2]
     data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.empty(0, np.uint8)
+    # Escapes only ever get shorter, so what is written fits.
     written = np.empty(bounds[-1] - bounds[0], np.uint8)
     moved = np.zeros(len(bounds), np.int32)
     first = place = 0
@@ -41,6 +43,7 @@ def unescaped(texts: pa.Array, *, within_json: bool = False) -> pa.Array:
         written[place : place + len(piece)] = piece
         moved[some] = ends + place
         first, place = last, place + len(piece)
+    # Nothing became shorter: there was nothing to write out.
     if place == len(written):
         return texts
     valid = texts.is_valid().buffers()[1] if texts.null_count else None
@@ -66,6 +69,7 @@ def _piece(data: Bytes, ends: Ints, within_json: bool) -> tuple[Bytes, Ints]:
         keep[simple] = False
         removed[~is_unicode] = 1
     removed[is_unicode] = _write_out(data, keep, starts[is_unicode], within_json)
+    # A string ends earlier by all that was removed before its end.
     before = np.concatenate(([0], np.cumsum(removed)))
     return data[keep], ends - before[np.searchsorted(starts, ends)]
 
@@ -83,12 +87,15 @@ def _simple(data: Bytes, ends: Ints, starts: Ints, letters: Bytes) -> tuple[Byte
 
 def _write_out(data: Bytes, keep: npt.NDArray[np.bool_], starts: Ints, within_json: bool) -> Ints:
     """Put the UTF-8 of each \\u escape in its place in `data`; how many bytes each gives up is returned."""
+    # [escapes, 4]: the four digits behind each \u.
     digits = HEX[data[starts[:, None] + np.arange(2, 6)]]
     codes = digits @ np.array([4096, 256, 16, 1])
     high, low = (codes & 0xFC00) == 0xD800, (codes & 0xFC00) == 0xDC00
     size = np.full(len(starts), 6)
     size[high], size[low] = 12, 0  # valid JSON has a low one right after each high one, and nowhere else
     followers = np.flatnonzero(high) + 1
+    # A pair of surrogates is one character beyond the first 65,536 (RFC 8259, section 7; RFC 2781, section
+    # 2.2).
     codes[high] = 0x10000 + ((codes[high] & 0x3FF) << 10) + (codes[followers] & 0x3FF)
     stay = np.zeros(len(starts), bool)
     if within_json:
@@ -104,6 +111,8 @@ def _write_out(data: Bytes, keep: npt.NDArray[np.bool_], starts: Ints, within_js
             keep[(at[:, None] + np.arange(6, 12)).ravel()] = False
         for i in range(num):
             bits = code >> (6 * (num - 1 - i))
+            # The bytes of UTF-8 (RFC 3629, section 3): the first one tells by its leading ones how many there
+            # are, all others begin with 10.
             lead = bits if num == 1 else bits | (0xF00 >> num) & 0xFF if i == 0 else (bits & 0x3F) | 0x80
             data[at + i] = lead
             keep[at + i] = True
@@ -119,6 +128,8 @@ def escape_starts(backslashes: Ints) -> Ints:
     begins = np.ones(len(followers), bool)  # the second backslash of a run
     np.not_equal(followers[1:] - followers[:-1], 1, out=begins[1:])
     order = np.arange(len(followers))
+    # For each follower where its run begins; at an even distance from there it is what the backslash before
+    # it escapes.
     begun = np.maximum.accumulate(np.where(begins, order, 0))
     keep = np.ones(len(backslashes), bool)
     keep[followers[(order - begun) & 1 == 0]] = False

@@ -94,6 +94,8 @@ class Kinds:
         leads = np.flatnonzero((data >= 0xC0) & (data != SEPARATOR))
         if not len(leads):
             return kinds
+        # As many leading ones as the character has bytes (RFC 3629, section 3), of which each further one
+        # adds six bits.
         lead = data[leads]
         width = 2 + (lead >= 0xE0).astype(np.int64) + (lead >= 0xF0)
         codes = (lead & (0x7F >> width)).astype(np.int64)
@@ -101,6 +103,7 @@ class Kinds:
             longer = np.flatnonzero(width > number)
             codes[longer] = codes[longer] << 6 | data[leads[longer] + number] & 0x3F
         found = self._characters[codes]
+        # 0 is UNKNOWN. Two threads may ask for the same character at once; both write the same.
         if not found.all():
             for code in np.unique(codes[found == UNKNOWN]).tolist():
                 self._characters[code] = self._ask(chr(code))
@@ -122,6 +125,8 @@ def _changes(kinds: Bytes) -> Mask:
 
 def _give_blanks(data: Bytes, runs: Ints, kinds: Bytes, begins: Mask) -> None:
     """The last of several spaces before a word is a word itself, or goes to that one where it is a blank."""
+    # \s+(?!\S) leaves the last space of a run to what follows, and " ?" takes it only where it is a blank;
+    # before the end of the text, a SEPARATOR, the run stays whole.
     spaces = np.flatnonzero(kinds[:-1] == SPACE)
     spaces = spaces[kinds[spaces + 1] != BETWEEN]
     following = runs[spaces + 1]
@@ -135,6 +140,8 @@ def _give_blanks(data: Bytes, runs: Ints, kinds: Bytes, begins: Mask) -> None:
 def _join_contractions(data: Bytes, runs: Ints, kinds: Bytes, begins: Mask) -> None:
     """An apostrophe that a word begins with, alone, takes s, t, m, d, re, ve or ll from the letters after it."""
     found = np.flatnonzero((kinds[:-1] == OTHER) & (data[runs[:-1]] == APOSTROPHE) & (kinds[1:] == LETTER))
+    # One that a blank has gone to is no beginning, and so no contraction: the pattern tries those first, but
+    # only where a word begins.
     found = found[(runs[found + 1] - runs[found] == 1) & begins[runs[found]]]
     place = runs[found]
     if not len(place):

@@ -110,6 +110,7 @@ def _cut(chunks: Iterable[Chunk], max_bytes: int | None) -> Iterator[tuple[bytes
             yield data, False
             continue
         while at < len(data):
+            # rfind says -1 where no line ends within the room, so `stop` is 0 and not beyond `at`.
             stop = len(data) if len(data) - at <= room else data.rfind(b"\n", at, at + room) + 1
             if stop <= at:
                 if room < max_bytes:  # no further line fits: a new file, which has all its room

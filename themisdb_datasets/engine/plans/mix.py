@@ -69,6 +69,8 @@ class Schedule:
         self.sizes = np.array(sizes, np.int64)
         part = np.repeat(np.arange(len(shares)), self.shares)
         rank = np.concatenate([np.arange(share) for share in shares])
+        # One division of doubles, which IEEE 754 rounds alike everywhere; where two fall on one place, the
+        # first part goes first.
         order = np.lexsort((part, (rank + 0.5) / self.shares[part]))
         self._part, self._rank = part[order], rank[order]
         self.num_samples = self._length(stop)
@@ -103,6 +105,7 @@ class Schedule:
     def _length(self, stop: str) -> int:
         sizes = enumerate(self.sizes.tolist())
         if stop == "first_exhausted":
+            # At the place where a part's sample number `size` would stand, its first one comes again.
             return min(self._position(part, size) for part, size in sizes)
         return max(self._position(part, size - 1) + 1 for part, size in sizes)
 
@@ -126,6 +129,7 @@ def shares(proportions: Sequence[float], per_sample: Sequence[float] | None = No
         if places.sum() >= PERIOD:
             break
         places[number] += 1
+    # Parts that were raised to one place; the largest can spare theirs best.
     while places.sum() > PERIOD:
         places[np.argmax(places)] -= 1
     return [int(count) for count in places // np.gcd.reduce(places)]

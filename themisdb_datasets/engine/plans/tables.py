@@ -74,6 +74,7 @@ class Columns:
             return pa.bool_()
         if kinds and kinds <= {"int", "wide"}:
             return pa.int64()
+        # Wide integers beside doubles become text: a double does not hold all of their digits.
         if kinds and kinds <= {"int", "double"}:
             return pa.float64()
         if kinds == {"turns"} and self._members[name]:
@@ -146,6 +147,8 @@ def _kind(raw: bytes) -> str:
 
 def _kind_of_number(raw: bytes) -> str:
     """int where it is also exact as a double, wide where it fits 64 bits, big where nothing holds it."""
+    # More digits than any double has before its point, and int() is slow with very many and refuses over
+    # 4,300.
     if len(raw) > 400:
         return "big"
     if raw.lstrip(b"-").isdigit():

@@ -75,6 +75,8 @@ def _opened(directories: Sequence[Path], limits: DuckLimits, attached: str) -> I
         paths = [path.resolve() for path in directories]
         allowed = [_quote(f"{path}/") for path in paths if not path.is_file()]
         files = [_quote(str(path)) for path in paths if path.is_file()]
+        # What may be read, then nothing else, then no way back: a locked connection takes no further SET. The
+        # order matters, for no folder can be allowed any more once access is off.
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET temp_directory = {_quote(str(limits.temp_directory or ''))}")
         connection.execute(f"SET allowed_directories = [{', '.join(allowed)}]")

@@ -44,6 +44,8 @@ FUNCTIONS: dict[str, tuple[tuple[Type, ...], Type, str]] = {
     "ceil": (("number",), "number", "ceil({0})"),
     "floor": (("number",), "number", "floor({0})"),
     "sign": (("number",), "number", "sign({0})"),
+    # DuckDB raises for the root of a negative number and the logarithm of 0, and one such sample would fail
+    # the whole query: so these are NULL, at the price of the argument standing there twice.
     "sqrt": (("number",), "number", "sqrt(CASE WHEN {0} >= 0 THEN {0} END)"),
     "ln": (("number",), "number", "ln(CASE WHEN {0} > 0 THEN {0} END)"),
     "log10": (("number",), "number", "log10(CASE WHEN {0} > 0 THEN {0} END)"),
@@ -137,6 +139,7 @@ def _tree(text: str) -> dict[str, Any]:
     """DuckDB's tree of the one expression that the text is; ValueError for anything else."""
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("The expression holds half of a surrogate pair, which no text can contain.")
+    # The text is bound, so it is parsed and never run, whatever it holds.
     with connect([]) as connection:
         try:
             row = connection.execute(
@@ -153,6 +156,8 @@ def _tree(text: str) -> dict[str, Any]:
     if document["error"]:
         raise ValueError(f"The expression cannot be read: {document['error_message'].splitlines()[0]}")
     nodes = [statement["node"] for statement in document["statements"]]
+    # `SELECT {text}` may have become anything that begins so: another statement behind a semicolon, a FROM, a
+    # LIMIT.
     bare = len(nodes) == 1 and nodes[0]["type"] == "SELECT_NODE" and nodes[0]["from_table"]["type"] == "EMPTY"
     clauses = ("where_clause", "group_expressions", "having", "sample", "qualify", "modifiers")
     if not bare or any(nodes[0][clause] for clause in clauses) or nodes[0]["cte_map"]["map"]:
@@ -211,6 +216,7 @@ class _Builder:
         raw = value["value"]
         if kind == "VARCHAR" and isinstance(raw, str):
             return Constant(raw, "text")
+        # DuckDB reads 0.1 as a DECIMAL; as a double it is the 0.1 that a sample has.
         if kind == "DECIMAL":
             scale = value["type"]["type_info"]["scale"]
             return Constant(_whole(raw) / 10**scale, "number")
@@ -278,6 +284,7 @@ class _Builder:
 
     def _function(self, tree: dict[str, Any]) -> Node:
         plain = not (tree["filter"] or tree["distinct"] or tree["order_bys"]["orders"] or tree["catalog"])
+        # Nothing of count(DISTINCT …) FILTER (…), and no function out of a schema that was named.
         if not plain or tree["schema"] not in ("", "main"):
             raise ValueError("A function takes its arguments and nothing else.")
         name, children = ALIASES.get(tree["function_name"], tree["function_name"]), tree["children"]
@@ -334,6 +341,7 @@ class _Builder:
         pattern = self.node(children[1])
         if not isinstance(pattern, Constant) or not isinstance(pattern.value, str):
             raise ValueError("A pattern is a text between quotes.")
+        # Only a constant, for a pattern out of a field could be invalid in one sample and fail the query.
         regex = Constant(check_regex(translate(pattern.value)), "text")
         return Call(template, ((self.node(children[0]), "text"), (regex, "text")), "boolean")
 

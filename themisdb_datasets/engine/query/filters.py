@@ -44,6 +44,7 @@ class Condition:
             return "TRUE" if self.op == "exists" and self.value is False else "FALSE"
         if self.op == "exists":
             return f"({column.sql} IS {'NOT ' if self.value else ''}NULL)"
+        # SQL's third value would survive NOT: what lacks the field would be in neither half of a theme.
         return f"COALESCE({self._on(column, query)}, FALSE)"
 
     def _on(self, column: Column, query: ShardQuery) -> str:
@@ -229,6 +230,7 @@ def _scalar(value: Any, place: str) -> Value:
                 place, "The value holds half of a surrogate pair, which no text can contain."
             ) from None
         return value
+    # An integer beyond 10^308 has no float at all.
     if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 10**300):
         return value
     if isinstance(value, float) and value == value and abs(value) != float("inf"):
@@ -252,6 +254,8 @@ def _compare(column: Column, op: str, value: Value, query: ShardQuery) -> str:
         return f"({column.sql} {op} {query.bind(_number(value))})"
     if column.kind != "text":
         return "FALSE"
+    # Beyond 2^53 neighbours have one double between them: such numbers, ids mostly, are equal as they are
+    # spelled.
     if isinstance(value, int) and abs(value) > EXACT_DOUBLE and op in ("=", "<>"):
         return f"({column.sql} {op} {query.bind(str(value))})"
     # A widened column holds numbers as text; words such as 'nan' are no numbers here.

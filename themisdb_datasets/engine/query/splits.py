@@ -31,6 +31,7 @@ class Split:
         return {"fields": list(self.fields), "seed": self.seed, "start": self.start, "stop": self.stop}
 
     def to_sql(self, query: ShardQuery) -> str:
+        # Marked, so that no key can look like a sample's id.
         values = [f"'field ' || {query.spelled(field)}" for field in self.fields]
         value = f"COALESCE({', '.join([*values, SAMPLE_ID])})"
         # Hexadecimal digits compare as the numbers that they are.
@@ -60,6 +61,7 @@ class Splitting:
         # A part's hashes begin where the fractions before it end, so that the parts meet and leave nothing out.
         place = names.index(name)
         before = sum(fraction for _, fraction in self.parts[:place])
+        # The last one ends at the whole, whatever rounding has left.
         stop = WHOLE if place == len(names) - 1 else round((before + self.parts[place][1]) * WHOLE)
         fields = tuple(field for field in dict.fromkeys((self.by, key_field)) if field)
         return Split(fields, self.seed, round(before * WHOLE), stop)

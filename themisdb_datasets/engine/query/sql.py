@@ -59,6 +59,8 @@ class ShardQuery:
         known = self.shard.field(name)
         if known is not None and known.column is not None:
             return Column(identifier(known.column), known.kind)
+        # The longest known name in front wins: with a field "a.b" the member c of "a.b.c" is looked for in
+        # that, not in "a".
         parts = name.split(".")
         for cut in range(len(parts) - 1, 0, -1):
             parent = self.shard.field(".".join(parts[:cut]))
@@ -70,6 +72,7 @@ class ShardQuery:
         return None if rest is None else self._member(identifier(rest), parts)
 
     def _member(self, column: str, parts: list[str]) -> Column:
+        # A JSON Pointer, whose two marks are escaped (RFC 6901, section 3).
         pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
         return Column(f"json_extract_string({column}, {self.bind(pointer)})", "text")
 
@@ -85,6 +88,7 @@ class ShardQuery:
         column = self.column(name)
         if column is None or column.kind != "double":
             return self.text(name)
+        # One shard may hold 3 as an integer and another as 3.0.
         whole = f"CAST(CAST({column.sql} AS BIGINT) AS VARCHAR)"
         exact = f"{column.sql} = trunc({column.sql}) AND abs({column.sql}) < {2**53}"
         return f"CASE WHEN {exact} THEN {whole} ELSE CAST({column.sql} AS VARCHAR) END"

@@ -120,6 +120,7 @@ class Instant:
     def sql(self, query: ShardQuery, want: Type) -> str:
         seconds = query.instant(self.name)
         if self.year:
+            # Up to the year 8307: for times that microseconds in a BIGINT cannot hold DuckDB raises.
             within = f"CASE WHEN abs({seconds}) < 2e11 THEN {seconds} END"
             seconds = f"CAST(year(make_timestamp(CAST({within} * 1e6 AS BIGINT))) AS DOUBLE)"
         return _as(seconds, "number", want)

@@ -82,6 +82,7 @@ class _Kinds:
 
     def of(self, name: str) -> str:
         """The kind of a field's values as they are spelled."""
+        # A shard with a rest may have the field in there, of any type and uncounted.
         if name not in self._fields or self.has_rest:
             return JSON
         kinds = set()

@@ -73,6 +73,8 @@ class Batch:
             span = self.source.spans[self.rows, column]
             offset, length = self._within(self.begin + (span & LOW), span >> HIGH)
             if name in self.source.nullable:
+                # Only four bytes can be null; so few first bytes are looked up, each of which may be a page
+                # of the file.
                 four = np.flatnonzero(length == len("null"))
                 length[four[self.source.text[offset[four]] == NULL]] = 0
             self._places[name] = offset, length
@@ -84,12 +86,15 @@ class Batch:
 
     def _within(self, offset: Words, length: Words) -> tuple[Ints, Ints]:
         size = self.source.buffer.size
+        # Before anything is read by them. As unsigned numbers they cannot be negative.
         if len(offset) and (offset.max() > size or (offset + length).max() > size):
             raise stale()
         return offset.view(np.int64), length.view(np.int64)
 
     def put(self, view: Words, offset: Ints, length: Ints) -> None:
         """Fill `view` with pieces of the shard."""
+        # The view's two words: length with an empty prefix, and number of the buffer with the offset above
+        # it.
         view[:, 0] = length
         view[:, 1] = offset << 32 | self.source.number
         short = np.flatnonzero(length <= INLINE)
@@ -106,6 +111,7 @@ class Batch:
         if not value.template:
             offset, length = self.place(value.parts[0].text)
             some = length > 0
+            # "" has two bytes, but so has 42.
             two = np.flatnonzero(length == 2)
             some[two[self.source.text[offset[two]] == QUOTE]] = False
             return some
@@ -121,6 +127,7 @@ class Batch:
         some = np.flatnonzero(length)
         first[some] = self.source.text[offset[some]]
         text = first == QUOTE
+        # A quote alone, less two, would be a length beyond all bounds.
         if (length[text] < 2).any():
             raise stale()
         return offset + text, length - 2 * text, first
@@ -138,6 +145,7 @@ class Batch:
         texts = []
         for start, size in zip(offset.tolist(), length.tolist(), strict=True):
             raw = bytes(self.source.buffer.slice(start, size))
+            # Escaped as a text and without its quotes, for the template around it has them.
             texts.append(msgspec.json.encode(raw.decode())[1:-1])
         self.put_texts(view, rows, texts)
 
@@ -164,6 +172,7 @@ class Text:
 
     def fill(self, view: Words, batch: Batch, constant: Words) -> None:
         if self.when is not None:
+            # All zeros are a view of no bytes.
             view[~batch.filled(self.when)] = 0
 
 
@@ -208,7 +217,10 @@ class Key:
 
     def fill(self, view: Words, batch: Batch, constant: Words) -> None:
         here = batch.place(self.name)[1] > 0
+        # Which field comes first differs from sample to sample, so each one's comma is decided by those
+        # before it.
         first = np.logical_and.reduce([here, *(batch.place(name)[1] == 0 for name in self.before)])
+        # The same text from its second byte on: without the comma.
         view[first] = constant[1]
         view[~here] = 0
 
@@ -230,6 +242,8 @@ class Weight:
     text: bytes
 
     def fill(self, view: Words, batch: Batch, constant: Words) -> None:
+        # All weights are spelled in equally many bytes, so the text of one is found by multiplying. With what
+        # stands around them they are longer than a view can carry.
         size = len(self.text) // (MAX_UNITS + 1)
         place = int(constant[0, 1]) + (batch.weights.astype(np.int64) * size << 32)
         view[:, 0], view[:, 1] = size, place

@@ -59,6 +59,8 @@ class Renderer:
         self.sources = [
             Source(part, number, form.fields) for number, part in enumerate(version.parts, start=1)
         ]
+        # A field that every sample of every shard has needs no second spelling, so what stands around it is
+        # constant.
         certain = set.intersection(*(source.certain for source in self.sources)) if self.sources else set()
         pieces = joined(pieces_of(form, certain))
         places = np.cumsum([0, *(len(piece.text) for piece in pieces)]).tolist()
@@ -89,6 +91,8 @@ class Renderer:
         words[:] = self.template
         buffers = list(self.buffers)
         for source, rows, mine in self._by_source(positions):
+            # Of a slice this is a view, filled in place; of an array of rows a copy, which has to be put
+            # back.
             part = words[mine]
             told = None if factors is None else factors[mine]
             batch = Batch(source, rows, weights[mine], told, buffers)
@@ -102,6 +106,7 @@ class Renderer:
         """(source, rows in it, which of `positions` these are) for every shard that is touched."""
         rows, starts = self.version.rows_of(positions), self.version.row_starts
         part = np.searchsorted(starts, rows, side="right") - 1
+        # Stored order seldom crosses from one shard into another.
         if len(part) and part.min() == part.max():
             number = int(part[0])
             yield self.sources[number], _rows(rows - starts[number]), slice(None)

@@ -100,6 +100,8 @@ class Checker:
     def passes(self, positions: npt.NDArray[np.int64]) -> Mask:
         """Which of the samples at these positions pass."""
         mask = np.empty(len(positions), np.bool_)
+        # What is checked is what would be delivered: the value as the renderer writes it, without what stands
+        # around it.
         start, end = len(b'{"text":'), len(b"}\n")
         for first in range(0, len(positions), BLOCK):
             block = positions[first : first + BLOCK]

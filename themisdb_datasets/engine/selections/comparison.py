@@ -109,6 +109,8 @@ class _Most:
         if not self._length:
             return
         if len(values) > self._length:
+            # Without sorting the block: what is above the least of the greatest, and of those equal to it the
+            # first.
             least = np.partition(values, -self._length)[-self._length]
             over = np.flatnonzero(values > least)
             places = np.concatenate([over, np.flatnonzero(values == least)[: self._length - len(over)]])

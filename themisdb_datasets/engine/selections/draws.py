@@ -82,6 +82,8 @@ class _Sweep:
     def fill_light(self, table: Words) -> None:
         """A slot below the mean is filled up by the first sample that still has too much when its turn comes."""
         for start, slots in _blocks(self.light):
+            # What all light slots before this one lacked has been taken from the heavy ones in their order;
+            # so the one that gives now is the first whose running sum of excess is beyond that.
             before = self.lack[start : start + len(slots)]
             own = self.weights[slots].astype(np.uint64) << SCALE
             self._put(table, slots, own, self.heavy[np.searchsorted(self.excess, before, side="right")])
@@ -90,6 +92,9 @@ class _Sweep:
         """One that gave more than it had too much is itself filled up by the next."""
         last = len(self.heavy) - 1
         for start, slots in _blocks(self.heavy):
+            # All excess up to and with this sample. The light slot that used it up took `given - after` more,
+            # which is out of this sample's own slot, and which the next heavy one makes good. Lacks and
+            # excess have the same sum, so the last one gives nothing more.
             after = self.excess[start : start + len(slots)]
             given = self.lack[np.searchsorted(self.lack, after, side="left")]
             own = self.capacity(slots.astype(np.uint64)) - (given - after)
@@ -99,6 +104,8 @@ class _Sweep:
     def _put(self, table: Words, slots: Halves, own: Words, alias: Halves) -> None:
         hold = self.capacity(slots.astype(np.uint64))
         full = own == hold
+        # A slot's part of 2^32. `own` stays below 2^32, for a weight is 20,000 at most and scaled by 2^16, so
+        # that the shift loses nothing.
         threshold = (own << np.uint64(32)) // hold
         threshold[full] = 0  # whatever is drawn, it is the sample itself
         table[slots] = threshold << np.uint64(32) | np.where(full, slots, alias).astype(np.uint64)

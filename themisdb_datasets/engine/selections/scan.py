@@ -40,6 +40,8 @@ class Scan:
         for batch in self._all() if self.criteria.unique is None else self._unique():
             if not len(batch.positions):
                 continue
+            # Whoever reads a selection searches in ascending positions. DuckDB keeps the order of Parquet's
+            # rows as its default, SQL does not promise it; so it is checked.
             if batch.positions[0] <= last or (np.diff(batch.positions) <= 0).any():
                 raise CorruptError("The query returned samples out of order.")
             last = int(batch.positions[-1])
@@ -85,9 +87,11 @@ class Scan:
             ]
         if criteria.unique is not None:
             values = [f"COALESCE({value.to_sql(query)}, '')" for value in criteria.unique]
+            # Whole samples: those with one id are equal byte for byte.
             values = values or ["hex(sample_id)"]
             # With its length before it, no value runs into the next.
             joined = ", ".join(f"length({value}), ':', {value}" for value in values)
+            # 128 bits of the digest as a UUID: 16 bytes a sample to group by, however long the values are.
             columns.append(f"CAST(left(sha256(concat({joined})), 32) AS UUID) AS same")
         source = query.source()
         where = " AND ".join(condition.to_sql(query) for condition in criteria.conditions) or "TRUE"

@@ -72,6 +72,8 @@ class _Walk:
             self.returns[reference] = 0
             self.expand(self._target(reference), (*within, reference))
             return
+        # A reference to what is being followed goes round once for each level of the value, as in a tree;
+        # with two of them a check doubles with each level.
         self.returns[reference] = self.returns.get(reference, 0) + 1
         if self.returns[reference] > 1:
             raise ValueError(f"{reference} comes back to itself in more than one place")

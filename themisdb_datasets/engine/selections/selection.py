@@ -80,6 +80,8 @@ class Selection:
             with suppress(FileNotFoundError, *DAMAGED):
                 if len(table := _mapped(path)) == self.num_samples:
                     return table
+            # Two processes may build it at once: each writes its own file, the last one stays, and both are
+            # alike.
             temporary = self.path / f".draws.{uuid.uuid4().hex}.npy"
             build_draws(self.weights, temporary)
             temporary.replace(path)
@@ -134,6 +136,7 @@ class SelectionCache:
         return built
 
     def path(self, key: str) -> Path:
+        """The folder of this key, whether there is one or not."""
         return self.root / key[:2] / key
 
     def evict(self, *, keep: Path) -> None:
@@ -198,6 +201,7 @@ def _remove(path: Path) -> None:
     """Take a folder away, whole: nobody finds a part of it."""
     hidden = _hidden(path)
     with suppress(FileNotFoundError):
+        # Renaming is one step, removing is not.
         path.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)
 

@@ -74,11 +74,15 @@ class BackgroundColumns:
         `places` are those of its fields among the spans.
         """
         try:
+            # Begun for fewer fields or other types than there are now. Samples of ever new kinds would have
+            # it begun with each row group, so after a few times that waits for the end.
             if self._shape != layout.shape:
                 if self._num_starts > MAX_RESTARTS:
                     return
                 self._start(layout, places)
             assert self._process is not None
+            # What has been answered, without waiting; an error in the other process is raised here, one row
+            # group late.
             self._process.settle(most=0)
             while self._sent < len(ends) and self._process.waiting < AHEAD:
                 self._send(ends)
@@ -205,7 +209,9 @@ class BackgroundDigest:
         self._waiting: deque[Future[Any]] = deque()
 
     def update(self, data: bytes) -> None:
+        """Further bytes; waits while many do, and raises what went wrong with earlier ones."""
         self.then(partial(self._digest.update, data))
+        # Blocks that wait are held in memory: whoever reads faster than is hashed waits here.
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft().result()
 

@@ -83,6 +83,7 @@ class RowGroups:
             some = np.cumsum(sizes[start : start + GROUP_SAMPLES - begun])
             most = GROUP_BYTES if self.ends else FIRST_BYTES
             fit = int(np.searchsorted(some, most - self._num_bytes, side="right"))
+            # A sample that is larger than a group is a group by itself.
             if fit == 0 and begun == 0:
                 fit = 1
             self._num_samples += fit
@@ -119,6 +120,7 @@ class ColumnsWriter:
         table = pa.Table.from_arrays(arrays, schema=self.layout.schema)
         if self._writer is None:
             self._writer = self._open(table)
+        # One group at a time is compressed, so at most two are in memory.
         self._settle()
         self._written = self._pool.submit(self._writer.write_table, table, row_group_size=num)
 
@@ -141,6 +143,8 @@ class ColumnsWriter:
             self._written.result()
 
     def _open(self, table: pa.Table) -> pq.ParquetWriter:
+        # A dictionary pays where values come twice on the average; whether they do is known of no column
+        # beforehand.
         head, names = table.slice(0, PEEK_SAMPLES), table.column_names[1:]
         num = head.num_rows
         return pq.ParquetWriter(
@@ -186,6 +190,7 @@ def _places(
     """Offset, length, whether there is a value, and the first byte there; length 0 for what is absent or null."""
     lengths = spans[:, 1].astype(np.int64)
     offsets = starts + spans[:, 0]
+    # Raw JSON tells its type by its first byte: of all values only null begins with n, only true with t.
     first = np.frombuffer(buffer, np.uint8)[offsets]
     valid = (lengths > 0) & (first != ord("n"))
     lengths[~valid] = 0
@@ -201,6 +206,8 @@ def _text(
     plain = _strings(buffer, offsets, lengths, valid)
     if (quoted | ~valid).all():
         return unescaped(plain)
+    # Both kinds in one column: what was a string loses its escapes, what was not stays JSON and so keeps
+    # those it needs.
     texts = unescaped(plain.filter(pa.array(quoted)))
     spelled = pc.replace_with_mask(plain, pa.array(quoted), texts)
     others = unescaped(plain.filter(pa.array(~quoted)), within_json=True)
@@ -231,6 +238,7 @@ def rest(samples: Samples, fields: tuple[Field, ...]) -> pa.Array:
     view = memoryview(samples.buffer)
     texts: list[bytes | None] = []
     for start, end in zip(samples.starts.tolist(), samples.ends.tolist(), strict=True):
+        # The only column that needs the samples decoded once more; shards of at most 256 fields have none.
         members = DECODE_OBJECT(view[start:end])
         left = [
             b"%b:%b" % (msgspec.json.encode(name), raw) for name, raw in members.items() if name not in known

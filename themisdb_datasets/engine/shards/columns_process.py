@@ -67,8 +67,11 @@ class ColumnsProcess:
 
     def __init__(self) -> None:
         self._pipe, theirs = Pipe()
+        # The other process has to find this very package, however this one found it.
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        # Started anew and not forked: threads of Arrow do not survive a fork. Our copy of its end is closed,
+        # so that the pipe ends with it.
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
@@ -127,6 +130,7 @@ class ColumnsProcess:
 def serve(pipe: Connection) -> None:
     """Do what is asked for, until the pipe stays silent; EOFError or OSError where it ends, with whoever asked."""
     writer: _Writer | None = None
+    # With a file begun it waits as long as the builder takes; a builder that is gone ends the pipe.
     while pipe.poll(IDLE_SECONDS if writer is None else None):
         request = REQUEST.decode(pipe.recv_bytes())
         answer = Answer()

@@ -78,6 +78,7 @@ def ingest(
         with rejects_path.open("wb") as file, brisk():
             for block in scanner.blocks():
                 rejects = [*block.rejects, *run.add(block)]
+                # Over-long lines were told apart from those that are no samples.
                 rejects.sort(key=lambda reject: reject.line)
                 file.writelines(source.told(reject).to_json() for reject in rejects)
                 run.num_rejects += len(rejects)
@@ -127,8 +128,11 @@ class _Ingest:
         start = 0
         while start < len(block):
             writer = self._writer or self._open()
+            # `ends` counts from the beginning of the block; what lies before `start` is placed already.
             room = self._shard_bytes - writer.num_bytes + (int(ends[start - 1]) if start else 0)
             stop = min(int(np.searchsorted(ends, room, side="right")), start + CHECK_SAMPLES)
+            # The next line does not fit: it begins another shard, unless it is larger than a shard by itself.
+            # Where shards are cut depends on the lines alone, so the same file gives the same shards.
             if stop <= start:
                 if writer.num_samples:
                     self.cut()

@@ -105,6 +105,8 @@ def not_utf8(line: bytes, *, shift: int = 0) -> tuple[str, str] | None:
 
 def too_deep(text: bytes, *, around: int = 0) -> bool:
     """Whether `text`, which has `around` levels around it, nests deeper than MAX_DEPTH."""
+    # Counting brackets, strings and all, is cheap and never too few; only suspects are looked at byte by
+    # byte.
     if text.count(b"{") + text.count(b"[") + around <= MAX_DEPTH:
         return False
     return nesting(text)[0] + around > MAX_DEPTH
@@ -112,6 +114,7 @@ def too_deep(text: bytes, *, around: int = 0) -> bool:
 
 def too_many_members(line: bytes) -> bool:
     """Whether the line's object, with the objects in it, has more than MAX_MEMBERS names."""
+    # A member takes at least five bytes, as in "":1, with its comma.
     if len(line) < 5 * MAX_MEMBERS or line.count(b":") <= MAX_MEMBERS:
         return False
     return nesting(line)[1] > MAX_MEMBERS
@@ -121,6 +124,8 @@ def nesting(text: bytes) -> tuple[int, int]:
     """How deep the brackets of `text` nest, and how many names stand in its two outer levels; strings do not count."""
     depth = deepest = members = inside = 0
     escaped = False
+    # In parts, for a line of 16 MiB would need several arrays of its length; what a part ends within is
+    # carried over.
     for start in range(0, len(text), 1 << 16):
         part = np.frombuffer(text[start : start + (1 << 16)], np.uint8)
         quotes = part == 0x22
@@ -131,6 +136,7 @@ def nesting(text: bytes) -> tuple[int, int]:
         starts = escape_starts(backslashes)
         quotes[starts[starts < len(part) - 1] + 1] = False
         escaped = bool(len(starts)) and int(starts[-1]) == len(part) - 1
+        # An odd number of quotes so far: the byte is inside a string.
         counted = np.cumsum(quotes) + inside
         outside = counted & 1 == 0
         inside = int(counted[-1]) & 1

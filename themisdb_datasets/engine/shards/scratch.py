@@ -39,6 +39,7 @@ class SpanFile:
         return self._stretches[-1].last if self._stretches else 0
 
     def append(self, spans: Spans) -> None:
+        """Add the spans of further samples [samples, fields, 2], with as many fields as before or more."""
         num, width, _ = spans.shape
         last = self._stretches[-1] if self._stretches else None
         if last is not None and last.width == width:
@@ -91,6 +92,8 @@ def read_spans(path: Path, stretches: Sequence[Stretch], fields: Ints) -> Spans:
             if not width:
                 continue
             stretch = os.pread(file.fileno(), (end - start) * width * 8, place)
+            # Fields get their places one after the other, so a stretch that is narrower lacks those from its
+            # width on.
             known = np.flatnonzero(fields < width)
             some = np.frombuffer(stretch, np.uint32).reshape(end - start, width, 2)
             spans[start - first : end - first, known] = some[:, fields[known]]

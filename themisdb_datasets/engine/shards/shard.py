@@ -45,6 +45,7 @@ class Shard:
         """Open the shard in folder `path`. NotFoundError: it is not there. CorruptError: it is not as its manifest says."""
         path = Path(path)
         manifest = read_manifest(path)
+        # Sizes only, for shards are opened all the time; computing the digests is for those who verify.
         for name, known in manifest["files"].items():
             file = path / name
             size = file.stat().st_size if file.is_file() else None

@@ -75,7 +75,7 @@ class FieldTable:
         self.paths: list[Path] = []
         self.counts: Ints = np.zeros((MAX_FIELDS, NUM_CODES), np.int64)
         self.has_rest = False  # some sample has a top-level field that is not in the table
-        self._ids: dict[Path, int] = {}
+        self._ids: dict[Path, int] = {}  # first those of `paths`, then the candidates of `_admit`
         self._layouts: dict[Path, dict[Path, Ints]] = {}  # per parent: its names in their order -> their ids
         self._records: dict[Path, Record] = {}  # per parent: what decodes objects with the names seen before
 
@@ -86,6 +86,9 @@ class FieldTable:
     def check(self, block: Block, start: int, stop: int) -> Checked:
         """Decode lines start to stop of `block`; samples' fields are counted, and those seen first get a place."""
         array = np.frombuffer(block.data, np.uint8)
+        # Lines that the decoder must never see go first. What is left is mostly decoded in one call, as
+        # records of the names seen before; where that does not work out, as dictionaries, and at worst line
+        # by line to find who is at fault.
         reasons = _unreadable(block, start, stop)
         rows = np.arange(start, stop)
         rows = rows[~np.isin(rows, list(reasons))] if reasons else rows
@@ -95,15 +98,23 @@ class FieldTable:
             objects = _objects(lines, block, rows, reasons)
             rows = rows[~np.isin(rows, list(reasons))] if reasons else rows
             recorded = self._values((), objects, block.data, rows)
+        # From here on no Python object a value is left, only arrays with an element for each. Whatever finds
+        # a reason against a line has to take it out of `rows`, `values` and `codes` alike.
         values = recorded
         codes = classify(array, values.offsets, values.lengths)
+        # So deep a value has two brackets a level at least: most blocks have none that long, and are not
+        # looked through.
         if reasons or (values.lengths[codes >= ARRAY] >= 2 * MAX_DEPTH).any():
             _find_deep(block, values, codes, reasons)
             good = ~np.isin(values.rows, list(reasons))
             values, codes = values.where(good), codes[good]
             rows = rows[~np.isin(rows, list(reasons))]
+        # The members of objects come behind; that a top-level field found no place is told by the first
+        # `num_outer`.
         num_outer = len(values.rows)
         values, codes = self._with_members(block.data, array, values, codes)
+        # Only now, for the key may be a member of an object; and before fields are admitted, for a line that
+        # is no sample must not give the shard a column.
         if self.key:
             keyed = self._with_key(values, codes)
             reasons |= {row: self._no_key() for row in np.setdiff1d(rows, keyed).tolist()}
@@ -130,6 +141,7 @@ class FieldTable:
 
         The i-th object is of row rows[i].
         """
+        # A record refuses a name that it does not know, and with it all of `lines`: they go the slower way.
         record = self._records.get(parent)
         if record is None:
             return None
@@ -146,6 +158,8 @@ class FieldTable:
     def _values(self, parent: Path, objects: list[Object], data: bytes, rows: Ints) -> _Values:
         """The members of `objects`, which were decoded from `data`; the i-th is of row rows[i]."""
         names = list(map(tuple, objects))
+        # Objects of one source mostly have their names in one order, so the table is asked once an order, not
+        # once a name.
         distinct = set(names)
         if len(distinct) == 1:
             sizes: int | Ints = len(names[0])
@@ -158,11 +172,15 @@ class FieldTable:
             self._expect(
                 parent, dict.fromkeys(chain.from_iterable(sorted(distinct))), len(ids) / len(objects)
             )
+        # The places are addresses read from memory: `objects` has to live until then, and `data` be what they
+        # were decoded from, not a copy.
         offsets, lengths = places(list(chain.from_iterable(map(dict.values, objects))), data)
         return _Values(np.repeat(rows, sizes), ids, offsets, lengths)
 
     def _expect(self, parent: Path, names: dict[str, None], usual: float) -> None:
         """Further objects are likely to have no other than these names, and those before; `usual` is how many have one."""
+        # A record holds a slot for each name that any object had. Where objects have few of many names, as
+        # maps by id do, that costs more than dictionaries, so it is given up.
         known = self._records.pop(parent, None)
         names = dict.fromkeys(known.names if known else ()) | names
         if known and len(names) == len(known.names):
@@ -195,6 +213,7 @@ class FieldTable:
         parts, part_codes = [values], [codes]
         objects = values.where((codes == OBJECT) & (values.ids >= 0))
         paths = list(self._ids)
+        # Candidates too: whether their members are admitted is decided later, with them.
         for number in np.flatnonzero(np.bincount(objects.ids)).tolist():
             members = self._members(paths[number], objects.where(objects.ids == number), data)
             members = members.where(members.ids >= 0)
@@ -218,6 +237,8 @@ class FieldTable:
         members = self._recorded(parent, lines, lines, numbers)
         if members is None:
             members = self._values(parent, DECODE_LINES(lines), lines, numbers)
+        # From a place in `lines`, where object i begins after all before it and their LFs, to the place in
+        # `data`.
         shifts = objects.offsets - (np.cumsum(objects.lengths + 1) - objects.lengths - 1)
         members.offsets += shifts[members.rows]
         members.rows = objects.rows[members.rows]
@@ -226,6 +247,9 @@ class FieldTable:
     def _admit(self, values: _Values, codes: Bytes, num_outer: int) -> tuple[_Values, Bytes]:
         """Give the new fields among `values` their places, in order of first appearance; drop what finds none."""
         if len(self._ids) > len(self.paths):
+            # Candidates are numbered as their names came out of a set, which differs from run to run; a
+            # shard's columns must not. So they are sorted by where they first stand, and only as many as
+            # there is room for get a place.
             candidates = list(self._ids)
             new = np.flatnonzero(values.ids >= len(self.paths))
             order = new[np.lexsort((values.offsets[new], values.rows[new]))]
@@ -236,13 +260,17 @@ class FieldTable:
                 renamed[number] = len(self.paths)
                 self.paths.append(candidates[number])
             self._ids = {path: number for number, path in enumerate(self.paths)}
+            # They hold the numbers of candidates.
             self._layouts.clear()
             values.ids = renamed[values.ids]
         elif sum(map(len, self._layouts.values())) > MAX_LAYOUTS:
+            # Samples whose names come in ever new orders would fill the memory.
             self._layouts.clear()
         known = values.ids >= 0
         if known.all():
             return values, codes
+        # A member without a place is still in its object's column, as JSON; a top-level field is nowhere but
+        # in the rest.
         self.has_rest = self.has_rest or not known[:num_outer].all()
         return values.where(known), codes[known]
 
@@ -251,6 +279,7 @@ def _spans(block: Block, rows: Ints, values: _Values, width: int) -> Spans:
     """`values` of these rows of the block as spans [rows, width, 2]."""
     if not len(rows):
         return np.zeros((0, width, 2), np.uint32)
+    # Which sample a row is, times the width; so offsets and lengths are put in place by one scatter.
     samples = np.zeros(int(rows[-1]) - int(rows[0]) + 1, np.int64)
     samples[rows - rows[0]] = np.arange(len(rows)) * width
     words = np.zeros(
@@ -265,6 +294,7 @@ def _unreadable(block: Block, start: int, stop: int) -> dict[int, tuple[str, str
     """The lines that must not be decoded, with the reason."""
     found: dict[int, tuple[str, str]] = {}
     first, last = int(block.starts[start]), int(block.ends[stop - 1])
+    # All lines at once, in Arrow's C++; they are looked at one by one only where that fails.
     if not _is_utf8(block.data, first, last):
         for row in range(start, stop):
             shift = int(block.starts[row] - block.line_starts[row])
@@ -272,6 +302,7 @@ def _unreadable(block: Block, start: int, stop: int) -> dict[int, tuple[str, str
             if reason is not None:
                 found[row] = reason
     sizes = block.ends[start:stop] - block.starts[start:stop]
+    # The decoder makes a string and an object for each name: a line of 16 MiB can hold millions.
     for row in (np.flatnonzero(sizes > MAX_MEMBERS) + start).tolist():
         line = block.data[block.starts[row] : block.ends[row]]
         if row not in found and too_many_members(line):

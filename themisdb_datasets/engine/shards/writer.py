@@ -57,6 +57,8 @@ class ShardWriter:
             self._append(data, sizes)
             self._spans.append(checked.spans)
             self._digest.update(data)
+            # The other process reads what is in the files, so a row group is told of when it is complete and
+            # flushed.
             num_groups = len(self._groups.ends)
             self._groups.add(sizes)
             if len(self._groups.ends) > num_groups:
@@ -101,6 +103,7 @@ class ShardWriter:
         files = {shard.SAMPLES: {"sha256": digest, "num_bytes": self.num_bytes}}
         files |= described.result()
         files[shard.COLUMNS] = columns
+        # Only now, for the other process reads the spans where they were.
         if self._is_final(places):
             self._spans.path.replace(self.folder / shard.SPANS)
         self._close()
@@ -157,6 +160,8 @@ def samples_of(block: Block, rows: Ints) -> bytes:
     first, last = int(starts[0]), int(stops[-1]) + 1
     if int((ends - starts + 1).sum()) == last - first:  # nothing was trimmed or left out in between
         return block.data if last - first == len(block.data) else block.data[first:last]
+    # +1 where a line's content begins, -1 where it ends: their running sum is 1 inside, and int8 suffices,
+    # for lines do not overlap.
     changes = np.zeros(last - first + 1, np.int8)
     changes[starts - first] = 1
     changes[ends - first] = -1
@@ -189,6 +194,7 @@ def rebuild(path: Path) -> None:
                 )
         sync_tree(fresh)
         (path / "index").mkdir(exist_ok=True)
+        # The manifest last, for it tells the digests of the others: so it shows where this was cut short.
         for name in (shard.FILES, shard.LOCATIONS, shard.SPANS, shard.COLUMNS, shard.MANIFEST):
             (fresh / name).replace(path / name)
     finally:

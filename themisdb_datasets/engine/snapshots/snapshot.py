@@ -313,6 +313,8 @@ def _wrong_database(folder: Path, manifest: Mapping[str, Any], limits: DuckLimit
 
 
 def _hashed(connection: Connection, select: str, values: Mapping[str, str]) -> Sequence[Any] | None:
+    # The sum of the rows' hashes: the same in whichever order threads read the rows, and in no more memory
+    # than one number.
     statement = f"SELECT count(*), sum(hash(each)) FROM ({select}) AS each"
     found: Sequence[Any] | None = connection.execute(statement, dict(values)).fetchone()
     return found

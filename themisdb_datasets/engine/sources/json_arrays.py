@@ -25,6 +25,8 @@ def array_lines(chunks: Iterator[bytes], *, name: str, max_bytes: int) -> Iterat
     """
     rest, begun, ended, empty = b"", False, False, True
     for chunk in chunks:
+        # An element that spans chunks is gone through anew with each of them, which `max_bytes` keeps within
+        # bounds.
         rest += chunk
         if not begun:
             rest = rest.removeprefix(BOM).lstrip(SPACE)
@@ -37,6 +39,7 @@ def array_lines(chunks: Iterator[bytes], *, name: str, max_bytes: int) -> Iterat
             _check_end(rest, name)
             continue
         elements, rest, ended = _split(rest)
+        # What stands between the brackets of [] is one piece without content, and no element.
         if ended and empty and len(elements) == 1 and not elements[0].strip(SPACE):
             elements = []
         empty = empty and not elements
@@ -58,6 +61,7 @@ def _split(data: bytes) -> tuple[list[bytes], bytes, bool]:
     outside = _outside_of_texts(text)
     opens = ((text == ord("[")) | (text == ord("{"))) & outside
     closes = ((text == ord("]")) | (text == ord("}"))) & outside
+    # 0 within the array, for its own bracket has been taken off: the first closing one below 0 ends it.
     depth = np.cumsum(opens.astype(np.int32) - closes.astype(np.int32))
     ends = np.flatnonzero(closes & (depth < 0))[:1]
     stop = int(ends[0]) if len(ends) else len(data)
@@ -91,6 +95,7 @@ def _line(element: bytes) -> bytes:
     try:
         return msgspec.json.format(element, indent=-1) + b"\n"
     except (msgspec.DecodeError, RecursionError):
+        # Nothing between two commas has to be a line that is refused, not a blank one that is passed over.
         return _one_line(element or b",") + b"\n"
 
 

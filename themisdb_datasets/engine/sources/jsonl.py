@@ -124,16 +124,19 @@ class LineScanner:
                     continue
                 offset = self._unread.offset + self._unread.num_bytes + 1
                 self._unread, window = None, rest
+            # Up to the last LF of the window is a block; what follows is the beginning of the next one.
             end = window.rfind(b"\n") + 1
             if end:
                 data = b"".join((*begun, memoryview(window)[:end]))
                 yield self._block(data, offset)
                 offset += len(data)
                 begun = []
-                del data
+                del data  # or it would be held while the next one is read
             begun.append(window[end:])
             size = sum(map(len, begun))
             if size > self._max:
+                # The line is too long already: from here on only its length, its start and whether it is
+                # blank are kept.
                 blank = all(not piece or piece.isspace() for piece in begun)
                 kept = b"".join(begun)[:KEPT_UNREAD_BYTES]
                 self._unread = _Unread(self._line + 1, offset, kept, size, blank)
@@ -143,6 +146,7 @@ class LineScanner:
         if any(begun):
             yield self._block(b"".join((*begun, b"\n")), offset)
         elif self._rejects:
+            # A block without lines, so that the last rejects are told.
             yield self._block(b"", offset)
 
     def _pass_over(self, line: _Unread, window: bytes) -> bytes | None:
@@ -173,6 +177,7 @@ class LineScanner:
         line_starts = np.concatenate(([0], stops[:-1] + 1))[: len(stops)]
         numbers = np.arange(self._line + 1, self._line + 1 + len(stops))
         starts, ends = _trimmed(data, array, line_starts, stops)
+        # A line may be shorter than a window and still too long, where the limit is low.
         said = ends > starts
         long = said & (stops - line_starts > self._max)
         rejects, self._rejects = self._rejects, []
@@ -215,6 +220,8 @@ def _windows(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _trimmed(data: bytes, array: Bytes, line_starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
     """Where each line's content starts and ends, without outer whitespace and without a BOM before it."""
     starts, ends = line_starts.copy(), stops.copy()
+    # One byte a round from both sides of all lines at once. `starts` never passes the LF, so `array[starts]`
+    # is within the block also for blank lines.
     for _ in range(4):  # a CR, or a few spaces
         some = starts < ends
         left = some & BLANK[array[starts]]
@@ -226,6 +233,7 @@ def _trimmed(data: bytes, array: Bytes, line_starts: Ints, stops: Ints) -> tuple
     some = starts < ends
     marked = array[starts] == BOM[0]
     odd = some & (BLANK[array[starts]] | BLANK[array[ends - 1]] | marked)
+    # Few lines have more whitespace than that, or a BOM: these are trimmed one by one.
     for row in np.flatnonzero(odd).tolist():
         line = data[starts[row] : ends[row]].strip()
         content = line.removeprefix(BOM).lstrip()

@@ -117,6 +117,7 @@ class Source:
     def _damaged(self, error: OSError) -> MalformedError:
         kind = {"gzip": "gzip", "zstd": "Zstandard"}[self.codec or "gzip"]
         detail = str(error)
+        # Arrow has one error for all of these; its words are all that tells them apart.
         if "runcated" in detail:
             return MalformedError(
                 f"{self.name} ends in the middle of its {kind} data: the file was cut off. Upload it again.",

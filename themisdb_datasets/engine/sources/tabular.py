@@ -35,6 +35,8 @@ def csv_lines(chunks: Iterator[bytes], *, name: str, max_chars: int) -> Iterator
     length than the header comes as a list, which is no sample. MalformedError for one of more than `max_chars`, which
     most often is one whose quotes are not closed.
     """
+    # Python's limit is of a cell, 131,072 characters unless somebody sets it, and of the whole process; ours
+    # is of a row, below.
     csv.field_size_limit(sys.maxsize)
     texts = _TextLines(chunks, name=name, max_chars=max_chars)
     rows = csv.reader(texts, strict=True)
@@ -164,6 +166,8 @@ def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
         group = file.metadata.row_group(number)
         mean = max(group.total_byte_size // max(group.num_rows, 1), 1)
         rows = max(1, min(BATCH_ROWS, BATCH_BYTES // mean))
+        # What a file says of its size may be far less than what comes out of it, where a dictionary repeats
+        # long values: so what was read is cut once more, by what it holds.
         for batch in file.iter_batches(rows, row_groups=[number]):
             size = max(1, len(batch) * BATCH_BYTES // max(batch.nbytes, BATCH_BYTES))
             yield from (batch.slice(start, size) for start in range(0, len(batch), size))
@@ -175,6 +179,8 @@ def _object(row: dict[str, Any]) -> bytes:
             return _encode(row) + b"\n"
     except UnicodeEncodeError:
         pass
+    # Python's json writes NaN and Infinity, which msgspec would turn into null: the line is then refused for
+    # what it is.
     return json.dumps(row, default=_plain, ensure_ascii=False).encode(errors="surrogateescape") + b"\n"
 
 

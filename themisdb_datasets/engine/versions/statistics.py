@@ -126,6 +126,8 @@ def narrowed(version: OpenVersion, positions: Ints) -> OpenVersion:
         first, last = np.searchsorted(rows, [start, end]).tolist()
         if first == last:
             continue
+        # All others as deletions: every statistic is then that of a version, and none needs to know of
+        # filters.
         gone = np.ones(part.num_samples, np.bool_)
         gone[rows[first:last].astype(np.int64) - start] = False
         parts.append(part)
@@ -235,6 +237,7 @@ def _lengths(lengths: Ints, counts: Ints) -> Lengths:
         return Lengths(0, 0, 0.0, 0, 0, 0, [])
     total = int(counts.sum())
     reached = np.cumsum(counts)
+    # Out of the counts of each length, so nothing is sorted that is as long as the version.
     median, p95 = (int(lengths[np.searchsorted(reached, share * total)]) for share in (0.5, 0.95))
     least, most = int(lengths[0]), int(lengths[-1])
     if most - least < MAX_BINS:
@@ -284,6 +287,7 @@ def _fields(tables: _Tables, fields: Sequence[VersionField]) -> list[FieldStatis
 
     table, values = tables.select(columns)
     is_counted = tables.version.num_samples <= MAX_COUNTED
+    # Of hashes, 8 bytes each, and not of texts, which DuckDB would have to hold.
     distinct = "count(DISTINCT hash(t{n}))" if is_counted else "approx_count_distinct(t{n})"
     aggregates = [
         f"count(t{n}), {distinct.format(n=n)}, sum(strlen(t{n})), min(n{n}), avg(n{n}), max(n{n})"

@@ -42,6 +42,8 @@ class ShardCache:
             for gone in [known for known in self._shards if not known.is_dir()]:
                 del self._shards[gone]
             shard = self._shards.pop(path, None)
+        # Outside of the lock, for opening reads files; two that open the same shard at once leave one of them
+        # behind.
         shard = shard or Shard.open(path)
         with self._lock:
             self._shards[path] = shard  # the last in the dict is the one used last
@@ -161,6 +163,8 @@ class OpenVersion:
             deleted = self.deleted[part]
             if deleted is not None:
                 mine = np.flatnonzero(number == part)
+                # How many samples are left before each deleted row: the k-th that is left lies behind all
+                # deleted ones with at most k before them.
                 kept_before = deleted - np.arange(len(deleted))
                 rows[mine] += np.searchsorted(kept_before, rows[mine], side="right")
         rows += self.row_starts[number]

@@ -36,6 +36,8 @@ def spread(
     limits: DuckLimits | None = None,
 ) -> Spread:
     """How the rule's factors are spread over the samples that `where` keeps; those that are missing count too."""
+    # Missing ones get a factor that no rule can give, so that they can be counted apart from those that have
+    # the same.
     told = msgspec.structs.replace(rule, missing=ABSENT)
     missing = rule.missing
     with connect(version.readable(Weighting(rules=(("", rule),))), limits=limits) as connection:

@@ -160,6 +160,8 @@ class LinearRule(_Base, frozen=True, tag="linear"):
             line = f"{query.bind(y0)} + ({value} - {query.bind(x0)}) * {slope}"
             whens.append(f"WHEN {value} <= {query.bind(x1)} THEN {line}")
         last = query.bind(self.points[-1][1])
+        # NaN, which DuckDB sorts above all numbers, is below no point; without this it would have the factor
+        # of the last.
         factor = f"CASE {' '.join(whens)} WHEN NOT isnan({value}) THEN {last} END"
         return bounded(factor, query.bind(self.missing))
 
@@ -182,6 +184,7 @@ class StepRule(_Base, frozen=True, tag="step"):
         value = query.number(self.field)
         whens = (f"WHEN {value} >= {query.bind(x)} THEN {query.bind(y)}" for x, y in reversed(self.steps))
         missing, default = query.bind(self.missing), query.bind(self.default)
+        # Before the steps, for DuckDB has NaN reach every one of them.
         absent = f"{value} IS NULL OR isnan({value})"
         return f"CASE WHEN {absent} THEN {missing} {' '.join(whens)} ELSE {default} END"
 

@@ -63,6 +63,7 @@ class Freshness:
 
     def to_sql(self, query: ShardQuery) -> str:
         instant = query.instant(self.field)
+        # greatest() passes over NULL: a sample without a time would be of age 0, hence the CASE around it.
         age = f"greatest(0, {query.bind(self.as_of)} - {instant}) / {SECONDS_A_DAY}"
         missing = query.bind(self.missing)
         return f"CASE WHEN {instant} IS NULL THEN {missing} ELSE pow(0.5, {age} / {query.bind(self.half_life_days)}) END"
