@@ -29,6 +29,8 @@ from themis_admin.jobs.models import UNENDED, Job, JobState
 from themis_admin.jobs.rate import Rate
 from themisdb_datasets.errors import CancelledError, ThemisError, is_disk_full
 
+# A job that takes its worker down (out of memory, a crash in C) would otherwise be handed on for ever, and no
+# other job would ever be done.
 MAX_LOST_CLAIMS = 3
 REPORT_SECONDS = 0.5
 log = logging.getLogger(__name__)
