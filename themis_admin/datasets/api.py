@@ -91,6 +91,8 @@ class DatasetVersionsView(DatasetsApi):
     def post(self, request: Request, pk: int) -> Response:
         dataset = self.dataset(pk)
         body = self.body(IngestBody)
+        # Of a file its name and size go into the fingerprint of the request: these are known without reading
+        # it.
         files = [[file.name, file.size] for file in body.get("file", ())]
         job = self.once({**body, "file": files}, lambda: self._start(dataset, body))
         return Response({"job": job.to_dict()}, status=202, headers={"Location": f"/api/v1/jobs/{job.pk}/"})
@@ -141,6 +143,8 @@ class SamplesView(DatasetsApi):
             query["theme"] = self.theme_of(version, query["theme"])
         page = samples.page(version, **query)
         links = msgspec.json.encode(self.links(query["offset"], query["length"], page.next_offset))
+        # Put together from bytes: a sample that went through a parser would come out respelled, 1e3 as 1000.0
+        # and a number of 20 digits rounded. `links[1:-1]` is the object of links without its braces.
         body = b'{"num_samples":%d,%b,"results":%b}' % (page.num_samples, links[1:-1], page.results())
         return HttpResponse(body, content_type="application/json")
 

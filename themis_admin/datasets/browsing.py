@@ -17,6 +17,8 @@ from themisdb_datasets.filters import parse_filter
 T = TypeVar("T")
 
 
+# Django's paginator takes any sequence: it asks for its length and for one slice. That is all this has to
+# answer, so a version of a hundred million samples is paged through without a list of them.
 class Cut(Sequence[T]):
     """A sequence that is read a page at a time, never as a whole: what Django's paginator takes."""
 
@@ -89,6 +91,8 @@ class Rejects(Cut[dict[str, Any]]):
         """Where each line starts."""
         if not self.path.is_file():
             return []
+        # Places instead of lines: a rejected line may be as large as a line may be, and only a page of them
+        # is ever shown.
         starts, at = [], 0
         with self.path.open("rb") as lines:
             for line in lines:

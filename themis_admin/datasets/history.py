@@ -87,6 +87,7 @@ def of_sample(version: Version, position: int) -> History:
     except IndexError:
         message = f"The version has {version.num_samples:,} samples, numbered from 0."
         raise NotFoundError(message) from None
+    # One more than is looked into, to know whether there are more.
     rows = list(dataset.versions.order_by("-number")[: MAX_VERSIONS + 1])
     versions = rows[:MAX_VERSIONS]
     opened = [row.open() for row in versions]
@@ -94,6 +95,7 @@ def of_sample(version: Version, position: int) -> History:
     looked_into = list(zip(versions, opened, found, strict=True))
     steps = [_step(newer, older) for newer, older in pairwise(looked_into)]
     oldest, _, there = looked_into[-1]
+    # In the very first version it was added; in the oldest that was looked into nobody knows.
     state = "present" if len(rows) > MAX_VERSIONS else "added"
     steps.append(Step(oldest, None, there, state if there else "absent", []))
     return History(identity, steps, len(rows) > MAX_VERSIONS)

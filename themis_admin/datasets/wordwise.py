@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+# SequenceMatcher takes quadratic time, so texts are first parted at anchors, and what lies between two of
+# them is matched by itself. A stretch without anchors that is still too long is told as replaced: coarser,
+# but at once.
 MAX_MATCHED = 1_000  # words matched at once, for that is quadratic
 MAX_SHOWN = 5_000  # words, without what is alike at both ends
 MAX_CHARS = 50_000  # of a stretch
@@ -53,6 +56,8 @@ def folded(found: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
 
 def _pieces(old: str, new: str) -> Iterator[Piece]:
     before, after = WORDS.findall(old), WORDS.findall(new)
+    # What is alike at both ends needs no matching; with one edit in a long text that is nearly all of it. The
+    # tail is looked for behind the head, so that no word counts as both.
     head = _alike(before, after)
     tail = _alike(before[head:][::-1], after[head:][::-1])
     yield from _equal(before[:head], first=True)
@@ -80,6 +85,7 @@ def _opcodes(before: list[str], after: list[str]) -> list[Op]:
         return _matched(before, after)
     found: list[Op] = []
     i = k = 0
+    # The end of both texts is the last anchor, so that what follows the last real one is matched too.
     for j, m in [*_anchors(before, after), (len(before), len(after))]:
         between = _matched(before[i:j], after[k:m])
         found += [(op, i + a, i + b, k + c, k + d) for op, a, b, c, d in between]
@@ -107,6 +113,8 @@ def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
     rows: list[int] = []  # and which pair that is
     previous: list[int | None] = []
     for row, (_, place) in enumerate(pairs):
+        # Patience sorting: `ends` is sorted at all times, so the longest sequence that this pair can extend
+        # is found by halving, and the whole takes n log n.
         length = bisect_left(ends, place)
         previous.append(rows[length - 1] if length else None)
         ends[length : length + 1] = [place]
