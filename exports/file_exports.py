@@ -72,6 +72,7 @@ def open_export(document: Any, *, consumer: Consumer) -> Asked:
     if not isinstance(document, dict):
         raise MalformedError('The body is one JSON object, such as {"theme": "Datenschutz", "file": {}}.')
     file = parse_file(document.get("file", {}))
+    # The rest is the body of a stream, word for word, so whatever can be streamed can be made into files.
     body = parse_body({name: value for name, value in document.items() if name != "file"})
     if body.stream_mode == "continuous":
         raise bad("stream_mode", "A file ends; leave stream_mode out, or stream.")
@@ -133,6 +134,7 @@ def prolong(export: FileExport, *, user: User, days: int | None) -> None:
 def links_broken_by(export: FileExport) -> list[Link]:
     """The live links that would lead nowhere without this export: to it, or to a file that nothing else keeps."""
     own = ArtifactRef.objects.filter(keeper=export.keeper).values("artifact")
+    # Kept by the link's owner elsewhere: what only others keep the link may not show.
     elsewhere = ArtifactRef.objects.exclude(keeper=export.keeper).filter(owner=export.owner_id)
     only = Artifact.objects.filter(pk__in=own).exclude(pk__in=elsewhere.values("artifact"))
     live = Link.objects.live().for_lists()

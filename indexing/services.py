@@ -60,6 +60,7 @@ def start_file_index(ref: ArtifactRef, *, user: User, kind: str) -> Job:
 
 def _start(index: Index, *, user: User, title: str, kept: Mapping[str, Artifact]) -> Job:
     with transaction.atomic():
+        # First, for its number is in the name under which it keeps files and in its job's lane.
         index.save()
         for name, artifact in kept.items():
             ArtifactRef.objects.create(artifact=artifact, owner=index.owner, keeper=index.keeper, name=name)

@@ -53,10 +53,12 @@ def build_token_index(job: RunningJob, pk: int) -> None:
         folder,
         stem=STEM,
         report=_Progress(job, len(positions)),
+        # Tokens of themes can only be counted where all samples pass by.
         themes=_themes(version, opened) if criteria is None else None,
     )
     samples = folder / manifest["samples"]
     manifest = {**manifest, "index": row.pk, **about(row), "num_bytes": samples.stat().st_size}
+    # By its digest, not by the tokenizer's row, which may have been deleted: the index keeps the file.
     tokenizer = artifacts.store().path(artifacts.FILES, params["tokenizer_sha256"])
     manifest["files"][tokenizers.FILE_NAME] = describe_file(tokenizer)
     publish(job, row, manifest, {TOKENS_BIN: samples, TOKENS_PLACES: folder / LOCATIONS})
