@@ -26,9 +26,9 @@ PATIENCE_SECONDS = 0.1
 Lines = Callable[[int], Iterator[Chunk]]  # all lines after so many
 
 
-# A web framework's streams end when they are collected. Here an end has to be written down at once, whoever
-# brings it about: the last chunk, a client that goes, an error; so closing is passed on by hand at every
-# layer.
+# However a stream ends (with its last chunk, by a client that goes, by an error), its end has to be written
+# down at once. So closing is handed on at every layer, instead of being left to whoever collects the
+# generators.
 class ChunkResponse(StreamingHttpResponse):
     """A stream's response, which passes memory views on as they are; Django would copy each."""
 
@@ -111,8 +111,8 @@ async def pump(
                 if encoder is None:
                     break  # what is left of the chunk goes too
                 await outlet.drained()
-            # A slice of a memory view copies nothing; the samples count with the part that brings their last
-            # byte, so that a cursor never stands behind what the client has.
+            # A slice of a memory view copies nothing. The samples of a chunk count with its last part, when
+            # all of them are sent.
             part = chunk.data[maker.sent : maker.sent + PART_BYTES]
             maker.sent += len(part)
             yield Chunk(part, chunk.num_samples if maker.sent == size else 0)

@@ -40,9 +40,8 @@ app.conf.update(
     task_ignore_result=True,
     task_serializer="json",
     accept_content=["json"],
-    # Acknowledged before the work: a hint that comes again after a crash would be a second redelivery beside
-    # the sweeper's, which goes by the job's lease. For the same reason no result is kept, and nothing is
-    # published again.
+    # Acknowledged before the work: a hint that came again after a crash would be a second redelivery beside
+    # the sweeper's, which goes by the job's lease.
     task_acks_late=False,
     task_publish_retry=False,
     task_default_queue="default",
