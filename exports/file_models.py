@@ -92,6 +92,8 @@ class LinkQuerySet(OwnedQuerySet):
 
     def live(self) -> Self:
         """Neither revoked nor expired, and what they lead to is there."""
+        # Both become null when what they lead to is removed; the link stays, so that its owner can see what
+        # became of it.
         there = Q(export__isnull=False) | Q(artifact__isnull=False)
         return self.filter(there, revoked_at=None, expires_at__gt=timezone.now())
 

@@ -39,6 +39,7 @@ class Index(KeepsFiles, models.Model):
     dataset = models.ForeignKey(
         "datasets.Dataset", on_delete=models.CASCADE, null=True, related_name="indexes"
     )
+    # An index has places in the version's shards, so the version may not go before it.
     version = models.ForeignKey(
         "datasets.Version", on_delete=models.PROTECT, null=True, related_name="indexes"
     )

@@ -29,6 +29,8 @@ class Shown:
 
 
 @dataclass(eq=False)
+# The total comes from the counts, so that Django's paginator reads one page of the difference and never all
+# of it.
 class DiffWindow(browsing.Cut[diffs.DiffSample]):
     """The samples that differ as a sequence that Django's paginator can cut."""
 

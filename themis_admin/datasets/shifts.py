@@ -56,8 +56,7 @@ class RuleShift:
 def of_themes(version: Version, against: Version) -> Iterator[ThemeShift]:
     """Of each theme of the dataset that can be asked of both versions."""
     # `changed` has pairs of positions, one a version, so a sample that is kept by both is followed from one
-    # to the other, though it may lie elsewhere. Membership is a bit a sample: 100 million of them are 100 MB,
-    # and no row is read.
+    # to the other, though it may lie elsewhere. Membership is a byte a sample, and no row is read.
     found = diffs.between(version, against)
     new, old = found.changed[:, 0], found.changed[:, 1]
     for theme in version.dataset.themes.order_by("name"):
