@@ -111,8 +111,8 @@ def _stream(request: Request, opened: services.Opened, body: StreamBody, consume
     encoder, outlet = open_encoder(encoding), outlet_of(request._request)
     if plan.continuous:
         continuation = continuous.Continuation(plan, opened.version, delivery)
-        # Before the first byte: a start beyond the end is refused with an error, and not by a stream that
-        # breaks off.
+        # Before the first byte: a start beyond the end is refused
+        # with an error, and not by a stream that breaks off.
         continuation.reach(opened.start)
         share = continuous.Share(opened.start, body.rank, body.world_size, body.limit)
         chunks = continuous.follow(

@@ -209,8 +209,8 @@ def parse_instant(text: str | float, name: str) -> tuple[float, bool]:
     if isinstance(text, int | float):
         return float(text), False
     try:
-        # By its length, because `datetime.fromisoformat` takes a bare date too, and would make midnight of
-        # it.
+        # By its length, because `datetime.fromisoformat` takes
+        # a bare date too, and would make midnight of it.
         if len(text) == len("2020-01-01"):
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp(), True

@@ -61,8 +61,8 @@ def serve(request: HttpRequest, link: Link, file: LinkedFile) -> HttpResponseBas
     part = immutable.asked(request)
     sent = None
     if request.method == "GET" and part.status in (200, 206):
-        # Counted before the first byte, or many at once would all find a place free; what is not taken is
-        # given back afterwards.
+        # Counted before the first byte, or many at once would all find
+        # a place free; what is not taken is given back afterwards.
         use = links.count(link, file, part, address=request.META.get("REMOTE_ADDR") or None)
         if use is None:
             return missing(request)

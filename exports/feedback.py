@@ -209,8 +209,8 @@ class Teller:
             except ThemisError as error:
                 problems += [Problem(item.number, error.code, error.message) for item in mine]
                 continue
-            # All or none of a plan's items: one that cannot be led back to its sample would shift the losses
-            # against the ids.
+            # All or none of a plan's items: one that cannot be led back
+            # to its sample would shift the losses against the ids.
             ids.append(found)
             losses += [item.loss for item in mine]
         return ids, losses

@@ -44,8 +44,8 @@ class OpenPlan:
         # last are empty, which is what `side="right"` finds.
         starts = np.array([segment.start for segment in segments], np.uint64)
         of = np.searchsorted(starts, positions, side="right") - 1
-        # Filled by place, for the answer has to be in the order of the positions, and these may lie in any
-        # segment.
+        # Filled by place, for the answer has to be in the order
+        # of the positions, and these may lie in any segment.
         ids = np.empty(len(positions), f"V{ID_BYTES}")
         for number in np.unique(of).tolist():
             mine, segment = of == number, segments[number]
@@ -93,8 +93,8 @@ def find_plan(digest: str, user: User, dataset: Dataset | None) -> Found:
     key = digest, version.pk
     with _lock:
         found = _plans.get(key)
-    # Opened outside of the lock, as it may have to build a selection; of two that open the same the later one
-    # stays.
+    # Opened outside of the lock, as it may have to build a
+    # selection; of two that open the same the later one stays.
     found = found or OpenPlan(plan, version)
     with _lock:
         _plans[key] = found

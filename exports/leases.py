@@ -60,8 +60,8 @@ class OpenStream:
             error = "Something went wrong on the server; its log says what."
             raise
         finally:
-            # First, so that no renewal begins that would take the stream for open; one under way finds
-            # `ended` set.
+            # First, so that no renewal begins that would take the
+            # stream for open; one under way finds `ended` set.
             register.remove(self)
             # Where our own server sends it, no thread of the request's own is needed.
             await sync_to_async(self.end, thread_sensitive=self.outlet is None)(state, error)

@@ -59,9 +59,9 @@ class Consumer:
         holder = (
             ApiToken.objects.filter(pk=self.token.pk) if self.token else User.objects.filter(pk=self.user.pk)
         )
-        # Counting and then inserting has a gap in which another request counts the same. Both hold this row
-        # first; `no_key` leaves inserts alone that refer to it by a foreign key, such as those of other
-        # requests' audit entries.
+        # Counting and then inserting has a gap in which another request counts the
+        # same. Both hold this row first; `no_key` leaves inserts alone that refer
+        # to it by a foreign key, such as those of other requests' audit entries.
         holder.select_for_update(no_key=True).first()
 
 

@@ -70,8 +70,8 @@ def build_mapping(
             continue
         value = parse_value(known[key], place=f"field_mapping.{key}")
         absent = [name for name in value.fields if name not in fields]
-        # A default may miss its field; what the request itself names has to be there, or a typing error would
-        # go unseen.
+        # A default may miss its field; what the request itself
+        # names has to be there, or a typing error would go unseen.
         if absent and role in optional and key not in given:
             missing += absent
             continue

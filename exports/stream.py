@@ -16,8 +16,8 @@ from themisdb_datasets.plan import Chunk
 
 # Rendering leaves the GIL alone for most of its time, so a few threads more than cores keep all of them at work.
 POOL = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2, thread_name_prefix="stream")
-# All that a client which takes nothing makes this process hold, whatever the size of the chunks; compressed,
-# it is one chunk.
+# All that a client which takes nothing makes this process hold,
+# whatever the size of the chunks; compressed, it is one chunk.
 PART_BYTES = 256 << 10
 # A client that reads well has its buffers full for moments all the time. Dropping what was prepared would
 # then make everything twice; only who takes nothing for longer than this loses it.
@@ -26,9 +26,9 @@ PATIENCE_SECONDS = 0.1
 Lines = Callable[[int], Iterator[Chunk]]  # all lines after so many
 
 
-# However a stream ends (with its last chunk, by a client that goes, by an error), its end has to be written
-# down at once. So closing is handed on at every layer, instead of being left to whoever collects the
-# generators.
+# However a stream ends (with its last chunk, by a client that goes, by an
+# error), its end has to be written down at once. So closing is handed on
+# at every layer, instead of being left to whoever collects the generators.
 class ChunkResponse(StreamingHttpResponse):
     """A stream's response, which passes memory views on as they are; Django would copy each."""
 
@@ -111,8 +111,8 @@ async def pump(
                 if encoder is None:
                     break  # what is left of the chunk goes too
                 await outlet.drained()
-            # A slice of a memory view copies nothing. The samples of a chunk count with its last part, when
-            # all of them are sent.
+            # A slice of a memory view copies nothing. The samples of a
+            # chunk count with its last part, when all of them are sent.
             part = chunk.data[maker.sent : maker.sent + PART_BYTES]
             maker.sent += len(part)
             yield Chunk(part, chunk.num_samples if maker.sent == size else 0)

@@ -138,8 +138,8 @@ def _of_version(row: Index, version: Version, opened: OpenVersion, path: Path) -
 def _known(row: Index, opened: OpenVersion) -> Known | None:
     """The index of an earlier version, with the same filter, whose parts this version goes on from."""
     earlier = Index.objects.published().filter(dataset=row.dataset, kind=row.kind).exclude(pk=row.pk)
-    # The newest first, for it has most in common with this version; a few are enough, since each costs a
-    # query.
+    # The newest first, for it has most in common with this
+    # version; a few are enough, since each costs a query.
     for each in earlier.for_lists().order_by("-id")[:20]:
         parts: Sequence[str] = (each.manifest or {}).get("parts", ())
         if each.where != row.where or each.version is None or not 0 < len(parts) < len(opened.parts):

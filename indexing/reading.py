@@ -69,8 +69,8 @@ class Opened(Generic[Index_]):
                 del self._indexes[gone]
             index = self._indexes.pop(key, None)
         if index is None:
-            # Outside of the lock, because opening reads from the disk. Two may open the same one at once; the
-            # later one stays.
+            # Outside of the lock, because opening reads from the disk.
+            # Two may open the same one at once; the later one stays.
             index = make()
         with self._lock:
             self._indexes[key] = index  # the last in the dict is the one used last

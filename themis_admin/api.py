@@ -130,8 +130,8 @@ def _refuse_nul(document: Any) -> None:
             left += [(field, part) for part in value]
 
 
-# Otherwise a client that accepts only application/x-ndjson, or a browser that likes HTML, would be answered
-# with 406.
+# Otherwise a client that accepts only application/x-ndjson,
+# or a browser that likes HTML, would be answered with 406.
 class JSONAlways(BaseContentNegotiation):
     """The API answers in JSON (a stream in JSON lines) whatever the client says it accepts."""
 
@@ -162,8 +162,8 @@ class ListPagination(CursorPagination):
         """The page; 400 for a cursor that was not made here."""
         try:
             return super().paginate_queryset(queryset, request, view)
-        # A cursor of another list decodes, and fails where its value is compared with a column of another
-        # type.
+        # A cursor of another list decodes, and fails where
+        # its value is compared with a column of another type.
         except (exceptions.NotFound, ValueError, ValidationError):
             message = "This cursor is none of this list's; start without one."
             raise MalformedError(message, fields={"cursor": message}) from None

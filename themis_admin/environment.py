@@ -49,8 +49,8 @@ def size(name: str, default: int) -> int:
     value = os.environ.get(name)
     if not value:
         return default
-    # "b" is the last of SIZES, or every unit would be taken for it.
     number = value.strip().lower()
+    # "b" is the last of SIZES, or every other unit would be taken for it.
     unit = next((unit for unit in SIZES if number.endswith(unit)), "")
     try:
         return int(float(number.removesuffix(unit)) * SIZES.get(unit, 1))

@@ -96,9 +96,9 @@ class Connection(HttpToolsProtocol):
         """Bytes that the client has not taken: what waits in this process, and in the kernel where that tells."""
         unsent: int = self.transport.get_write_buffer_size()
         with suppress(OSError):
-            # SIOCOUTQ of tcp(7), which has this number: bytes of the send queue that the other end has not
-            # acknowledged. Without it a client that takes little at a time, out of the kernel's buffer, would
-            # seem to take nothing.
+            # SIOCOUTQ of tcp(7), which has this number: bytes of the send queue that
+            # the other end has not acknowledged. Without it a client that takes little
+            # at a time, out of the kernel's buffer, would seem to take nothing.
             answer = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
             unsent += struct.unpack("i", answer)[0]
         return unsent

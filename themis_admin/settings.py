@@ -76,8 +76,8 @@ THEMIS = Themis(
 )
 
 
-# Several processes of one `up` may start at once on a new folder, and all have to end up with the same key:
-# sessions and links that one has signed are read by the others.
+# Several processes may start at once on a new folder, and all have to end up with the same key: sessions and
+# links that one has signed are read by the others.
 def _secret_key() -> str:
     """The key from the environment, or one of this data folder's own, made at the first start."""
     if key := os.environ.get("THEMIS_SECRET_KEY"):
@@ -196,8 +196,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-# Only behind a proxy that sets it: otherwise anybody could send the header and pass for one who came by
-# https.
+# Only behind a proxy that sets it: otherwise anybody could
+# send the header and pass for one who came by https.
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("THEMIS_BEHIND_PROXY", False) else None
 )

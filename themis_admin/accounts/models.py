@@ -74,8 +74,8 @@ class ApiToken(models.Model):
         """Remember that it was used, at most once a minute."""
         now = timezone.now()
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USED_EVERY)
-        # Looked at before the update, for an update that finds nothing takes the database's write lock too,
-        # on SQLite from all.
+        # Looked at before the update, for an update that finds nothing
+        # takes the database's write lock too, on SQLite from all.
         if self.last_used_at is None or self.last_used_at < now - USED_EVERY:
             ApiToken.objects.filter(stale, pk=self.pk).update(last_used_at=now)
 

@@ -98,7 +98,7 @@ def forget_failed_logins(username: str, ip: str) -> None:
 
 def _places(username: str, ip: str) -> list[str]:
     # By name and address together: by the name alone anybody could lock its owner out. Hashed, because what
-    # was typed may be longer than a key of the cache, and may be a password that went into the wrong field.
+    # was typed may be longer than a key of the cache.
     who = token_digest(f"{ip} {username.casefold()}")
     return [f"login:{who}:{number}" for number in range(FAILURES)]
 

@@ -73,8 +73,8 @@ def ensure_first_run(data_dir: Path, *, url: str, say: Say = print) -> dict[str,
             services.create_theme(dataset, user=user, name=name, where=where)
     _wait_for(url)
     first_run = {"url": url, **login, "dataset": dataset.name, "themes": list(THEMES)}
-    # What stands in this file is true from the first moment on: it is written last, and whoever waits for it
-    # can log in and stream.
+    # What stands in this file is true from the first moment on: it is
+    # written last, and whoever waits for it can log in and stream.
     _write(finished, first_run)
     unfinished.unlink()
     return first_run

@@ -47,7 +47,7 @@ class ConsoleErrors:
 def error_page(request: HttpRequest, status: int, *, sentence: str = "") -> HttpResponse:
     """The page for a status; for a visitor who is not logged in without the console's frame."""
     heading, usual = PAGES.get(status, ("This did not work", "Go back and try it again."))
-    # Django calls this also for what never came to a view of the API, such as a request for a wrong host.
+    # Here ends also what never came to a view of the API, such as a request for a wrong host.
     if request.path.startswith("/api/"):
         return JsonResponse(error_document(sentence or usual, CODES.get(status, "malformed")), status=status)
     user = getattr(request, "user", None)  # an error may come before the session was read

@@ -67,8 +67,8 @@ class DatasetsApi(ThemisView):
             message = f"The dataset has no {noun} {given!r}{nearest(given, names)}."
         else:
             message = f"There is no {noun} {given}."
-        # A name goes before an id: things may be called 2024. The length keeps a number from overflowing the
-        # column.
+        # A name goes before an id: things may be called 2024.
+        # The length keeps a number from overflowing the column.
         found = rows.filter(pk=given).first() if str(given).isdecimal() and len(str(given)) < 19 else None
         if found is None:
             raise NotFoundError(message, fields={field: message})
@@ -109,8 +109,8 @@ class DatasetsApi(ThemisView):
             raise MalformedError(message, fields={"ordering": message})
         sign = "-" if asked.startswith("-") else ""
         paginator = self.pagination_class()
-        # A cursor goes on behind a row's value, and many rows may have the same; with the id no two are
-        # alike.
+        # A cursor goes on behind a row's value, and many rows
+        # may have the same; with the id no two are alike.
         paginator.ordering = (asked, f"{sign}id")
         page = paginator.paginate_queryset(rows, self.request, view=self)
         return paginator.get_paginated_response([row.to_dict() for row in page or []])

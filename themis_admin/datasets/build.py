@@ -26,8 +26,8 @@ def keep_rejects(job_id: int, file: Path) -> None:
 
 def collect(job: RunningJob) -> None:
     """Free the shards that no version refers to, and the files that nobody keeps."""
-    # Versions go without their statistics, which are kept by digest: a restored version finds them again
-    # until then.
+    # Versions go without their statistics, which are kept by
+    # digest: a restored version finds them again until then.
     statistics.forget_removed()
     files, in_files = free_unkept()
     shards, in_shards = collect_shards(job)

@@ -29,8 +29,6 @@ class Shown:
 
 
 @dataclass(eq=False)
-# The total comes from the counts, so that Django's paginator reads one page of the difference and never all
-# of it.
 class DiffWindow(browsing.Cut[diffs.DiffSample]):
     """The samples that differ as a sequence that Django's paginator can cut."""
 
@@ -40,6 +38,7 @@ class DiffWindow(browsing.Cut[diffs.DiffSample]):
     field: str
     total: int
 
+    # From the counts, so that Django's paginator reads one page of the difference and never all of it.
     def __len__(self) -> int:
         return self.total
 

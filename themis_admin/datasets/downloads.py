@@ -72,9 +72,9 @@ class Known:
         return response
 
     def _describe(self, response: HttpResponseBase) -> None:
-        # `Repr-Digest` is RFC 9530; `Digest`, its predecessor (RFC 3230), is what older clients look for.
-        # `no-transform` keeps a proxy from compressing on the way, which would break the digest and every
-        # range.
+        # `Repr-Digest` is RFC 9530; `Digest`, its predecessor (RFC 3230), is
+        # what older clients look for. `no-transform` keeps a proxy from
+        # compressing on the way, which would break the digest and every range.
         digest = base64.b64encode(bytes.fromhex(self.digest)).decode()
         response["Accept-Ranges"] = "bytes"
         response["ETag"] = self.etag

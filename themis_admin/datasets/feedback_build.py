@@ -52,8 +52,8 @@ def adapt(
             "adaption": {"strength": strength, "least": least, "most": most},
             "num_samples": folded.about["num_samples"],
         }
-        # The same losses with the same options give the same file. It is kept once, for however many rules
-        # read it.
+        # The same losses with the same options give the same
+        # file. It is kept once, for however many rules read it.
         factors, new = Factors.objects.get_or_create(dataset=row.dataset, digest=digest, defaults=values)
         if new:
             artifacts.keep(
@@ -64,8 +64,8 @@ def adapt(
                 keeper=factors.keeper,
                 owner=row.dataset.owner,
             )
-        # The rule last: it refers to the factors by their digest, and is refused where the dataset does not
-        # have them.
+        # The rule last: it refers to the factors by their digest,
+        # and is refused where the dataset does not have them.
         made = rules.create_rule(
             row.dataset, user=user, name=name, definition=definition, description=description
         )

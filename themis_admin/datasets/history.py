@@ -87,7 +87,6 @@ def of_sample(version: Version, position: int) -> History:
     except IndexError:
         message = f"The version has {version.num_samples:,} samples, numbered from 0."
         raise NotFoundError(message) from None
-    # One more than is looked into, to know whether there are more.
     rows = list(dataset.versions.order_by("-number")[: MAX_VERSIONS + 1])
     versions = rows[:MAX_VERSIONS]
     opened = [row.open() for row in versions]

@@ -88,9 +88,9 @@ def ingest_files(
     result = _ingest(job, files[0], key) if len(files) == 1 else _side_by_side(job, files, key)
     if not result.num_samples:
         raise _no_samples(job.id, result, files)
-    # Up to here nothing depends on what the dataset holds; shards are on disk that no row names. From here on
-    # the version is put together, from the latest as it is now, and publishing checks that it is still the
-    # latest.
+    # Up to here nothing depends on what the dataset holds; shards are on disk
+    # that no row names. From here on the version is put together, from the
+    # latest as it is now, and publishing checks that it is still the latest.
     told, pieces, is_rewritten = result.counts(), result.pieces, False
     if mode == "append":
         pieces = [*pieces_of(target.latest), *pieces]
@@ -100,15 +100,15 @@ def ingest_files(
 
     def afterwards() -> None:
         for file in files:
-            # In the transaction that publishes: a job that fails keeps its uploads, so that it can be retried
-            # without sending them again.
+            # In the transaction that publishes: a job that fails keeps its
+            # uploads, so that it can be retried without sending them again.
             if file.upload is not None:
                 drop_upload(file.upload)
         if is_rewritten:  # nobody needs the files' own shards
             submit_collect(target)
 
-    # Every sample was there already. A version that equals the one before would only wake streams and jobs
-    # for nothing.
+    # Every sample was there already. A version that equals the
+    # one before would only wake streams and jobs for nothing.
     if mode == "upsert" and target.latest is not None and pieces == pieces_of(target.latest):
         finish_unchanged(job, target.latest, told, afterwards=afterwards)
         return
@@ -199,8 +199,8 @@ def _ingest(job: RunningJob, file: SourceFile, key: str) -> Ingested:
         report=Progress(job),
     )
     keep_rejects(job.id, result.rejects_path)
-    # Only what a row of a shard needs: this is kept as the result of a part, and the part's job may be on
-    # another host.
+    # Only what a row of a shard needs: this is kept as the result
+    # of a part, and the part's job may be on another host.
     shards = [(shard.digest, shard.num_samples, shard.num_bytes) for shard in result.shards]
     return Ingested(shards, result.num_samples, result.num_rejects, result.num_blank)
 
@@ -214,8 +214,8 @@ def _side_by_side(job: RunningJob, files: Sequence[SourceFile], key: str) -> Ing
     lanes = [f"job:{job.id}:{number}" for number in range(len(files))]
     total = sum(file.open_path().stat().st_size for file in files)
     with transaction.atomic():
-        # Where this claim is the second one, the parts of the first go on or are done, and nothing is read
-        # twice.
+        # Where this claim is the second one, the parts of the
+        # first go on or are done, and nothing is read twice.
         known = set(Job.objects.filter(lane__in=lanes).values_list("lane", flat=True))
         for lane, file in zip(lanes, files, strict=True):
             if lane not in known:
@@ -284,8 +284,8 @@ def _join_rejects(job: RunningJob, parts: Sequence[Job], files: Sequence[SourceF
     path = job.workdir / "rejects.jsonl"
     with path.open("wb") as joined:
         for part, file in zip(parts, files, strict=True):
-            # Each line is a JSON object, whose brace the name goes behind; so no line is parsed, and each
-            # stays as it was.
+            # Each line is a JSON object, whose brace the name goes
+            # behind; so no line is parsed, and each stays as it was.
             head = b'{"file":%b,' % msgspec.json.encode(file.name)
             if rejects_path(part.pk).exists():
                 with rejects_path(part.pk).open("rb") as lines:

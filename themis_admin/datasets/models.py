@@ -203,8 +203,8 @@ class Version(models.Model):
         rows = self.version_shards.order_by("ordinal").values_list("shard__digest", "deletions")
         shards = [store.shard_path(shard) for shard, _ in rows]
         deleted = [store.path(deletions.KIND, digest) if digest else None for _, digest in rows]
-        # The row in hand is from before a removal; without this an empty version would be opened in its
-        # place.
+        # The row in hand is from before a removal; without
+        # this an empty version would be opened in its place.
         if not shards and self.num_samples:
             raise GoneError("The version was removed.")
         return OpenVersion.open(shards, deleted, files=partial(store.path, FILES))

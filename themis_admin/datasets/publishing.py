@@ -154,9 +154,9 @@ def attach(version: Version, pieces: Sequence[Piece]) -> None:
     for piece in pieces:
         values = {"num_samples": piece.num_samples, "num_bytes": piece.num_bytes}
         if piece.digest not in rows:
-            # A shard may be known from another version or dataset, and the collector may be about to free it.
-            # The one who holds the row first wins: it sees the row as used, or this sees its files gone,
-            # below.
+            # A shard may be known from another version or dataset, and the
+            # collector may be about to free it. The one who holds the row first
+            # wins: it sees the row as used, or this sees its files gone, below.
             held = Shard.objects.select_for_update()
             rows[piece.digest], _ = held.get_or_create(digest=piece.digest, defaults=values)
     for piece in pieces:

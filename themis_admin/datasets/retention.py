@@ -100,8 +100,8 @@ def plan(dataset: Dataset, policy: Policy, *, besides: int | None = None) -> lis
     for need in needs:
         if not need.later_too:
             single.setdefault(need.number, []).append(need)
-    # A continuous stream that stands at a version goes through every later one, so what it needs is open at
-    # the end.
+    # A continuous stream that stands at a version goes through
+    # every later one, so what it needs is open at the end.
     spans = [need for need in needs if need.later_too]
     fates = []
     for place, version in enumerate(dataset.versions.defer("fields").order_by("-number")):
@@ -159,8 +159,8 @@ def set_policy(dataset: Dataset, policy: Policy | None, *, user: User) -> Datase
 def tidy() -> None:
     """Once a day, remove what the datasets' own retentions leave to go."""
     for dataset in Dataset.objects.filter(retention__isnull=False).select_related("owner", "latest"):
-        # The job itself is the note that today's tidying was done, whichever process looks, and after a
-        # restart too.
+        # The job itself is the note that today's tidying was
+        # done, whichever process looks, and after a restart too.
         of_it = Job.objects.filter(kind=KIND, lane=dataset.lane)
         if (
             of_it.filter(created_at__gt=timezone.now() - EVERY).exists()

@@ -85,8 +85,8 @@ def of_rules(version: Version, against: Version) -> Iterator[RuleShift]:
     opened = [(each, each.open()) for each in (version, against)]
     for row in version.dataset.weighting_rules.order_by("name")[:MAX_RULES]:
         rule = parse_rule(row.definition)
-        # Each version by its own time: a sample weighs today what it weighed when it came, unless its content
-        # changed.
+        # Each version by its own time: a sample weighs today what
+        # it weighed when it came, unless its content changed.
         now, before = (
             spread(shards, rule.pinned(each.as_of.timestamp()), limits=limits()).mean
             for each, shards in opened

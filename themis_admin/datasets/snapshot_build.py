@@ -46,8 +46,8 @@ def build_snapshot(job: RunningJob, pk: int) -> None:
     frozen = _frozen(row, kept_files())
     num = frozen.selection.num_samples
     share = num / max(row.version.num_samples, 1)
-    # An estimate by the samples that are kept, as if all were equally long; it is there to refuse what cannot
-    # end well.
+    # An estimate by the samples that are kept, as if all were
+    # equally long; it is there to refuse what cannot end well.
     needed = int(PARQUET_AND_DATABASE * share * row.version.num_bytes)
     check_room(needed, folder=Path(settings.THEMIS.storage), what="This snapshot")
     folder = job.workdir / "files"
@@ -157,8 +157,8 @@ def verify_snapshot(job: RunningJob, pk: int) -> None:
         frozen = _frozen(row, SelectionCache(job.workdir / "selections", limits=limits()))
         report = partial(_report, job, total=2 * frozen.selection.num_samples)
         problems = verify(frozen, folder, files=known, report=report, limits=limits())
-        # What is downloaded may be a copy of what lies in the archive, where the disk has no hard links; then
-        # both are read.
+        # What is downloaded may be a copy of what lies in the archive,
+        # where the disk has no hard links; then both are read.
         problems += _wrong_downloads(refs, folder, known)
     except CorruptError as error:
         problems = [error.message]

@@ -42,8 +42,8 @@ def start_snapshot(
     """
     if theme is not None and theme.dataset_id != version.dataset_id:
         raise _elsewhere("theme", "The theme")
-    # The rules are copied, not named: a snapshot has to say for good by what it was weighted, whatever
-    # becomes of the rules.
+    # The rules are copied, not named: a snapshot has to say for
+    # good by what it was weighted, whatever becomes of the rules.
     frozen = _pinned(version, rules)
     _check_kept(keep_last)
     with transaction.atomic():
@@ -65,8 +65,8 @@ def start_snapshot(
             owner=user,
             title=f"Snapshot of {version.dataset.name}: {snapshot.title}",
             params={"snapshot": snapshot.pk},
-            # One after the other within a series, so that the newest of it is published last; series do not
-            # wait for each other.
+            # One after the other within a series, so that the newest of
+            # it is published last; series do not wait for each other.
             lane=f"snapshots:{version.dataset_id}:{snapshot.series}",
         )
         Snapshot.objects.filter(pk=snapshot.pk).update(job=job)

@@ -27,8 +27,8 @@ def check_room(num_bytes: int, *, folder: Path, what: str) -> None:
 
 def free_bytes(folder: Path) -> int:
     """The bytes that are free for us on the disk that holds `folder`, which need not exist yet."""
-    # The nearest folder that exists, which is on the same disk unless somebody mounts another one there
-    # afterwards.
+    # The nearest folder that exists, which is on the same disk
+    # unless somebody mounts another one there afterwards.
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free

@@ -66,8 +66,8 @@ class Asked:
         job = self.job()
         if job is None:
             return _submit(self.version, where=self.where, themes=False, title=title)
-        # It is not tried again by itself: what failed once over the same samples would fail at every look at
-        # the page.
+        # It is not tried again by itself: what failed once over
+        # the same samples would fail at every look at the page.
         if job.state == JobState.FAILED:
             message = f"The statistics could not be computed: {job.error} Retry job {job.pk}."
             raise ImpossibleError(message, code="statistics_failed", fields={"job": message})

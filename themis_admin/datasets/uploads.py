@@ -69,8 +69,8 @@ def append_part(upload: Upload, *, offset: int, part: Readable, announced: int |
             raise MalformedError(f"{announced} bytes were announced, {size} arrived; send the part again.")
         received = offset + size
         state = Upload.State.COMPLETE if received == upload.num_bytes else Upload.State.OPEN
-        # The bytes are on disk by now. The row counts them only if it still stands where it stood when they
-        # were taken.
+        # The bytes are on disk by now. The row counts them only
+        # if it still stands where it stood when they were taken.
         standing = Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN, received=offset)
         if not standing.update(received=received, state=state, updated_at=timezone.now()):
             raise GoneError("The upload was removed meanwhile.")
@@ -107,8 +107,8 @@ def receive_file(file: "UploadedFile[Any]", *, owner: User) -> Upload:
 
 def discard(upload: Upload) -> None:
     """Remove an upload that no ingest has taken."""
-    # The condition is part of the delete, so an ingest that takes it at the same moment either has it or
-    # finds none.
+    # The condition is part of the delete, so an ingest that
+    # takes it at the same moment either has it or finds none.
     removed, _ = Upload.objects.filter(pk=upload.pk).exclude(state=Upload.State.USED).delete()
     if not removed:
         raise ConflictError("An ingest uses this upload; it is removed when that has succeeded.")

@@ -47,8 +47,8 @@ def _version(dataset: Dataset, pk: int) -> Version:
 def retain(job: RunningJob, *, dataset: int, keep_last: int | None, older_than_days: int | None) -> None:
     """Remove the versions that nothing keeps, in the transaction that ends the job; another job frees their shards."""
     told = {"num_removed": 0, "num_kept": 0, "freed_bytes": 0}
-    # The plan is made inside, under the dataset's lock: what was true when somebody looked at the dry run may
-    # not be now.
+    # The plan is made inside, under the dataset's lock: what was
+    # true when somebody looked at the dry run may not be now.
     with job.finishing(result=told):
         target = find_dataset(dataset, lock=True)
         fates = retention.plan(target, Policy(keep_last, older_than_days), besides=job.id)
@@ -69,8 +69,8 @@ def _remove(job: RunningJob, dataset: Dataset, going: list[Version]) -> None:
             transaction.on_commit(partial(remove_file, rejects_path(version.job_id)))
     try:
         dataset.versions.filter(pk__in=[version.pk for version in going]).delete()
-    # A snapshot, a label or an index came since the plan was made; the whole of it is rolled back, and
-    # nothing has gone.
+    # A snapshot, a label or an index came since the plan was
+    # made; the whole of it is rolled back, and nothing has gone.
     except (ProtectedError, RestrictedError):
         raise ConflictError("One of the versions is needed since a moment ago; start again.") from None
     user = User.objects.get(pk=job.owner.pk)

@@ -6,9 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-# SequenceMatcher takes quadratic time, so texts are first parted at anchors, and what lies between two of
-# them is matched by itself. A stretch without anchors that is still too long is told as replaced: coarser,
-# but at once.
 MAX_MATCHED = 1_000  # words matched at once, for that is quadratic
 MAX_SHOWN = 5_000  # words, without what is alike at both ends
 MAX_CHARS = 50_000  # of a stretch
@@ -81,6 +78,9 @@ def _pieces(old: str, new: str) -> Iterator[Piece]:
 
 def _opcodes(before: list[str], after: list[str]) -> list[Op]:
     """How one list of words becomes the other."""
+    # SequenceMatcher takes quadratic time, so long texts are first parted at anchors,
+    # and what lies between two of them is matched by itself. A stretch without
+    # anchors that is still too long is told as replaced: coarser, but at once.
     if max(len(before), len(after)) <= MAX_MATCHED:
         return _matched(before, after)
     found: list[Op] = []

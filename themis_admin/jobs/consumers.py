@@ -21,8 +21,8 @@ from themis_admin.api import allowed
 from themis_admin.jobs import events
 from themis_admin.jobs.broadcast import hub
 
-# A nudge may be lost, so the database is asked at least this often; it is also how late events come without
-# Redis.
+# A nudge may be lost, so the database is asked at least
+# this often; it is also how late events come without Redis.
 POLL_SECONDS = 5.0
 CHECK_SECONDS = 5.0  # how soon a socket ends after a logout or a token's revocation
 END_SECONDS = 10.0
@@ -85,8 +85,8 @@ class EventsConsumer(KnownConsumer):
         checked = time.monotonic()
         async with hub() as bell:
             while True:
-                # Noted before the database is asked: what is committed after that raises it, and the wait
-                # below returns at once.
+                # Noted before the database is asked: what is committed
+                # after that raises it, and the wait below returns at once.
                 seen = bell.count
                 found: list[dict[str, Any]] = []
                 try:
@@ -104,8 +104,8 @@ class EventsConsumer(KnownConsumer):
                 for event in found:
                     await self.send(json.dumps(event, ensure_ascii=False))
                     last = event["id"]
-                # A full batch is not the end: the replay goes on at once, batch by batch, so that memory
-                # stays flat.
+                # A full batch is not the end: the replay goes on at
+                # once, batch by batch, so that memory stays flat.
                 if len(found) < BATCH:
                     await bell.wait(seen, seconds=POLL_SECONDS)
 

@@ -22,8 +22,8 @@ class Rate:
         if len(self.points) > 1 and now - self.points[-2][0] < SPACING_SECONDS:
             self.points.pop()
         self.points.append((now, done))
-        # One point older than the window stays, from which it is measured; two remain always, or slow work
-        # had no rate.
+        # One point older than the window stays, from which it is
+        # measured; two remain always, or slow work had no rate.
         while len(self.points) > 2 and self.points[1][0] <= now - WINDOW_SECONDS:
             self.points.popleft()
 

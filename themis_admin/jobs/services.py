@@ -21,8 +21,8 @@ def cancel(job: Job) -> Job:
     """Cancel a job; ConflictError when it has ended."""
     if job.state not in UNENDED:
         raise ConflictError(f"The job is over already: {job.state}.", code="job_ended")
-    # The job itself first: one that finds a part cancelled before it knows that it is cancelled too would end
-    # as failed.
+    # The job itself first: one that finds a part cancelled before
+    # it knows that it is cancelled too would end as failed.
     runner.request_cancel(job.pk)
     cancel_parts(job.pk)
     job.refresh_from_db()

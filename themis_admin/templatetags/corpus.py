@@ -77,8 +77,8 @@ def marked(text: str, search: str) -> SafeString:
     """The text with what was searched for marked, in any case."""
     if not search:
         return escape(text)
-    # A group in the pattern keeps what it matched, so every second part is a hit; and each part is escaped by
-    # itself.
+    # A group in the pattern keeps what it matched, so every
+    # second part is a hit; and each part is escaped by itself.
     parts = re.split(f"({re.escape(search)})", text, flags=re.IGNORECASE)
     marks = (format_html("<mark>{}</mark>", part) if i % 2 else part for i, part in enumerate(parts))
     return format_html_join("", "{}", ((mark,) for mark in marks))

@@ -102,8 +102,8 @@ class Command(BaseCommand):
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), name, *arguments]
             supervisor.add(Child(name, command, environment, data / "logs" / f"{name}.log"))
 
-        # Each waits for what it needs: the broker answers before a worker starts, and the address is told
-        # when it answers.
+        # Each waits for what it needs: the broker answers before a
+        # worker starts, and the address is told when it answers.
         manage("worker")
         manage("sweeper")
         manage("web", "--host", host, "--port", str(port))
@@ -152,8 +152,8 @@ def _run_folder(data: Path) -> Path:
 
 def _lock(data: Path) -> IO[str]:
     """Hold the data folder; the lock goes with the process, however it ends."""
-    # "a+" and not "w": the file is emptied only when the lock is held, for until then it has the holder's
-    # number to be told.
+    # "a+" and not "w": the file is emptied only when the lock is
+    # held, for until then it has the holder's number to be told.
     lock = (data / "up.lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -163,8 +163,8 @@ def _lock(data: Path) -> IO[str]:
         raise CommandError(
             f"Themis is running on {data} already (process {holder}). Stop that one, or choose another folder with DATA=."
         ) from None
-    # flock belongs to the open file, of which a child would have a share: the folder would stay locked while
-    # any of them lived.
+    # flock belongs to the open file, of which a child would have a
+    # share: the folder would stay locked while any of them lived.
     os.set_inheritable(lock.fileno(), False)
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
@@ -175,8 +175,8 @@ def _lock(data: Path) -> IO[str]:
 def _check_port(host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        # As the server sets it; without it, connections of the run before that wait for their end would count
-        # as taking the port.
+        # As the server sets it; without it, connections of the run
+        # before that wait for their end would count as taking the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
