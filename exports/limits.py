@@ -59,6 +59,9 @@ class Consumer:
         holder = (
             ApiToken.objects.filter(pk=self.token.pk) if self.token else User.objects.filter(pk=self.user.pk)
         )
+        # Counting and then inserting has a gap in which another request counts the
+        # same. Both hold this row first; `no_key` leaves inserts alone that refer
+        # to it by a foreign key, such as those of other requests' audit entries.
         holder.select_for_update(no_key=True).first()
 
 
@@ -75,6 +78,7 @@ def count_plan(plan: str, consumer: Consumer) -> None:
         since = timezone.now() - WINDOW
         recent = counted.filter(created_at__gt=since)
         if recent.count() >= limit:
+            # When that one is an hour old, there is room for one more.
             oldest = recent.order_by("-created_at")[limit - 1].created_at
             raise LimitError(
                 f"These were {limit:,} new plans in an hour, which is the limit; the ones that you have asked for"
@@ -113,6 +117,7 @@ def tidy() -> None:
     from_then = timezone.now()
     for stream in Stream.objects.lost():
         status = stream.to_dict()
+        # The condition again: its process may have been frozen, and have renewed the lease since it was read.
         Stream.objects.filter(pk=stream.pk, lease_until__lte=from_then).update(
             state=status["status"], error=status["error"], finished_at=stream.lease_until
         )

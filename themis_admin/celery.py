@@ -14,6 +14,7 @@ if WORKER in os.environ:
     # As early as can be: a process of the pool must not work on, or start to, when its worker was killed.
     die_with_parent(int(os.environ[WORKER]))
 
+# Without these a connection that is frozen, its other end having gone without a word, is never noticed.
 SOCKET = {
     "socket_timeout": 3,
     "socket_connect_timeout": 3,
@@ -40,13 +41,17 @@ app.conf.update(
     task_ignore_result=True,
     task_serializer="json",
     accept_content=["json"],
+    # Acknowledged before the work: a hint that came again after a crash would be a second redelivery beside
+    # the sweeper's, which goes by the job's lease.
     task_acks_late=False,
     task_publish_retry=False,
     task_default_queue="default",
+    # A worker that took hints in advance would let them wait behind a long job while another worker is idle.
     worker_prefetch_multiplier=1,
     worker_pool_start_method="spawn",  # DuckDB and Arrow do not survive a fork
     worker_proc_alive_timeout=180,  # a spawned process imports everything anew, and was killed after 4 s while doing so
     worker_hijack_root_logger=False,
+    # A job belongs to who has its lease in the database; that the broker went away is no reason to stop it.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",
 )

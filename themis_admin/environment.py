@@ -50,6 +50,7 @@ def size(name: str, default: int) -> int:
     if not value:
         return default
     number = value.strip().lower()
+    # "b" is the last of SIZES, or every other unit would be taken for it.
     unit = next((unit for unit in SIZES if number.endswith(unit)), "")
     try:
         return int(float(number.removesuffix(unit)) * SIZES.get(unit, 1))
@@ -88,5 +89,7 @@ def database(name: str, default: dict[str, Any]) -> dict[str, Any]:
         "HOST": options.pop("host", url.hostname or ""),
         "PORT": str(url.port or options.pop("port", "")),
         "OPTIONS": options,
+        # Under ASGI requests run in threads that change, and a connection kept by one would be found by no
+        # other (Django's documentation of databases: persistent connections should be disabled there).
         "CONN_MAX_AGE": 0,
     }

@@ -19,7 +19,9 @@ def die_with_parent(parent: int | None = None) -> None:
     """
     if _LIBC is None:
         return
+    # Children do not inherit this (prctl(2)), so each that shall not outlive its parent asks for itself.
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have died before the call above, and then no signal will ever come.
     if parent is not None and os.getppid() != parent:
         os._exit(1)
 

@@ -76,6 +76,8 @@ THEMIS = Themis(
 )
 
 
+# Several processes may start at once on a new folder, and all have to end up with the same key: sessions and
+# links that one has signed are read by the others.
 def _secret_key() -> str:
     """The key from the environment, or one of this data folder's own, made at the first start."""
     if key := os.environ.get("THEMIS_SECRET_KEY"):
@@ -121,6 +123,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Before the static files, which answer by themselves, so that these have the policy too.
     "themis_admin.web.security.content_security_policy",
     "themis_admin.web.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -157,7 +160,13 @@ SQLITE = {
     "NAME": DATA_DIR / "themis.sqlite3",
     "OPTIONS": {
         "timeout": 20,
+        # A transaction takes the write lock with its first word, and waits for it up to the timeout. A
+        # deferred one that has read and then wants to write is refused at once when another has written
+        # meanwhile, however long the timeout is (sqlite.org/rescode.html#busy_snapshot). Select for update,
+        # which SQLite does not have, is not missed for the same reason.
         "transaction_mode": "IMMEDIATE",
+        # WAL lets readers read while one writes. NORMAL syncs at checkpoints only: a power cut may cost the
+        # last transactions but never the database (sqlite.org/pragma.html#pragma_synchronous).
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     },
 }
@@ -189,6 +198,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+# Only behind a proxy that sets it: otherwise anybody could
+# send the header and pass for one who came by https.
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if environment.boolean("THEMIS_BEHIND_PROXY", False) else None
 )

@@ -28,6 +28,8 @@ ORDERS = ("stored", "weighted")  # a shuffled stream has the selection of the st
 def after_change(dataset: Dataset) -> None:
     """Have the selections built, unless a job for that waits already. In the transaction of the change."""
     lane = f"select:{dataset.pk}"
+    # One that waits will see this change as well. One that
+    # runs may have looked before it, so it does not count.
     if dataset.latest_id is None or Job.objects.filter(lane=lane, state=JobState.QUEUED).exists():
         return
     title = f"Prepare streams of {dataset.name}"

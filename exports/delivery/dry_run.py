@@ -50,6 +50,7 @@ def _themes(delivery: Delivery, window: range) -> list[dict[str, Any]]:
     assert delivery.plan.mix is not None
     looked_at = [window] if len(window) <= MIX_COUNTED else spread(window)
     shares = delivery.measure(looked_at)
+    # 1 where all was looked at, so that counted figures are given as they are.
     scale = len(window) / max(sum(len(part) for part in looked_at), 1)
     period = sum(part.share for part in delivery.plan.mix.parts)
     themes = []

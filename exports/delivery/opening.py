@@ -49,6 +49,7 @@ def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = No
         return _resume(body, Cursor.parse(body.cursor), user)
     request = build_request(body, user, mean_bytes=mean_bytes)
     if consumer is not None:
+        # Before the selection is built, which is what a new plan costs.
         count_plan(request.plan.digest, consumer)
     delivery = open_delivery(request.plan, request.version)
     start = 0 if body.start is UNSET else body.start
@@ -70,6 +71,8 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
     plan = _reordered(Plan.from_document(stored.document), body)
     if body.stream_mode is not None and (body.stream_mode == "continuous") != bool(plan.continuous):
         raise bad("stream_mode", "The plan of this cursor has another stream_mode; leave it out.")
+    # Any version with the same samples in the same order gives
+    # the same lines, such as a restored or compacted one.
     version = stored.version or stored.dataset.versions.filter(digest=plan.version).first()
     if version is None:
         raise _stale("The version that this cursor belongs to was removed; start the stream anew without it.")
@@ -83,6 +86,8 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
 def _reordered(plan: Plan, body: StreamBody) -> Plan:
     """The plan with its lines in the order that is asked for beside the cursor, such as that of another epoch."""
     ordering = build_ordering(body, plan.ordering)
+    # A plan whose lines show no weights was made without any
+    # (see build_weighting), so there may be nothing to draw by.
     if ordering.kind == "weighted" != plan.ordering.kind:
         raise bad(
             "order", "The plan of this cursor may have no weights to draw by; start anew for weighted order."
@@ -97,6 +102,8 @@ def _window(delivery: Delivery, start: int, body: StreamBody) -> range:
     if delivery.plan.continuous:
         if body.drop_last:
             raise bad("drop_last", "A continuous stream has no end, so there is no tail to drop.")
+        # A position beyond the pinned version lies in a later one's
+        # additions, which are found when the stream goes through them.
         start = min(start, delivery.num_samples)
     return delivery.window(
         start, body.limit, rank=body.rank, world_size=body.world_size, drop_last=body.drop_last

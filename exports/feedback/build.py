@@ -55,6 +55,8 @@ def adapt(
             "adaption": {"strength": strength, "least": least, "most": most},
             "num_samples": folded.about["num_samples"],
         }
+        # The same losses with the same options give the same
+        # file. It is kept once, for however many rules read it.
         factors, new = Factors.objects.get_or_create(dataset=row.dataset, digest=digest, defaults=values)
         if new:
             artifacts.keep(
@@ -65,6 +67,8 @@ def adapt(
                 keeper=factors.keeper,
                 owner=row.dataset.owner,
             )
+        # The rule last: it refers to the factors by their digest,
+        # and is refused where the dataset does not have them.
         made = rules.create_rule(
             row.dataset, user=user, name=name, definition=definition, description=description
         )
@@ -97,9 +101,12 @@ class _Folded:
 
     def keep(self) -> None:
         """Have the run keep the file, in place of the one before."""
+        # The run's row is held first, by the update; so it cannot be removed until its new file is kept.
         found = FeedbackRun.objects.filter(pk=self._row.pk)
         if not found.update(difficulty=self.about, folded_at=timezone.now(), told=self._num_records):
             raise GoneError("The run was removed.")
+        # Released before it is kept: a keeper has one file of a name. An equal file loses its ref and gets it
+        # back within the transaction, which nobody sees.
         artifacts.release(self._row.keeper)
         artifacts.keep(
             digest=self._file["sha256"],

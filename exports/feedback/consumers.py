@@ -16,6 +16,8 @@ from themis_admin.accounts.models import User
 from themis_admin.jobs.consumers import CHECK_SECONDS, KnownConsumer
 from themisdb_datasets.errors import MalformedError, ThemisError
 
+# A trainer that tells nonsense has a defect and goes on
+# telling it; its connection is not kept busy with refusals.
 MAX_NONSENSE = 20
 PARAMETERS = {"run", "sender", "dataset", "plan"}
 CLOSED_NONSENSE, CLOSED_UNKNOWN, CLOSED_GONE = 4400, 4401, 4410
@@ -68,6 +70,9 @@ class FeedbackConsumer(KnownConsumer):
         if self.teller is None:
             return
         try:
+            # Channels calls this for one frame after the other, so they are applied
+            # in their order. As on the socket of events the connection may outlast
+            # its token; that is asked every few seconds, not with each frame.
             if time.monotonic() - self.checked > CHECK_SECONDS:
                 if await self.authenticate() is None:
                     await self.close(CLOSED_UNKNOWN)

@@ -18,6 +18,7 @@ from themisdb_datasets.errors import MalformedError, ThemisError
 MAX_ITEMS = 10_000  # of a frame
 MAX_ERRORS = 20  # that an answer tells
 MAX_NAME = 200
+# Below what a signed 64-bit column and numpy's uint64 hold, with room to add.
 MAX_POSITION = 2**62
 SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SAMPLE_ID = re.compile(r"[0-9a-fA-F]{32}")
@@ -145,6 +146,7 @@ class Teller:
         self._sender_name = sender
         self._dataset = dataset
         self._sender: FeedbackSender | None = None
+        # A sender that comes back has told a dataset before; with it, it may go on by sample ids alone.
         known = FeedbackSender.objects.filter(name=sender, run__name=self.name).select_related("run__dataset")
         known = known.filter(run__in=FeedbackRun.objects.visible_to(user))
         if dataset is not None:
@@ -173,11 +175,14 @@ class Teller:
     def tell(self, frame: Frame) -> dict[str, Any]:
         """Apply a frame, unless it was; the answer to it."""
         last = 0 if self._sender is None else self._sender.last_seq
+        # Told again after a break: acknowledged, so that its sender can forget it, and not looked into, for
+        # its plans may be gone by now.
         if frame.seq is not None and frame.seq <= last:
             return {"ack": frame.seq, "num": 0, "errors": [], "num_errors": 0}
         ack = last + 1 if frame.seq is None else frame.seq
         problems = list(frame.problems)
         ids, losses = self._resolved(frame.items, problems)
+        # The run is made with the first frame that says of which dataset it is, and not by merely connecting.
         if self._sender is None and self._dataset is not None:
             run = feedback.open_run(self._dataset, self.name, user=self.user)
             self._take(feedback.open_sender(run, self._sender_name))
@@ -204,6 +209,8 @@ class Teller:
             except ThemisError as error:
                 problems += [Problem(item.number, error.code, error.message) for item in mine]
                 continue
+            # All or none of a plan's items: one that cannot be led back
+            # to its sample would shift the losses against the ids.
             ids.append(found)
             losses += [item.loss for item in mine]
         return ids, losses

@@ -41,8 +41,12 @@ class OpenPlan:
         if self._continuation.plan.continuous is None:
             return _ids(first.delivery, positions)
         segments = self._reach(int(positions.max(initial=0)))
+        # The last segment that starts at or before a position has it: of several with one start, all but the
+        # last are empty, which is what `side="right"` finds.
         starts = np.array([segment.start for segment in segments], np.uint64)
         of = np.searchsorted(starts, positions, side="right") - 1
+        # Filled by place, for the answer has to be in the order
+        # of the positions, and these may lie in any segment.
         ids = np.empty(len(positions), f"V{ID_BYTES}")
         for number in np.unique(of).tolist():
             mine, segment = of == number, segments[number]
@@ -51,6 +55,7 @@ class OpenPlan:
 
     def _reach(self, position: int) -> list[Segment]:
         """What versions gave up to this position; those that gave nothing hide behind the next one's start."""
+        # The continuation goes forward only, and many senders of one run ask of the same plan at once.
         with self._lock:
             while self._segments[-1].stop <= position and self._continuation.advance():
                 self._segments.append(self._continuation.current)
@@ -89,6 +94,8 @@ def find_plan(digest: str, user: User, dataset: Dataset | None) -> Found:
     key = digest, version.pk
     with _lock:
         found = _plans.get(key)
+    # Opened outside of the lock, as it may have to build a
+    # selection; of two that open the same the later one stays.
     found = found or OpenPlan(plan, version)
     with _lock:
         _plans[key] = found

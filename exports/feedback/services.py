@@ -58,10 +58,14 @@ def append(sender: FeedbackSender, *, seq: int | None, records: bytes) -> int:
     """
     check_room(len(records), folder=Path(settings.THEMIS.storage), what="This feedback")
     with transaction.atomic():
+        # Two connections may tell under one name. The row's lock puts them one after the other, so that each
+        # writes behind what the other has written.
         row = FeedbackSender.objects.select_for_update().filter(pk=sender.pk).select_related("run").first()
         if row is None:
             raise NotFoundError("The run was removed.", code="run_removed")
         seq = row.last_seq + 1 if seq is None else seq
+        # Its sender did not hear the answer and tells it again;
+        # it is answered as if it were new, and written once.
         if seq <= row.last_seq:
             return row.last_seq
         row.path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +73,8 @@ def append(sender: FeedbackSender, *, seq: int | None, records: bytes) -> int:
         file = os.open(row.path, os.O_WRONLY | os.O_CREAT, 0o640)
         try:
             os.pwrite(file, records, row.num_records * RECORD.itemsize)
+            # On disk before the row counts it. A crash in between
+            # leaves records that no row counts, which are written over.
             os.fdatasync(file)
         finally:
             os.close(file)

@@ -164,6 +164,8 @@ class ArtifactsView(DatasetsApi):
         rows = Artifact.objects.visible_to(self.user)
         page = asked.paginate_queryset(rows, request, view=self) or []
         refs: dict[int, list[ArtifactRef]] = {row.pk: [] for row in page}
+        # One query for the whole page, and only the refs that
+        # the reader may see: others may keep the same file.
         seen = ArtifactRef.objects.visible_to(self.user).filter(artifact__in=page).select_related("owner")
         for ref in seen:
             refs[ref.artifact_id].append(ref)

@@ -56,6 +56,7 @@ def open_export(document: Any, *, consumer: Consumer) -> FileRequest:
     if not isinstance(document, dict):
         raise MalformedError('The body is one JSON object, such as {"theme": "Datenschutz", "file": {}}.')
     file = parse_file(document.get("file", {}))
+    # The rest is the body of a stream, word for word, so whatever can be streamed can be made into files.
     body = parse_body({name: value for name, value in document.items() if name != "file"})
     if body.stream_mode == "continuous":
         raise bad("stream_mode", "A file ends; leave stream_mode out, or stream.")

@@ -33,7 +33,10 @@ def build_files(job: RunningJob, export: int) -> None:
     row = _export(export)
     if row.manifest is not None:
         raise ConflictError("The export has its files already.", code="export_done")
+    # A retry is another job; the row names the one that works on it now.
     FileExport.objects.filter(pk=row.pk).update(job_id=job.id)
+    # By its cursor, so it is the plan that was checked when the
+    # export was asked for, though its theme may have changed since.
     opened = opening.open_request(_body(row), row.owner)
     files, weights = write_files(
         opened.delivery,
@@ -47,6 +50,8 @@ def build_files(job: RunningJob, export: int) -> None:
     manifest = _manifest(row, opened, files, weights)
     files.append(_write_manifest(job.workdir / MANIFEST, manifest))
     for file in files:
+        # A job that was cancelled, or has lost its claim, publishes
+        # no more; what it has published is kept by nobody, and freed.
         job.check()
         artifacts.publish(file.path, digest=file.sha256)
     _publish(job, files, manifest)

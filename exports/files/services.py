@@ -71,6 +71,7 @@ def prolong(export: FileExport, *, user: User, days: int | None) -> None:
 def links_broken_by(export: FileExport) -> list[Link]:
     """The live links that would lead nowhere without this export: to it, or to a file that nothing else keeps."""
     own = ArtifactRef.objects.filter(keeper=export.keeper).values("artifact")
+    # Kept by the link's owner elsewhere: what only others keep the link may not show.
     elsewhere = ArtifactRef.objects.exclude(keeper=export.keeper).filter(owner=export.owner_id)
     only = Artifact.objects.filter(pk__in=own).exclude(pk__in=elsewhere.values("artifact"))
     live = Link.objects.live().for_lists()

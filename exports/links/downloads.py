@@ -61,6 +61,8 @@ def serve(request: HttpRequest, link: Link, file: LinkedFile) -> HttpResponseBas
     part = immutable.asked(request)
     sent = None
     if request.method == "GET" and part.status in (200, 206):
+        # Counted before the first byte, or many at once would all find
+        # a place free; what is not taken is given back afterwards.
         use = links.count(link, file, part, address=request.META.get("REMOTE_ADDR") or None)
         if use is None:
             return missing(request)
@@ -105,6 +107,8 @@ def _too_many(address: str) -> bool:
     """Count a miss of an address in this process; whether it had more than enough of them within an hour."""
     now = time.monotonic()
     with _lock:
+        # Taken out and put in again, so that the dict is in the order of the last miss and the oldest address
+        # goes first. In this process only: it is to spare the server, and guessing is hopeless without it.
         since, count = _misses.pop(address, (now, 0))
         if now - since > MISSES_SECONDS:
             since, count = now, 0

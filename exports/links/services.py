@@ -25,6 +25,7 @@ from themisdb_datasets.errors import ConflictError, ImpossibleError, NotFoundErr
 KEY_BYTES, SIGNATURE_BYTES = 12, 24
 KEY_LENGTH = 16
 TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")
+# With a salt of its own, so that no other signature of this installation's key is a token.
 SALT = "themis.link"
 USUAL = timedelta(days=7)
 LONGEST = timedelta(days=366)
@@ -50,6 +51,9 @@ def find(token: str) -> Link | None:
     """The link that a token opens now; None for a forged, altered, expired or revoked one alike."""
     if not TOKEN.fullmatch(token):
         return None
+    # The database holds the keys, and only the secret makes tokens of them: whoever reads a backup opens no
+    # link. The row is looked for whether or not the signature is right, and the answer to all failures is
+    # one, so that neither time nor text tells which keys exist.
     key, signature = token[:KEY_LENGTH], token[KEY_LENGTH:]
     genuine = constant_time_compare(signature, _signature(key))
     link: Link | None = (
@@ -77,6 +81,7 @@ def files(link: Link) -> list[LinkedFile]:
     if link.export is not None:
         refs = list(link.export.refs())
     elif link.artifact is not None:
+        # As far as its owner may see it now: a link gives no more than who made it has.
         refs = list(refs_seen(link.artifact, link.owner)[:1])
     else:
         refs = []
@@ -146,6 +151,7 @@ def _name(artifact: Artifact | None, user: User) -> str:
 def revoke_link(link: Link, *, user: User) -> None:
     """End a link at once; it stays in the list, so that what it was for can still be told."""
     with transaction.atomic():
+        # The condition is part of the update, so that of two who revoke it one is recorded as having done so.
         if not Link.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
             raise ConflictError("This link is revoked already.", code="link_revoked")
         audit.record(user=user, action="link.revoked", object=link.url)
@@ -154,9 +160,12 @@ def revoke_link(link: Link, *, user: User) -> None:
 
 def count(link: Link, file: LinkedFile, part: Part, *, address: str | None) -> LinkUse | None:
     """Count a download of one of the link's files, with its line in the audit log; None where the limit is reached."""
+    # Outside of the transaction: of two first downloads at once one makes the row, and both count in it.
     use, _ = LinkUse.objects.get_or_create(link=link, artifact=file.artifact)
     size, most, num_bytes = file.artifact.num_bytes, link.max_downloads, part.num_bytes
     with transaction.atomic():
+        # A download that broke off goes on with a range; it is the same download, and must neither count as
+        # another nor be a way to fetch the file without counting.
         if part.start:
             allowed = use.resume(num_bytes, size=size, most=most)
         else:

@@ -115,6 +115,8 @@ class FeedbackSender(models.Model):
 
     run = models.ForeignKey(FeedbackRun, on_delete=models.CASCADE, related_name="senders")
     name = models.CharField(max_length=64)
+    # Written together, in the transaction that follows the file:
+    # what is in the file beyond them was never acknowledged.
     last_seq = models.PositiveBigIntegerField(default=0)
     num_records = models.PositiveBigIntegerField(default=0)
 

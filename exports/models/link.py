@@ -20,6 +20,8 @@ class LinkQuerySet(OwnedQuerySet):
 
     def live(self) -> Self:
         """Neither revoked nor expired, and what they lead to is there."""
+        # Both become null when what they lead to is removed; the
+        # link stays, so that its owner can see what became of it.
         there = Q(export__isnull=False) | Q(artifact__isnull=False)
         return self.filter(there, revoked_at=None, expires_at__gt=timezone.now())
 
@@ -118,6 +120,10 @@ class LinkUse(models.Model):
         now = timezone.now()
         sent = {"sent_bytes": F("sent_bytes") + num_bytes, "last_used_at": now}
         rows = LinkUse.objects.filter(pk=self.pk)
+        # A browser asks for the first bytes, looks at the headers and begins again; a
+        # download manager asks several times. From one address within an hour that is one
+        # download, as long as it has not sent more than the downloads that were counted hold.
+        # All of it is one conditional update, so that many at once do not pass the limit.
         again = rows.filter(begun_from=address, begun_at__gt=now - SAME_DOWNLOAD)
         if again.filter(sent_bytes__lt=F("num_downloads") * size).update(**sent):
             return True
@@ -130,6 +136,8 @@ class LinkUse(models.Model):
         """Send from a later byte on; False where nothing was begun, or all of it was sent twice already."""
         rows = LinkUse.objects.filter(pk=self.pk)
         if most is not None:
+            # Twice the size leaves room for parts that were sent and got lost on the way; without any bound
+            # ranges would be a way around the limit.
             rows = rows.filter(num_downloads__gt=0, sent_bytes__lt=F("num_downloads") * 2 * size)
         return bool(rows.update(sent_bytes=F("sent_bytes") + num_bytes, last_used_at=timezone.now()))
 

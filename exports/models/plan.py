@@ -68,6 +68,8 @@ class StoredPlan(models.Model):
             "created_by": user,
         }
         try:
+            # A savepoint, for the error below may come within a
+            # caller's transaction, which has to remain usable.
             with transaction.atomic():
                 stored, _ = cls.objects.get_or_create(
                     digest=plan.digest, dataset=version.dataset, defaults=defaults
@@ -99,6 +101,8 @@ class StoredPlan(models.Model):
             counts: Counter[tuple[int | None, bool]] = Counter()
             found = rows.values_list("version__number", "document__version", "document__continuous")
             for its_own, digest, continuous in found.iterator():
+                # Counted instead of told one by one: a version may have
+                # thousands of plans, and its owner wants one sentence.
                 counts[its_own or equal.get(digest), continuous is not None] += 1
             for (number, later_too), count in counts.items():
                 if number is not None:

@@ -73,6 +73,7 @@ class Stream(models.Model):
 
     def to_dict(self) -> dict[str, Any]:
         """The status as ThemisDB has it; `progress` is from 0 to 1."""
+        # Of a process that has gone it is not known when it went; the end of its lease is taken for it.
         ended: datetime = self.finished_at or (self.lease_until if self.is_lost else timezone.now())
         return {
             "export_id": self.export_id,

@@ -76,6 +76,8 @@ class Share(msgspec.Struct, forbid_unknown_fields=True):
     proportion: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
 
 
+# UNSET stands where null means nothing: a client that sends null there is told so, instead of being given the
+# default. None stands where null and leaving it out mean the same.
 class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /api/export/jsonl_llm/stream."""
 
@@ -135,6 +137,8 @@ def parse_body(document: Any) -> StreamBody:
         if isinstance(document.get(name), dict):
             _check_names(document[name], struct, f"{name}.")
     try:
+        # Strict: "10" is no number and 1 no boolean, for a value that was read in another way than it was
+        # meant would show only in the trained model.
         body = msgspec.convert(document, StreamBody, strict=True)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
@@ -194,6 +198,7 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _invalid(error: msgspec.ValidationError) -> MalformedError:
+    # msgspec tells the place only within its sentence: "Expected `int`, got `str` - at `$.limit`".
     what, _, path = str(error).partition(" - at `$.")
     name = path.rstrip("`") or "body"
     return bad(name, f"{name}: {what[:1].lower()}{what[1:]}.")
@@ -204,6 +209,8 @@ def parse_instant(text: str | float, name: str) -> tuple[float, bool]:
     if isinstance(text, int | float):
         return float(text), False
     try:
+        # By its length, because `datetime.fromisoformat` takes
+        # a bare date too, and would make midnight of it.
         if len(text) == len("2020-01-01"):
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp(), True

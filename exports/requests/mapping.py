@@ -55,6 +55,7 @@ def build_mapping(
 ) -> tuple[dict[str, MappedValue], tuple[str, ...]]:
     """The values of the format's roles, and the fields of optional roles that the version does not have."""
     given = {key: value for key, value in structs.asdict(body.field_mapping).items() if value is not None}
+    # The request goes before the dataset, the dataset before the usual names.
     chosen = {**dataset.field_mapping, **given}
     known = {**MAPPING_DEFAULTS, **chosen}
     known.setdefault("user_field", known["instruction_field"])
@@ -69,6 +70,8 @@ def build_mapping(
             continue
         value = parse_value(known[key], place=f"field_mapping.{key}")
         absent = [name for name in value.fields if name not in fields]
+        # A default may miss its field; what the request itself
+        # names has to be there, or a typing error would go unseen.
         if absent and role in optional and key not in given:
             missing += absent
             continue

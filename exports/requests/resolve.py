@@ -59,6 +59,8 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
         explain=body.explain,
     )
     ordering = build_ordering(body, Ordering())
+    # The number is in the plan, so a continuous stream has another digest, and its cursors another meaning,
+    # than a pinned one of the same version.
     after = version.number if body.stream_mode == "continuous" else None
     plan = Plan(version.digest, criteria, form, ordering, continuous=after)
     if body.themes is not UNSET:
@@ -84,6 +86,7 @@ def _mix(body: StreamBody, themes: list[Theme], plan: Plan, version: Version, me
     filters = [parse_filter(theme.where) for theme in themes]
     sizes = None
     if body.proportion_unit == "tokens":
+        # How long lines are does not depend on their order, and the stored one needs no table of draws.
         alone = replace(plan, ordering=Ordering())
         conditions = alone.criteria.conditions
         sizes = [
@@ -169,4 +172,5 @@ def _period(body: StreamBody, dataset: Dataset, fields: dict[str, VersionField])
     stop, whole_day = parse_instant(body.to_date, "to_date")
     if start is not None and stop < start:
         raise bad("to_date", f"to_date {body.to_date} lies before from_date {body.from_date}.")
+    # "To 31 January" means all of that day, and an instant means itself.
     return Period(name, start, day_after(stop) if whole_day else stop, stop_included=not whole_day)

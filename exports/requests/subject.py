@@ -37,6 +37,8 @@ def _theme(name: str, dataset: Dataset | None, user: Viewer, *, place: str) -> T
     themes = Theme.objects.visible_to(user).select_related("dataset")
     if dataset is not None:
         themes = themes.filter(dataset=dataset)
+    # Compared in Python, as names are everywhere: SQLite
+    # lowers only ASCII letters, and themes are called Lärm.
     found = [theme for theme in themes if theme.name.casefold() == name.casefold()]
     if not found:
         names = sorted({theme.name for theme in themes})

@@ -21,8 +21,11 @@ def build_weighting(
 ) -> Weighting:
     """The weighting of the lines, or of the draws in weighted order; none where neither shows it."""
     options = body.weighting
+    # A weighting that nothing shows would make another plan, and another selection, of the same lines.
     if options.enable_weights is False or not (form.weight or body.explain or body.order == "weighted"):
         return Weighting()
+    # Ages are counted from the version's own time, not from now: the same request has to give the same plan
+    # tomorrow, or no cursor could be resumed.
     freshness, as_of = None, version.as_of.timestamp()
     if options.as_of is not None:
         as_of = parse_instant(options.as_of, "weighting.as_of")[0]

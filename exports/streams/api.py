@@ -112,6 +112,8 @@ def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer
     encoder, outlet = open_encoder(encoding), outlet_of(request._request)
     if plan.continuous:
         continuation = continuous.Continuation(plan, opened.version, delivery)
+        # Before the first byte: a start beyond the end is refused
+        # with an error, and not by a stream that breaks off.
         continuation.reach(opened.start)
         share = continuous.Share(opened.start, body.rank, body.world_size, body.limit)
         chunks = continuous.follow(
@@ -125,6 +127,7 @@ def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer
 
         chunks = whole(lines, encoder=encoder, outlet=outlet)
         num_samples = len(window)
+    # After all that may be refused, so that a refused request holds no place among the streams.
     row = open_stream(
         consumer, title=opened.title, plan=plan.digest, start=opened.start, num_samples=num_samples
     )
@@ -159,6 +162,7 @@ def _describe(
     if invalid:
         response["X-Themis-Num-Invalid"] = str(sum(invalid))
     response["Cache-Control"] = "no-store"
+    # nginx would otherwise gather the lines in its buffers, and a client would see nothing of a slow stream.
     response["X-Accel-Buffering"] = "no"
 
 

@@ -27,6 +27,8 @@ class Gzip:
         self._stream = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
 
     def encode(self, data: memoryview) -> memoryview:
+        # Without the flush a client would wait for lines that lie in the compressor, on a continuous stream
+        # for hours. It costs a few bytes a chunk (zlib's manual, Z_SYNC_FLUSH).
         return memoryview(self._stream.compress(data) + self._stream.flush(zlib.Z_SYNC_FLUSH))
 
     def end(self) -> memoryview:
@@ -53,6 +55,7 @@ class Zstd:
 class _Sink:
     """Keeps what is written until it is taken."""
 
+    # Asked for by pyarrow's PythonFile, which takes this for a file.
     closed = False
 
     def __init__(self) -> None:
@@ -91,6 +94,7 @@ def negotiate(accepted: str) -> str:
     for item in accepted.lower().split(","):
         name, *parameters = (part.strip() for part in item.split(";"))
         qualities[{"x-gzip": "gzip"}.get(name, name)] = _quality(parameters)
+    # `max` keeps the first of equals, so the order of ENCODINGS is the preference.
     best = max(ENCODINGS, key=lambda name: qualities.get(name, 0.0))
     quality = qualities.get(best, 0.0)
     return best if quality > 0 and quality >= qualities.get("identity", 0.0) else ""

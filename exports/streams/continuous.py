@@ -65,6 +65,9 @@ class Share:
 
     def within(self, segment: Segment, done: int) -> range:
         """Those of a segment, as positions of its delivery, for a consumer that has had `done` lines."""
+        # Ranks share the positions of the whole stream, not those of each segment:
+        # however the additions are cut into versions, a rank gets the same lines,
+        # and after `done` of them each rank stands at the same base position.
         position = self.start + self.rank + done * self.world_size
         window = range(max(position - segment.start, 0), segment.delivery.num_samples, self.world_size)
         return window if self.limit is None else window[: self.limit - done]
@@ -85,6 +88,8 @@ class Continuation:
             if not versions.filter(pk=self.current.version.pk).exists():
                 raise ConflictError(REMOVED, code="stale_cursor")
             return False
+        # Numbers may have gaps where versions were removed; the
+        # parent tells whether one is missing between the two.
         if following.parent_id != self.current.version.pk:
             raise ConflictError(GAP, code="stale_cursor")
         version, new = added(
@@ -127,12 +132,17 @@ async def follow(
                 async for chunk in pumped:
                     done += chunk.num_samples
                     yield chunk
+            # All lines are there, so it ends instead of waiting for a version of which it wants nothing.
             if done == share.limit:
                 break
+            # Asked before waiting, for the version may have come while the last lines were sent.
             while not await _in_thread(continuation.advance):
                 # Also where the watch saw nothing: it may have been the dataset that went.
                 seconds = settings.THEMIS.keep_alive_seconds
                 if not await versions.wait(continuation.current.version, seconds=seconds):
+                    # A stream may last for weeks; here, where it costs nothing, it is
+                    # seen whether its token still holds. The blank line lets a proxy know
+                    # that the connection is alive, and this process that the client is.
                     await _in_thread(consumer.check)
                     yield Chunk(_keep_alive(encoder), 0)
     if encoder is not None:
@@ -160,6 +170,8 @@ class _Watch:
     @asynccontextmanager
     async def over(self, dataset: int) -> AsyncIterator["_Watch"]:
         """Look after a dataset meanwhile."""
+        # A look is one query for all streams of this process, whatever
+        # their number; each by itself would ask once a second.
         self._listeners[dataset] += 1
         if self._task is None:
             self._task = asyncio.create_task(self._look())
@@ -195,6 +207,8 @@ class _Watch:
                 async with self._changed:
                     self._newest = newest
                     self._changed.notify_all()
+                # Every event of every job nudges, progress twice a
+                # second; what comes within this time is one look.
                 await asyncio.sleep(LOOK_AT_MOST_EVERY)
                 await nudges.wait(seen, seconds=LOOK_SECONDS)
 
@@ -209,6 +223,8 @@ async def _in_thread(work: Callable[[], Result]) -> Result:
         try:
             return work()
         finally:
+            # The threads of a pool last, and a connection that is left
+            # in one is nobody's: no request ends there to close it.
             connection.close()
 
     return await sync_to_async(run, thread_sensitive=False)()

@@ -37,6 +37,8 @@ class OpenStream:
     async def send(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[memoryview, None]:
         """The data of `chunks`; the row is renewed meanwhile and completed at the end, whatever that is."""
         self.begun = True
+        # What holds unless something below says otherwise: that the generator is closed is mostly all that is
+        # seen of a client that has gone.
         state, error = StreamState.FAILED, CLIENT_GONE
         register = _register()
         register.add(self)
@@ -58,6 +60,8 @@ class OpenStream:
             error = "Something went wrong on the server; its log says what."
             raise
         finally:
+            # First, so that no renewal begins that would take the
+            # stream for open; one under way finds `ended` set.
             register.remove(self)
             # Where our own server sends it, no thread of the request's own is needed.
             await sync_to_async(self.end, thread_sensitive=self.outlet is None)(state, error)
@@ -109,6 +113,7 @@ class _Register:
 
     async def _renew(self) -> None:
         while True:
+            # Four renewals may fail before anybody takes the stream for lost.
             await asyncio.sleep(lease().total_seconds() / 5)
             await sync_to_async(_renew_all, thread_sensitive=False)(list(self._streams))
 

@@ -16,12 +16,19 @@ from themisdb_datasets.engine.plans.delivery import Chunk
 
 # Rendering leaves the GIL alone for most of its time, so a few threads more than cores keep all of them at work.
 POOL = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2, thread_name_prefix="stream")
+# All that a client which takes nothing makes this process hold,
+# whatever the size of the chunks; compressed, it is one chunk.
 PART_BYTES = 256 << 10
+# A client that reads well has its buffers full for moments all the time. Dropping what was prepared would
+# then make everything twice; only who takes nothing for longer than this loses it.
 PATIENCE_SECONDS = 0.1
 
 Lines = Callable[[int], Iterator[Chunk]]  # all lines after so many
 
 
+# However a stream ends (with its last chunk, by a client that goes, by an
+# error), its end has to be written down at once. So closing is handed on
+# at every layer, instead of being left to whoever collects the generators.
 class ChunkResponse(StreamingHttpResponse):
     """A stream's response, which passes memory views on as they are; Django would copy each."""
 
@@ -56,9 +63,12 @@ class _Maker:
 
     def step(self) -> Chunk | None:
         """The chunk that goes on where sending is; None at the end."""
+        # Dropped, or never begun. A line is a pure function of its position, so what was dropped comes again
+        # byte for byte, though the chunks may be cut elsewhere than before.
         if self._chunks is None:
             self._chunks = self._lines(self.done)
         for chunk in self._chunks:
+            # Of a chunk that is made again some bytes may have been sent; the pump goes on behind these.
             if self.sent < len(chunk.data):
                 if self._encoder is None:
                     return chunk
@@ -101,6 +111,8 @@ async def pump(
                 if encoder is None:
                     break  # what is left of the chunk goes too
                 await outlet.drained()
+            # A slice of a memory view copies nothing. The samples of a
+            # chunk count with its last part, when all of them are sent.
             part = chunk.data[maker.sent : maker.sent + PART_BYTES]
             maker.sent += len(part)
             yield Chunk(part, chunk.num_samples if maker.sent == size else 0)
@@ -127,6 +139,8 @@ async def whole(
     lines: Lines, *, encoder: Encoder | None, outlet: Outlet | None
 ) -> AsyncGenerator[Chunk, None]:
     """A stream that ends with its chunks."""
+    # A generator that is left in the middle is closed when it is collected, at any later time and by anybody;
+    # this closes it when its reader is closed (PEP 525).
     async with aclosing(pump(lines, encoder=encoder, outlet=outlet)) as pumped:
         async for chunk in pumped:
             yield chunk

@@ -184,6 +184,7 @@ class IndexBlocksView(IndexesApi):
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         """All of it or a range of bytes, with its ETag; the order is a function of seed and epoch alone."""
         index = self.index(pk)
+        # A query has texts only; numbers are read here, so that the check below can be strict about kinds.
         given = {name: self._value(name, text) for name, text in request.query_params.dict().items()}
         try:
             asked = msgspec.convert(given, blocks.Asked)

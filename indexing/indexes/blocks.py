@@ -66,9 +66,15 @@ def blocks_of(row: Index, asked: Asked) -> Blocks:
     if opened.samples is None and len(opened):
         message = "The samples differ in length; blocks of one document each come in stored order only."
         raise ImpossibleError(message, code="different_lengths", fields={"order": message})
+    # Nothing is written for an order: a sample's place follows from
+    # its number (`themisdb_datasets/order.py`), so any byte range
+    # can be made when it is asked for, and a download be resumed.
     chosen = _Chosen(opened.samples, asked)
     about["X-Themis-Num-Samples"] = str(chosen.num_samples)
     about["X-Themis-Shape"] = f"{chosen.num_samples},{manifest['sample_size']}"
+    # The bytes follow from the tokens and the request, so the digest of these two
+    # may be the ETag: equal ones mean equal bytes, and none has to be made to know
+    # it. It is no digest of the bytes, so the headers of that name are not sent.
     key = hashlib.sha256(msgspec.json.encode([digest, asked], order="deterministic")).hexdigest()
     return Blocks(name, OCTETS, key, chosen.size, chosen.read, tuple(about.items()), False)
 
@@ -78,6 +84,8 @@ class _Chosen:
 
     def __init__(self, samples: Tokens | None, asked: Asked) -> None:
         count = 0 if samples is None else len(samples)
+        # The tail that is not enough for all ranks is left out, as
+        # a rank with one sample more would wait for the others.
         self.num_samples = count // asked.world_size
         self._samples, self._asked = samples, asked
         self._row = 0 if samples is None else samples[:1].nbytes
@@ -92,6 +100,8 @@ class _Chosen:
         """The bytes from `start` to before `stop`, in pieces of about 1 MiB."""
         rows = max(1, PIECE_BYTES // max(self._row, 1))
         while start < stop and self._order is not None and self._samples is not None:
+            # A range begins and ends anywhere, so whole rows are
+            # taken and the bytes before and after are cut off.
             first = start // self._row
             last = min(first + rows, -(-stop // self._row))
             numbers = np.arange(first, last, dtype=np.uint64) * np.uint64(self._asked.world_size)

@@ -72,6 +72,7 @@ def build_offsets(job: RunningJob, pk: int) -> None:
     else:
         with locations.open("wb") as out:
             num_samples = index_lines(part_paths(row)[0], out)
+    # The samples lie in many shards here and in one file in the folder, so there are two sets of places.
     num_bytes = as_one_file(locations, places)
     manifest = {
         "format_version": FORMAT_VERSION,
@@ -84,6 +85,8 @@ def build_offsets(job: RunningJob, pk: int) -> None:
     }
     lines = Lines(offsets_over(locations, part_paths(row, manifest)), places)
     manifest["files"] = {
+        # Read twice, which the progress counts with: here for the digest of the samples, and in `publish` for
+        # that of the whole folder, which only exists as a download.
         SAMPLES: {"sha256": sha256_of(lines, _Pulse(job, 2 * num_bytes)), "num_bytes": num_bytes},
         "index/file_location.txt": described(FILE_NAMES),
         "index/sample_locations.bin": describe_file(places),
@@ -147,6 +150,7 @@ def _of_version(row: Index, version: Version, opened: OpenVersion, path: Path) -
         _, selection = added(
             criteria, before=known.opened, after=opened, digest=version.digest, cache=kept_files()
         )
+        # What `added` finds is numbered within the new parts.
         positions = np.asarray(selection.positions, dtype=np.int64) + begin
     return index_version(opened, positions, path, base=(known.locations, reused)), reused
 
@@ -154,11 +158,15 @@ def _of_version(row: Index, version: Version, opened: OpenVersion, path: Path) -
 def _known(row: Index, opened: OpenVersion) -> Known | None:
     """The index of an earlier version, with the same filter, whose parts this version goes on from."""
     earlier = Index.objects.published().filter(dataset=row.dataset, kind=row.kind).exclude(pk=row.pk)
+    # The newest first, for it has most in common with this
+    # version; a few are enough, since each costs a query.
     for each in earlier.for_lists().order_by("-id")[:20]:
         parts: Sequence[str] = (each.manifest or {}).get("parts", ())
         if each.where != row.where or each.version is None or not 0 < len(parts) < len(opened.parts):
             continue
         ref = each.refs().filter(name=IN_SHARDS).first()
+        # Names of parts have the digests of their shards and deletions, so equal names mean that every sample
+        # before lies where it lay, at its old position.
         if opened.part_names[: len(parts)] == list(parts) and ref and ref.artifact.path.is_file():
             before = OpenVersion(opened.parts[: len(parts)], opened.deleted[: len(parts)])
             return Known(each.num_samples, before, ref.artifact.path)
@@ -176,9 +184,12 @@ def publish(
     paths: dict[str, Path] = {ref.name: ref.artifact.path for ref in row.refs()}
     for name, file in kept.items():
         paths[name] = stores.store().path(stores.FILES, file["sha256"])
+    # Set on the object only, for `folder_of` reads it; the row gets it with the end of the job.
     row.manifest = manifest
     folder = folder_of(row, paths)
     num_bytes = manifest["num_bytes"]
+    # The download is put together anew for each client. Its digest is found once, now, so that every client
+    # can check what it got, and go on with a range.
     sha256 = sha256_of(folder, _Pulse(job, folder.size + num_bytes, num_bytes))
     told = {"index": row.pk, "num_samples": manifest["num_samples"], "num_reused": reused}
     with job.finishing(result=told):
@@ -236,10 +247,12 @@ def build_token_index(job: RunningJob, pk: int) -> None:
         folder,
         stem=STEM,
         report=_Progress(job, len(positions)),
+        # Tokens of themes can only be counted where all samples pass by.
         themes=_themes(version, opened) if criteria is None else None,
     )
     samples = folder / manifest["samples"]
     manifest = {**manifest, "index": row.pk, **about(row), "num_bytes": samples.stat().st_size}
+    # By its digest, not by the tokenizer's row, which may have been deleted: the index keeps the file.
     tokenizer = stores.store().path(stores.FILES, params["tokenizer_sha256"])
     manifest["files"][tokenizers.FILE_NAME] = describe_file(tokenizer)
     publish(job, row, manifest, {TOKENS_BIN: samples, TOKENS_PLACES: folder / LOCATIONS})

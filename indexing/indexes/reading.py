@@ -57,6 +57,7 @@ class Opened(Generic[Index_]):
 
     def __init__(self, *, max_indexes: int = 16) -> None:
         self.max_indexes = max_indexes
+        # A dict keeps the order in which keys came; one that is taken out and put in again is the newest.
         self._indexes: dict[tuple[Path, *tuple[object, ...]], Index_] = {}
         self._lock = threading.Lock()
 
@@ -68,6 +69,8 @@ class Opened(Generic[Index_]):
                 del self._indexes[gone]
             index = self._indexes.pop(key, None)
         if index is None:
+            # Outside of the lock, because opening reads from the disk.
+            # Two may open the same one at once; the later one stays.
             index = make()
         with self._lock:
             self._indexes[key] = index  # the last in the dict is the one used last
@@ -152,6 +155,7 @@ def samples_of(row: Index, numbers: Callable[[int], list[int]]) -> tuple[int, li
         return len(index), lines_of(index, numbers(len(index)))
     opened = open_tokens(row)
     asked = numbers(len(opened))
+    # Written out in digits with a comma behind, a token takes up to three times its bytes.
     if sum(opened[number].nbytes for number in asked) > MAX_ANSWER_BYTES // 4:
         raise _bad(
             "ids", "These samples have too many tokens for one answer; ask for fewer, or take the blocks."
@@ -177,6 +181,8 @@ def asked_numbers(text: str, *, count: int, field: str = "ids") -> list[int]:
             parts = [None if part is None else int(part) for part in found.groups()]
             if parts[2] == 0:
                 raise _bad(field, "The step of a range is not 0.")
+            # As Python cuts a list: what lies outside is left out, so `0:1000000` is all of a small index.
+            # Its length is known without making the numbers, and is checked before they are.
             some = range(*slice(*parts).indices(count))
             if len(some) + len(numbers) > MAX_ASKED:
                 raise _too_many(field)

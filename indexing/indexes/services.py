@@ -70,6 +70,7 @@ def start_file_index(ref: ArtifactRef, *, user: User, kind: str) -> Job:
 
 def _start(index: Index, *, user: User, title: str, kept: Mapping[str, Artifact]) -> Job:
     with transaction.atomic():
+        # First, for its number is in the name under which it keeps files and in its job's lane.
         index.save()
         for name, artifact in kept.items():
             ArtifactRef.objects.create(artifact=artifact, owner=index.owner, keeper=index.keeper, name=name)
@@ -115,6 +116,8 @@ def start_token_index(version: Version, wanted: Wanted, *, user: User, theme: Th
     text = _text(version, wanted.text_field)
     loaded = tokenizers.load(wanted.tokenizer.digest)
     packing = Packing(text, wanted.sample_size, wanted.eos_token or None, wanted.dtype)
+    # An end token that the tokenizer does not have, or a vocabulary that does not fit the numbers, is told
+    # now, while somebody waits for the answer, and not by a job that fails.
     checked = packing.checked(loaded)
     check_room(version.num_bytes, folder=Path(settings.THEMIS.storage), what="This index")
     params = {

@@ -39,6 +39,7 @@ class Index(KeepsFiles, models.Model):
     dataset = models.ForeignKey(
         "datasets.Dataset", on_delete=models.CASCADE, null=True, related_name="indexes"
     )
+    # An index has places in the version's shards, so the version may not go before it.
     version = models.ForeignKey(
         "datasets.Version", on_delete=models.PROTECT, null=True, related_name="indexes"
     )
@@ -89,6 +90,7 @@ class Index(KeepsFiles, models.Model):
             reasons.append(
                 f"Version {latest.number} is the latest; this is of version {self.version.number}."
             )
+        # The theme's foreign key became null with its deletion; the filter stays, as it was copied.
         if self.where is not None and self.theme is None:
             reasons.append(f"The theme {self.theme_name} was deleted.")
         elif self.theme is not None and self.theme.where != self.where:

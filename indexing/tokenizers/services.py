@@ -36,6 +36,8 @@ def add_tokenizer(file: "UploadedFile[Any]", *, user: User, name: Any = "") -> T
         raise TooLargeError(message, fields={"file": message})
     data = file.read()
     loaded = Loaded.load(data)
+    # The file first: a row without it would be a tokenizer
+    # that cannot be loaded, a file without a row is freed.
     _publish(data, loaded.digest)
     with transaction.atomic():
         # A row of the user's own to wait for: two uploads of one name at once are one after the other.

@@ -93,6 +93,8 @@ class AuditView(ThemisView):
 
 
 def _check_no_more(body: TokenBody, held: ApiToken) -> None:
+    # Or a stolen token that may only read could make itself one that
+    # may do all, and one that ends tonight another that never does.
     extra = sorted(set(body.scopes) & set(SCOPES) - allowed(held.scopes))
     if extra:
         message = f"A token cannot give out what it does not have: {', '.join(extra)}."

@@ -30,6 +30,8 @@ class OriginMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # A context variable and not a thread's: asgiref takes contexts along into the threads in which views
+        # run, and two requests may share a thread.
         before = _origin.set(Origin(ip=request.META.get("REMOTE_ADDR") or None))
         try:
             return self.get_response(request)

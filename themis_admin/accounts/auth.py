@@ -30,6 +30,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
             raise exceptions.AuthenticationFailed(
                 "This token is unknown, expired or revoked; make another in the console, under Tokens."
             )
+        # Services know a user but no request; the entries that they write name the token by this.
         audit.note_token(found[1])
         return found
 

@@ -74,6 +74,8 @@ class ApiToken(models.Model):
         """Remember that it was used, at most once a minute."""
         now = timezone.now()
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USED_EVERY)
+        # Looked at before the update, for an update that finds nothing
+        # takes the database's write lock too, on SQLite from all.
         if self.last_used_at is None or self.last_used_at < now - USED_EVERY:
             ApiToken.objects.filter(stale, pk=self.pk).update(last_used_at=now)
 
@@ -101,6 +103,8 @@ def new_token_text() -> tuple[str, str]:
 
 def token_digest(text: str) -> str:
     """What is kept of a token."""
+    # No salt and no slow hash: the text has 256 random bits, which nobody tries out, and a plain digest can
+    # be looked for by its index with every request.
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 

@@ -204,6 +204,7 @@ def user_list(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         user = form.save(commit=False)
+        # Nobody but the user ever knows it: it is chosen through the one-time link.
         user.set_unusable_password()
         user.save()
         _audit(request, "user.created", user)
@@ -240,6 +241,7 @@ def _link_context(request: HttpRequest, user: User) -> dict[str, Any]:
 @login_required
 def user_deactivate(request: HttpRequest, pk: int) -> HttpResponse:
     me = _administrator(request)
+    # Not oneself, or the last administrator could lock everybody out.
     user = get_object_or_404(User.objects.exclude(pk=me.pk), pk=pk)
     if request.method == "POST":
         User.objects.filter(pk=pk).update(is_active=False)

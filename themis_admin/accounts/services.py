@@ -80,6 +80,8 @@ def count_login(username: str, ip: str) -> None:
     get no further than one after the other.
     """
     seconds = int(FAILURE_WINDOW.total_seconds())
+    # `add` is one step in the database: of many at once each gets a place of its own or none. A count that is
+    # read and then written would let all of them pass.
     if any(cache.add(place, True, seconds) for place in _places(username, ip)):
         return
     raise LimitError(
@@ -95,6 +97,8 @@ def forget_failed_logins(username: str, ip: str) -> None:
 
 
 def _places(username: str, ip: str) -> list[str]:
+    # By name and address together: by the name alone anybody could lock its owner out. Hashed, because what
+    # was typed may be longer than a key of the cache.
     who = token_digest(f"{ip} {username.casefold()}")
     return [f"login:{who}:{number}" for number in range(FAILURES)]
 

@@ -66,6 +66,9 @@ class Artifact(models.Model):
         }
 
 
+# Removing is letting go: rows of refs are deleted in the transaction that removes
+# their keeper, and the file itself is freed later by a job. So a rollback loses
+# nothing, and the digest that two exports share is freed with the last.
 class ArtifactRef(models.Model):
     """Somebody keeps an artifact. Whatever does so writes one of these; freeing looks at nothing else.
 

@@ -31,6 +31,8 @@ def keep(
 ) -> Artifact:
     """Have `keeper` keep a published file; GoneError where it was freed in the meantime. In a transaction."""
     values = {"num_bytes": num_bytes, "content_type": content_type}
+    # Holding the row is what closes the race with `_free`, which holds it too: one of the two waits. Then
+    # either the file is gone, which is told below, or the ref is there and it is not freed.
     artifact, _ = Artifact.objects.select_for_update().get_or_create(
         kind=FILES, digest=digest, defaults=values
     )
@@ -45,6 +47,7 @@ def release(keeper: str) -> int:
     refs = ArtifactRef.objects.filter(keeper=keeper)
     artifacts = list(Artifact.objects.filter(refs__in=refs).distinct())
     refs.delete()
+    # The artifacts were listed before their refs went, for afterwards they cannot be found by these.
     return sum(each.num_bytes for each in artifacts if not each.refs.exists())
 
 
@@ -52,6 +55,8 @@ def free_unkept() -> tuple[int, int]:
     """Free the files that nobody keeps; answers how many these were, and their bytes."""
     files, digests = store(), list(store().digests(FILES))
     removed = freed = 0
+    # It goes by what is in the store, not by rows: a worker that was killed between publishing and keeping
+    # has left a file without one. The query a batch only spares most files the look under their row's lock.
     for start in range(0, len(digests), BATCH):
         part = digests[start : start + BATCH]
         refs = ArtifactRef.objects.filter(artifact__kind=FILES, artifact__digest__in=part)

@@ -12,6 +12,8 @@ def prepare() -> None:
         loader = MigrationLoader(connection)
     except OperationalError as error:
         raise CommandError(f"The database does not answer: {str(error).strip()}") from None
+    # Migrations that were applied and that this release does not have are a later release's. To go on would
+    # mean to write rows of old into tables of new. Apps that are not here any more are left alone.
     ours = {name for name, _ in loader.disk_migrations}
     unknown = sorted(
         f"{app}.{name}"

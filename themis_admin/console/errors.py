@@ -38,6 +38,7 @@ class ConsoleErrors:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        # Below /api/ the REST views have their own handler, in which an error becomes JSON.
         if not isinstance(error, ThemisError) or request.path.startswith("/api/"):
             return None
         return error_page(request, STATUS.get(type(error), 400), sentence=str(error))
@@ -46,6 +47,7 @@ class ConsoleErrors:
 def error_page(request: HttpRequest, status: int, *, sentence: str = "") -> HttpResponse:
     """The page for a status; for a visitor who is not logged in without the console's frame."""
     heading, usual = PAGES.get(status, ("This did not work", "Go back and try it again."))
+    # Here ends also what never came to a view of the API, such as a request for a wrong host.
     if request.path.startswith("/api/"):
         return JsonResponse(error_document(sentence or usual, CODES.get(status, "malformed")), status=status)
     user = getattr(request, "user", None)  # an error may come before the session was read

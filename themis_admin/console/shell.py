@@ -24,6 +24,7 @@ class LivePlace:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # Without a session no page with live events is shown, so nothing is asked.
         if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(NO_PAGES):
             request.META[PLACE] = events.last_id()
         return self.get_response(request)
@@ -36,6 +37,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return {}
 
     def look() -> dict[str, int]:
+        # Not the last event now, but as it was before the page asked for its rows: what happened in between
+        # is not on the page, and would not be told either.
         place: int | None = request.META.get(PLACE)
         return {
             "num_datasets": Dataset.objects.visible_to(user).count(),

@@ -38,6 +38,9 @@ class Child:
         parent = os.getpid()
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
+        # The child has the file by its own descriptor. A group of its own, so that
+        # a signal reaches all that it starts, and so that Ctrl-C in the terminal
+        # reaches the supervisor alone, which ends its children in their order.
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -90,6 +93,9 @@ class Supervisor:
     def _revive(self, child: Child) -> None:
         now = time.monotonic()
         if child.process is not None:
+            # The first death is followed by a start at once, the next by pauses of 1,
+            # 2, 4 seconds and so on: one that dies at its start must not be started
+            # five times a second, and one that fell over by chance need not wait.
             lived = now - child.started
             child.failures = 0 if lived > STEADY_SECONDS else child.failures + 1
             delay = min(2.0 ** (child.failures - 2), MAX_DELAY_SECONDS) if child.failures > 1 else 0.0

@@ -31,6 +31,8 @@ def command(folder: Path) -> list[str]:
     socket = socket_path(folder)
     if len(str(socket).encode()) > MAX_SOCKET_PATH:
         raise ValueError(f"the path of the socket is too long: {socket}")
+    # No port: a socket that only this user may open is reached by
+    # no other user of the machine, and by nobody over the network.
     options = {
         "port": "0",
         "unixsocket": str(socket),

@@ -50,6 +50,8 @@ def clean_name(value: Any, *, field: str = "name") -> str:
         raise _bad(field, "Give it a name.")
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
         raise _bad(field, "A name is one line without control characters.")
+    # An umlaut may be one character or two, by the keyboard
+    # it came from; names that look alike have to be equal.
     return unicodedata.normalize("NFC", name)
 
 
@@ -67,6 +69,8 @@ def clean_text(value: Any, *, field: str, max_length: int = MAX_TEXT) -> str:
 def clean_filename(value: Any) -> str:
     """The last part of a file's name, of a kind that can be ingested (ImpossibleError otherwise)."""
     text = clean_text(value, field="filename", max_length=MAX_TEXT)
+    # Browsers may send a whole path, of Windows too. The end
+    # is kept, because the suffix says what is in the file.
     name = clean_name(text.replace("\\", "/").rsplit("/", 1)[-1][-MAX_NAME:], field="filename")
     codec_of(name)
     return name

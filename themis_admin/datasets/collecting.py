@@ -17,6 +17,8 @@ SPACE_CHECK = 256 * 1024 * 1024
 
 def collect(job: RunningJob) -> None:
     """Free the shards that no version refers to, and the files that nobody keeps."""
+    # Versions go without their statistics, which are kept by
+    # digest: a restored version finds them again until then.
     statistics.forget_removed()
     files, in_files = free_unkept()
     shards, in_shards = collect_shards(job)

@@ -67,6 +67,8 @@ class DatasetsApi(ThemisView):
             message = f"The dataset has no {noun} {given!r}{nearest(given, names)}."
         else:
             message = f"There is no {noun} {given}."
+        # A name goes before an id: things may be called 2024.
+        # The length keeps a number from overflowing the column.
         found = rows.filter(pk=given).first() if str(given).isdecimal() and len(str(given)) < 19 else None
         if found is None:
             raise NotFoundError(message, fields={field: message})
@@ -89,6 +91,7 @@ class DatasetsApi(ThemisView):
         key = self.request.headers.get("Idempotency-Key", "")
         if not key:
             return start()
+        # The path counts as part of the request: a key that was used for another dataset is not this one's.
         return idempotency.once(self.user, key, {"path": self.request.path, **what}, start)
 
     def number(self, text: str, field: str) -> int:
@@ -106,6 +109,8 @@ class DatasetsApi(ThemisView):
             raise MalformedError(message, fields={"ordering": message})
         sign = "-" if asked.startswith("-") else ""
         paginator = self.pagination_class()
+        # A cursor goes on behind a row's value, and many rows
+        # may have the same; with the id no two are alike.
         paginator.ordering = (asked, f"{sign}id")
         page = paginator.paginate_queryset(rows, self.request, view=self)
         return paginator.get_paginated_response([row.to_dict() for row in page or []])

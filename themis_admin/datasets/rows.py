@@ -42,6 +42,8 @@ def still_used(error: ProtectedError) -> ConflictError:
 
 def hold(row: Row, noun: str) -> None:
     """Keep a row from being changed or deleted by others until the transaction ends."""
+    # The row in hand was read before the transaction, so
+    # whether it is still there is asked again with the lock.
     if not type(row).objects.select_for_update().filter(pk=row.pk).exists():
         raise NotFoundError(f"The {noun} was deleted meanwhile.")
 
@@ -50,6 +52,9 @@ def saved(row: Row, noun: str, **options: Any) -> Row:
     """Save a row; the database has the last word on a name that two requests take at once."""
     try:
         with transaction.atomic():
+            # In a savepoint: on PostgreSQL an error ends the whole transaction, and
+            # the caller's could not go on to tell of it (Django's documentation of
+            # `atomic`: do not catch database errors inside of it).
             row.save(**options)
     except IntegrityError:
         raise name_taken(row.name, noun) from None
@@ -60,6 +65,8 @@ def create(model: type[Part], dataset: Dataset, *, user: User, values: Mapping[s
     """A new row of a dataset; ConflictError when its name is taken in any case."""
     noun, word = NOUNS[model]
     with transaction.atomic():
+        # Two who take one name at once wait for each other here, so that the second is told of the first's
+        # row and not only by the constraint, which compares names by the database's own lower case.
         hold(dataset, "dataset")
         if model.objects.filter(dataset=dataset).named(values["name"]).exists():
             raise name_taken(values["name"], noun)

@@ -53,6 +53,8 @@ def update_dataset(dataset: Dataset, *, user: User, **changes: Any) -> Dataset:
 def delete_dataset(dataset: Dataset, *, user: User) -> Job:
     """Delete a dataset with its versions, rejects and themes; a job then frees the shards that nothing refers to."""
     with transaction.atomic():
+        # Held first: of two who delete it at once the second waits,
+        # and is told that it is gone instead of failing midway.
         locked = Dataset.objects.select_for_update().filter(pk=dataset.pk).first()
         if locked is None:
             raise NotFoundError("The dataset is gone already.")
@@ -67,10 +69,13 @@ def delete_dataset(dataset: Dataset, *, user: User) -> Job:
         audit.record(user=user, action="dataset.deleted", object=locked.url, detail=detail)
         data = {"dataset": locked.pk, "name": locked.name}
         for pk in Job.objects.filter(lane=locked.lane).values_list("pk", flat=True):
+            # Files cannot be rolled back, so they go when the rows are gone for certain.
             transaction.on_commit(partial(remove_file, rejects_path(pk)))
         _let_go(locked)
         try:
             locked.delete()
+        # Rows of other apps may point at it, a snapshot or an index of one of its versions; they protect
+        # themselves, so that this need not know of them.
         except ProtectedError as error:
             raise still_used(error) from None
         events.record("dataset.deleted", owner=locked.owner, data=data)

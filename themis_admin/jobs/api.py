@@ -94,6 +94,7 @@ class LogView(ThemisView):
         """Its changes of state and what it logged, the oldest first."""
         rows = (
             Event.objects.filter(job=find(request, pk))
+            # Not a page of all: a long job has thousands of them, and they would push out what it logged.
             .exclude(kind="job.progress")
             .order_by("id")[:MAX_EVENTS]
         )

@@ -14,6 +14,9 @@ RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+# A number instead of a flag closes the race between looking and waiting: a listener
+# notes the count, asks the database, and then waits for a count that is higher. A
+# nudge that came while it asked has raised the count, so it does not sleep.
 class Hub:
     """Counts nudges; whoever waits is woken by the next one. Belongs to one event loop."""
 
@@ -52,6 +55,8 @@ class Hub:
 
     async def _listen(self) -> None:
         while True:
+            # A new client for each attempt, so that nothing is left of a connection that broke. One that is
+            # dead without having been closed only delays: whoever waits looks by itself every few seconds.
             client = redis.asyncio.Redis.from_url(settings.THEMIS.redis_url, health_check_interval=10)
             try:
                 async with client.pubsub() as subscription:
@@ -71,6 +76,8 @@ _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
 
 def hub() -> Hub:
     """The hub of the running event loop; a server has one."""
+    # An asyncio.Condition belongs to the loop in which it is first waited for. A server has one loop; tests
+    # have one after the other, so hubs of closed ones are dropped.
     loop = asyncio.get_running_loop()
     for old in [known for known in _hubs if known.is_closed()]:
         del _hubs[old]

@@ -21,6 +21,8 @@ from themis_admin.jobs import events
 from themis_admin.jobs.broadcast import hub
 from themis_admin.web.scopes import allowed
 
+# A nudge may be lost, so the database is asked at least
+# this often; it is also how late events come without Redis.
 POLL_SECONDS = 5.0
 CHECK_SECONDS = 5.0  # how soon a socket ends after a logout or a token's revocation
 END_SECONDS = 10.0
@@ -45,6 +47,8 @@ class KnownConsumer(AsyncWebsocketConsumer):
             if found is None or self.scope_needed not in allowed(found[1].scopes):
                 return None
             return found[0]
+        # A browser sends the session's cookie along whatever page opens the socket, and knows no CORS for
+        # sockets (RFC 6455, 10.2). Who sends no Origin is no browser, and has a token.
         if not same_origin(headers.get("origin", ""), headers.get("host", "")):
             return None
         # Read anew, for the one in the scope does not hear of a logout.
@@ -61,6 +65,7 @@ class EventsConsumer(KnownConsumer):
     async def connect(self) -> None:
         user = await self.authenticate()
         since = parse_qs(self.scope["query_string"].decode("latin-1")).get("since", [""])[0]
+        # Up to 18 digits, which every database takes as a bigint.
         if user is None or not (since == "" or (since.isascii() and since.isdigit() and len(since) < 19)):
             await self.close()  # before it was accepted: HTTP 403
             return
@@ -72,6 +77,7 @@ class EventsConsumer(KnownConsumer):
     async def disconnect(self, code: int) -> None:
         if self.feed is not None:
             self.feed.cancel()
+            # Waited for, so that it has left the hub, which ends its own subscription with the last listener.
             await asyncio.wait([self.feed], timeout=END_SECONDS)
 
     async def _feed(self, user: User, last: int) -> None:
@@ -79,10 +85,14 @@ class EventsConsumer(KnownConsumer):
         checked = time.monotonic()
         async with hub() as bell:
             while True:
+                # Noted before the database is asked: what is committed
+                # after that raises it, and the wait below returns at once.
                 seen = bell.count
                 found: list[dict[str, Any]] = []
                 try:
                     if time.monotonic() - checked > CHECK_SECONDS:
+                        # A socket lasts longer than what it was opened with: its session may be logged out,
+                        # its token revoked, its user closed. All that is asked anew, but not for every event.
                         known = await self.authenticate()
                         if known is None:
                             await self.close(4401)
@@ -94,6 +104,8 @@ class EventsConsumer(KnownConsumer):
                 for event in found:
                     await self.send(json.dumps(event, ensure_ascii=False))
                     last = event["id"]
+                # A full batch is not the end: the replay goes on at
+                # once, batch by batch, so that memory stays flat.
                 if len(found) < BATCH:
                     await bell.wait(seen, seconds=POLL_SECONDS)
 

@@ -30,17 +30,21 @@ def record(
 
     It comes last in a transaction: what waits for a row while it holds the order of events can wait for each other.
     """
+    # Its own block, so that the lock is taken and the row written in one transaction also where the caller
+    # has none: under autocommit the lock would be gone before the insert.
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ORDER_LOCK])
         event = Event.objects.create(kind=kind, owner_id=owner.pk, job=job, data=dict(data or {}))
+        # Not before: a listener that looked now would find nothing, and then sleep until its next poll.
         transaction.on_commit(nudge)
     return event
 
 
 def after(user: Any, since: int, *, limit: int = 200) -> list[Event]:
     """The events after `since` that the user may see, the oldest first."""
+    # Going on from an id misses nothing only because ids become visible in their order; see ORDER_LOCK.
     return list(Event.objects.visible_to(user).filter(id__gt=since).order_by("id")[:limit])
 
 

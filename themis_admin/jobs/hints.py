@@ -14,6 +14,8 @@ TASK = "themis.run"
 
 def send(job: Job, *, queue: str = "default") -> None:
     """Tell the workers of a job; without a broker the sweeper tells them later."""
+    # Before it is sent, and also where it cannot be: otherwise the sweeper would send the same hint every
+    # round. No retry, because whoever submits a job shall not wait for a broker that is down.
     Job.objects.filter(pk=job.pk).update(hinted_at=timezone.now())
     try:
         current_app.send_task(TASK, args=[job.pk], queue=queue, retry=False, ignore_result=True)

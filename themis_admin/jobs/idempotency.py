@@ -26,6 +26,8 @@ def once(user: User, key: str, what: Mapping[str, Any], start: Callable[[], Job]
     if known is not None:
         return known
     try:
+        # Job and key are written together or not at all: a key without its job would answer with nothing for
+        # two days, and a job without its key would be started again.
         with transaction.atomic():
             job = start()
             IdempotencyKey.objects.create(owner=user, key=key, fingerprint=fingerprint, job=job)

@@ -65,9 +65,12 @@ class Job(models.Model):
     lane = models.CharField(max_length=100, blank=True)
     params = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=JobState.choices, default=JobState.QUEUED)
+    # Raised by every claim and every release; a write that names an older one finds no row. That is what
+    # keeps a worker which was frozen, and comes back, from ending a job that is another's by now.
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     lost_claims = models.PositiveIntegerField(default=0)
+    # When workers were last told of it. The sweeper tells again what waits too long, for hints may be lost.
     hinted_at = models.DateTimeField(null=True)
     cancel_requested = models.BooleanField(default=False)
     done = models.PositiveBigIntegerField(default=0)
@@ -87,6 +90,7 @@ class Job(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
+            # For the sweeper's rounds, for whose turn it is in a lane, and for a user's list of jobs.
             models.Index(fields=["state", "id"]),
             models.Index(fields=["lane", "state"]),
             models.Index(fields=["owner", "id"]),

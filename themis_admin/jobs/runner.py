@@ -29,6 +29,8 @@ from themis_admin.jobs.models import UNENDED, Job, JobState
 from themis_admin.jobs.rate import Rate
 from themisdb_datasets.errors import CancelledError, ThemisError, is_disk_full
 
+# A job that takes its worker down (out of memory, a crash in C) would otherwise be handed on for ever, and no
+# other job would ever be done.
 MAX_LOST_CLAIMS = 3
 REPORT_SECONDS = 0.5
 log = logging.getLogger(__name__)
@@ -99,12 +101,17 @@ class RunningJob:
         `result` may be added to inside. FencedError where the claim was lost.
         """
         with transaction.atomic():
+            # First, because the update holds the row until the commit: a sweeper that wants to free this
+            # claim waits, and then finds a job that has ended.
             _write(self.row.pk, self.fence, state=JobState.SUCCEEDED, **_ending())
             yield
+            # After the block, which may have added to the result. Progress is written twice a second at most,
+            # so the last figure is mostly short of the whole.
             Job.objects.filter(pk=self.row.pk).update(
                 result=result, eta_seconds=None, done=Coalesce("total", "done")
             )
             _announce(self.row.pk, "job.succeeded")
+        # Only after the commit: a transaction that fails leaves a job that has not ended.
         self.finished = True
 
 
@@ -188,6 +195,7 @@ def claim(job_id: int) -> RunningJob | None:
         if row.lane and not _is_next(row):
             return None
         now = timezone.now()
+        # The update is the claim: of several workers that have read the same row one changes it.
         claimed = queued.filter(fence=row.fence).update(
             state=JobState.RUNNING,
             fence=F("fence") + 1,
@@ -199,6 +207,7 @@ def claim(job_id: int) -> RunningJob | None:
             return None
         row.refresh_from_db()  # while it is held: the fence is this claim's, and of none that came after
         _announce(job_id, "job.started")
+    # A folder a claim, for the claimant before may be frozen instead of dead, and go on writing where it was.
     workdir = settings.THEMIS.work_dir / f"job-{row.pk}" / str(row.fence)
     for left in workdir.parent.glob("*"):
         if left.name.isdigit() and int(left.name) < row.fence:
@@ -211,6 +220,9 @@ def _is_next(row: Job) -> bool:
 
     Jobs may become visible out of order, so one that runs already has to be waited for even if it is the younger one.
     """
+    # Two workers that claim two jobs of a lane hold different rows, so neither
+    # would wait for the other, and both would find the lane free. On SQLite
+    # transactions wait for each other from their start (see settings.SQLITE).
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
@@ -228,6 +240,7 @@ def lease() -> timedelta:
 def _keep_lease(job: RunningJob, stop: threading.Event) -> None:
     """Renew the lease while the work goes on, and see whether it was cancelled; runs in a thread of its own."""
     try:
+        # Four renewals may fail before the lease runs out.
         while not stop.wait(settings.THEMIS.lease_seconds / 5):
             mine = Job.objects.filter(pk=job.id, fence=job.fence, state=JobState.RUNNING)
             try:
@@ -269,6 +282,7 @@ def _end(job: RunningJob, state: JobState, kind: str, **values: Any) -> None:
 
 def _announce(job_id: int, kind: str) -> None:
     """Record the event of a change of state, and call the next job of the lane where this one ended."""
+    # Read again within the transaction of the change, so that what is told is what will be kept.
     row = Job.objects.select_related("owner").get(pk=job_id)
     events.record(kind, owner=row.owner, job=row, data=row.to_dict())
     if row.ended and row.lane:
@@ -300,6 +314,7 @@ def create(kind: str, *, owner: AbstractBaseUser, title: str, params: Mapping[st
             hinted_at=timezone.now(),
         )
         _announce(job.pk, "job.queued")
+        # Not before: a worker would look for a row that it cannot see yet, and the hint would be spent.
         transaction.on_commit(lambda: hints.send(job))
     return job
 

@@ -21,6 +21,8 @@ def cancel(job: Job) -> Job:
     """Cancel a job; ConflictError when it has ended."""
     if job.state not in UNENDED:
         raise ConflictError(f"The job is over already: {job.state}.", code="job_ended")
+    # The job itself first: one that finds a part cancelled before
+    # it knows that it is cancelled too would end as failed.
     runner.request_cancel(job.pk)
     cancel_parts(job.pk)
     job.refresh_from_db()
@@ -40,4 +42,6 @@ def retry(job: Job) -> Job:
         raise ConflictError(
             f"Only failed and cancelled jobs can be retried; this one is {job.state}.", code="job_state"
         )
+    # A job ends once, so the old row stays as the record of what happened, with its log; and the new one,
+    # which has another id, takes up none of the parts that the old one had done for it.
     return runner.create(job.kind, owner=job.owner, title=job.title, params=job.params, lane=job.lane)

@@ -27,6 +27,7 @@ def sweep() -> None:
         hints.send(job)
     overdue = Job.objects.filter(state=JobState.QUEUED, hinted_at__lt=timezone.now() - REPEAT_AFTER)
     for job in overdue.order_by("pk")[:1000]:
+        # A worker would refuse one whose turn it is not; the end of the job before it calls it.
         if not job.lane or not Job.objects.filter(lane=job.lane, pk__lt=job.pk, state__in=UNENDED).exists():
             hints.send(job)
 
@@ -34,9 +35,13 @@ def sweep() -> None:
 def tidy() -> None:
     """Remove what nobody needs any more: progress of ended jobs, and work folders of jobs that are gone."""
     old = timezone.now() - KEEP_PROGRESS
+    # Progress is most of the events by far, and nobody asks for that of a job that is over; its states and
+    # log stay. The few minutes are for listeners that were away for a moment and go on from the id they had.
     Event.objects.filter(kind="job.progress", job__state__in=ENDED, created_at__lt=old).delete()
     for folder in settings.THEMIS.work_dir.glob("job-*"):
         number = folder.name.removeprefix("job-")
+        # Asked after the folder was seen: a job is there before its folder, so a folder without one that goes
+        # on is left from a worker that was killed, and no claim is about to work in it.
         if number.isdigit() and not Job.objects.filter(pk=int(number), state__in=UNENDED).exists():
             shutil.rmtree(folder, ignore_errors=True)
 

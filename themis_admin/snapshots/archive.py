@@ -38,6 +38,8 @@ def tidy() -> None:
     series = published.order_by().values_list("dataset_id", "series").distinct()
     for dataset, name in {*series, *archive().links()}:
         point(dataset, name)
+    # Read once, before folders are looked at: a snapshot that is
+    # published meanwhile has a folder too young to be removed.
     kept = set(published.values_list("dataset_id", "folder"))
     archive().remove_unkept(
         lambda dataset, folder: (dataset, folder) in kept,

@@ -35,6 +35,7 @@ from themisdb_datasets.engine.snapshots.snapshot import (
 from themisdb_datasets.errors import ConflictError, CorruptError, GoneError
 
 DIGITS = 12
+# The same samples are written twice: as Parquet, and as the one file for a laptop.
 PARQUET_AND_DATABASE = 2
 
 
@@ -47,6 +48,8 @@ def build_snapshot(job: RunningJob, pk: int) -> None:
     frozen = _frozen(row, kept_files())
     num = frozen.selection.num_samples
     share = num / max(row.version.num_samples, 1)
+    # An estimate by the samples that are kept, as if all were
+    # equally long; it is there to refuse what cannot end well.
     needed = int(PARQUET_AND_DATABASE * share * row.version.num_bytes)
     check_room(needed, folder=Path(settings.THEMIS.storage), what="This snapshot")
     folder = job.workdir / "files"
@@ -61,6 +64,8 @@ def build_snapshot(job: RunningJob, pk: int) -> None:
     place = f"{row.pk}-{files[MANIFEST]['sha256'][:DIGITS]}"
     store = stores.store()
     kept = {name: store.path(stores.FILES, file["sha256"]) for name, file in files.items()}
+    # Before the row names it: a folder that no row names is removed by the archive's tidying, a row without
+    # its folder would be a snapshot that cannot be read.
     archive.archive().place(row.dataset_id, place, kept)
     _publish(job, row, place, manifest, files)
 
@@ -107,6 +112,8 @@ def _publish(
     size = sum(file["num_bytes"] for file in files.values())
     num = manifest["num_samples"]
     with job.finishing(result={"snapshot": row.pk, "num_samples": num, "num_bytes": size}):
+        # The condition makes it once, and the update holds the row: a removal that comes at this moment
+        # waits, and then finds a snapshot with files to let go of.
         done = Snapshot.objects.filter(pk=row.pk, published_at=None).update(
             manifest=manifest, folder=place, num_samples=num, num_bytes=size, published_at=timezone.now()
         )
@@ -132,6 +139,8 @@ def _outdated(row: Snapshot) -> list[Snapshot]:
     """The older snapshots of the series that are more than it keeps."""
     if row.keep_last is None:
         return []
+    # Held, for somebody may remove one of them by hand at this moment. The slice leaves out one less than is
+    # kept: the snapshot that is being published is the newest and counts too.
     older = Snapshot.objects.select_for_update(of=("self",)).published().order_by("-pk")
     older = older.filter(dataset_id=row.dataset_id, series=row.series, pk__lt=row.pk)
     return list(older.select_related("dataset__owner", "version")[row.keep_last - 1 :])
@@ -150,6 +159,8 @@ def verify_snapshot(job: RunningJob, pk: int) -> None:
         frozen = _frozen(row, SelectionCache(job.workdir / "selections", limits=limits()))
         report = partial(_report, job, total=2 * frozen.selection.num_samples)
         problems = verify(frozen, folder, files=known, report=report, limits=limits())
+        # What is downloaded may be a copy of what lies in the archive,
+        # where the disk has no hard links; then both are read.
         problems += _wrong_downloads(refs, folder, known)
     except CorruptError as error:
         problems = [error.message]
@@ -165,6 +176,7 @@ def _wrong_downloads(refs: Sequence[ArtifactRef], folder: Path, known: Mapping[s
     """What is wrong with the files that are sent, where they are not the archive's own."""
     for ref in refs:
         path, beside = ref.artifact.path, folder / ref.name
+        # One file under two names, which was read through the other one already.
         if path.is_file() and beside.is_file() and path.samefile(beside):
             continue
         if (wrong := wrong_file(path, known[ref.name])) is not None:

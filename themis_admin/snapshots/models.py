@@ -57,6 +57,7 @@ class Snapshot(KeepsFiles, models.Model):
 
     dataset = models.ForeignKey("datasets.Dataset", on_delete=models.CASCADE, related_name="snapshots")
     version = models.ForeignKey("datasets.Version", on_delete=models.PROTECT, related_name="snapshots")
+    # The theme may go, for its name and filter are copied; the version may not, for verification reads it.
     theme = models.ForeignKey("datasets.Theme", on_delete=models.SET_NULL, null=True, related_name="+")
     theme_name = models.CharField(max_length=200, blank=True)
     where = models.JSONField(null=True)

@@ -45,6 +45,8 @@ def start_snapshot(
     """
     if theme is not None and theme.dataset_id != version.dataset_id:
         raise _elsewhere("theme", "The theme")
+    # The rules are copied, not named: a snapshot has to say for
+    # good by what it was weighted, whatever becomes of the rules.
     frozen = _pinned(version, rules)
     _check_kept(keep_last)
     with transaction.atomic():
@@ -66,6 +68,8 @@ def start_snapshot(
             owner=user,
             title=f"Snapshot of {version.dataset.name}: {snapshot.title}",
             params={"snapshot": snapshot.pk},
+            # One after the other within a series, so that the newest of
+            # it is published last; series do not wait for each other.
             lane=f"snapshots:{version.dataset_id}:{snapshot.series}",
         )
         Snapshot.objects.filter(pk=snapshot.pk).update(job=job)
@@ -115,6 +119,7 @@ def clean_series(text: str) -> str:
 def _usual_series(dataset: Dataset, theme: Theme | None, rules: Sequence[WeightingRule]) -> str:
     """A series for each theme and weighting: their names, and where another theme has these, its number too."""
     words = [theme.name if theme is not None else ALL, *(rule.name for rule in rules)]
+    # Twenty characters stay free for the hyphen and the number below, which may have nineteen digits.
     usual = slugify(" ".join(words))[: MAX_SERIES - 20].strip("-_").replace("_", "-") or ALL
     last = Snapshot.objects.filter(dataset=dataset, series=usual).order_by("-pk").first()
     if last is None or last.theme_id == (theme.pk if theme is not None else None):
@@ -186,8 +191,11 @@ def drop(row: Snapshot, *, user: User | None, reason: str) -> int:
     audit.record(user=user, action="snapshot.removed", object=row.url, detail=detail)
     data = {"snapshot": row.pk, **detail}
     row.delete()
+    # The folder stays where it is: a trainer may have its DuckDB file open. Its grace is counted from now.
     if folder:
         archive.archive().touch(dataset, folder)
+    # The link is moved by what the database says after the commit. If it fails, the removal holds all the
+    # same, and the sweeper's next round points anew.
     transaction.on_commit(partial(archive.point, dataset, series), robust=True)
     events.record("snapshot.removed", owner=owner, data=data)
     return freed

@@ -27,6 +27,8 @@ def check_room(num_bytes: int, *, folder: Path, what: str) -> None:
 
 def free_bytes(folder: Path) -> int:
     """The bytes that are free for us on the disk that holds `folder`, which need not exist yet."""
+    # The nearest folder that exists, which is on the same disk
+    # unless somebody mounts another one there afterwards.
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
@@ -45,6 +47,8 @@ def estimate_unpacked(source: Source) -> int:
         read += len(chunk)
         if read >= ESTIMATED_FROM:
             break
+    # `done` counts packed bytes and `read` unpacked ones. A file that hides more is stopped by the unpacking
+    # limits and by the look at the free space while it is ingested; this only refuses early what cannot fit.
     return read if source.done >= source.total else int(read * source.total / max(source.done, 1))
 
 

@@ -13,8 +13,11 @@ from themis_admin.datasets.samples.operators import OPS
 
 register = template.Library()
 
+# Strings whole, with their escapes; then the marks; then numbers and words. A line that was cut at its end
+# may leave half a string, which is passed over.
 JSON_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 INDENT = "  "
+# A sample may be nested deeply; indented all the way, its text would grow with the square of the depth.
 DEEPEST_INDENT = 40
 
 
@@ -64,6 +67,8 @@ def marked(text: str, search: str) -> SafeString:
     """The text with what was searched for marked, in any case."""
     if not search:
         return escape(text)
+    # A group in the pattern keeps what it matched, so every
+    # second part is a hit; and each part is escaped by itself.
     parts = re.split(f"({re.escape(search)})", text, flags=re.IGNORECASE)
     marks = (format_html("<mark>{}</mark>", part) if i % 2 else part for i, part in enumerate(parts))
     return format_html_join("", "{}", ((mark,) for mark in marks))

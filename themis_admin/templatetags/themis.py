@@ -34,6 +34,8 @@ def number(value: float | str | None) -> str:
 def split_bytes(value: float) -> tuple[str, str]:
     """Decimal units with three digits or so: `("208", "MB")`, `("41.6", "MB")`."""
     unit = 0
+    # What would be rounded to 1000 belongs to the next unit;
+    # so does 99.95 below, which would have four digits.
     while value >= 999.5 and unit < len(UNITS) - 1:
         value /= 1000
         unit += 1

@@ -95,6 +95,7 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+        # One byte more than is allowed shows that it is too long without reading the rest.
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise RequestDataTooBig
@@ -104,6 +105,8 @@ class StrictJSONParser(BaseParser):
             raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
         except RecursionError:
             raise exceptions.ParseError("The body is nested too deeply.") from None
+        # JSON may have U+0000 only as this escape, so most bodies need no second look; a backslash that is
+        # itself escaped looks the same here, and is told apart in the document.
         if b"\\u0000" in body:
             _refuse_nul(document)
         return document
@@ -127,6 +130,8 @@ def _refuse_nul(document: Any) -> None:
             left += [(field, part) for part in value]
 
 
+# Otherwise a client that accepts only application/x-ndjson,
+# or a browser that likes HTML, would be answered with 406.
 class JSONAlways(BaseContentNegotiation):
     """The API answers in JSON (a stream in JSON lines) whatever the client says it accepts."""
 
@@ -157,6 +162,8 @@ class ListPagination(CursorPagination):
         """The page; 400 for a cursor that was not made here."""
         try:
             return super().paginate_queryset(queryset, request, view)
+        # A cursor of another list decodes, and fails where
+        # its value is compared with a column of another type.
         except (exceptions.NotFound, ValueError, ValidationError):
             message = "This cursor is none of this list's; start without one."
             raise MalformedError(message, fields={"cursor": message}) from None

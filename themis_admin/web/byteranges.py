@@ -29,21 +29,26 @@ def requested(headers: Mapping[str, str], *, size: int, etag: str) -> Part:
     if _lists(headers.get("If-None-Match", ""), etag):
         return Part(304)
     whole = Part(200, 0, size)
+    # If-Range compares strongly (RFC 9110, 13.1.5). A date there never equals the tag, so the whole file is
+    # sent, which is always right; sending a range of other content never is.
     match = RANGE.fullmatch(headers.get("Range", "").strip())
     if match is None or headers.get("If-Range", etag).strip() != etag:
         return whole
     first, last = match.groups()
     if not first and not last:
         return whole
+    # `-500` are the last 500 bytes, and of a shorter file all of it (14.1.2).
     if not first:
         start, stop = max(0, size - int(last)), size
     else:
         start, stop = int(first), min(int(last) + 1, size) if last else size
+        # Such a range is invalid (14.1.1), and an invalid one may be ignored (14.2).
         if last and int(last) < int(first):
             return whole
     return Part(206, start, stop) if start < stop else Part(416)
 
 
 def _lists(condition: str, etag: str) -> bool:
+    # If-None-Match compares weakly (13.1.2), so a weak tag counts as its strong one.
     tags = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
     return etag in tags or "*" in tags

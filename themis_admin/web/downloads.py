@@ -44,6 +44,7 @@ class Known:
 
     def asked(self, request: HttpRequest) -> Part:
         """Which part of it the request asks for; a range has a meaning for GET only."""
+        # RFC 9110, 14.2: a Range of another method is ignored.
         headers = dict(request.headers)
         if request.method != "GET":
             headers.pop("Range", None)
@@ -54,6 +55,7 @@ class Known:
     ) -> HttpResponseBase:
         """The response with `part`; `sent` is told, in a thread, how many bytes the client took."""
         response: HttpResponseBase
+        # None of these has a body; a HEAD says all the same how long it would be.
         if request.method == "HEAD" or part.status in (304, 416):
             response = HttpResponse(status=part.status, content_type=self.content_type)
         else:
@@ -70,6 +72,9 @@ class Known:
         return response
 
     def _describe(self, response: HttpResponseBase) -> None:
+        # `Repr-Digest` is RFC 9530; `Digest`, its predecessor (RFC 3230), is
+        # what older clients look for. `no-transform` keeps a proxy from
+        # compressing on the way, which would break the digest and every range.
         digest = base64.b64encode(bytes.fromhex(self.digest)).decode()
         response["Accept-Ranges"] = "bytes"
         response["ETag"] = self.etag
@@ -102,6 +107,7 @@ async def _told(pieces: Iterator[bytes], sent: Callable[[int], None] | None) -> 
     """The pieces, each made in a thread; `sent` is told how many bytes were asked for."""
     size = 0
     try:
+        # `next` with a default, because a StopIteration cannot come out of a thread into a coroutine.
         while piece := await asyncio.to_thread(next, pieces, b""):
             size += len(piece)
             yield piece
@@ -118,10 +124,13 @@ async def _pieces(
         return
     at = start
     try:
+        # Unbuffered, for pieces are larger than any buffer and would only be copied through it.
         with await asyncio.to_thread(path.open, "rb", buffering=0) as file:
             file.seek(start)
             while at < stop:
                 piece = await asyncio.to_thread(file.read, min(PIECE, stop - at))
+                # The length was promised in a header, so the response is broken off rather than ended short:
+                # a client must not take what it has for the whole file.
                 if not piece:
                     raise CorruptError(f"{path.name} ends at byte {at:,}, before its {stop:,}.")
                 at += len(piece)

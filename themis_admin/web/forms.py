@@ -12,6 +12,7 @@ class ServiceForm(forms.Form):
         """Put the service's sentences where their fields are, and the rest on top."""
         placed = False
         for name, message in error.fields.items():
+            # A service names the very place, `split.parts[1].name`; the form has one input for all of it.
             target = name.removeprefix("field_mapping.").split(".")[0].split("[")[0]
             target = {"split": "split_by" if name == "split.by" else "split_parts"}.get(target, target)
             if target in self.fields:

@@ -43,4 +43,5 @@ def _redis() -> str:
 
 def _storage() -> str:
     storage = settings.THEMIS.storage
+    # One that is not there yet is made with the first shard.
     return "ok" if storage.is_dir() or not storage.exists() else "is no folder"

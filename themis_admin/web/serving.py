@@ -34,6 +34,8 @@ class Outlet:
         await self._flow.drain()
 
 
+# Back-pressure alone is not enough: the server stops writing to a client that reads nothing, and would then
+# hold its connection, its buffers and its row for as long as the client likes.
 class Connection(HttpToolsProtocol):
     """An HTTP connection that is broken off when its client takes nothing for `THEMIS_STALL_SECONDS`."""
 
@@ -52,6 +54,8 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The buffers are full: from now on it is watched whether the client takes something."""
         super().pause_writing()
+        # Nothing is written while writing is paused, so the unsent bytes can only become fewer, and that they
+        # did means that the client has taken some.
         if self._timer is None:
             self._left, self._moved_at = self._unsent(), time.monotonic()
             self._watch()
@@ -80,6 +84,8 @@ class Connection(HttpToolsProtocol):
             self._timer = None
             self.outlet.stalled = True
             # Neither this process nor the kernel keeps what the client does not take.
+            # With a linger of 0 seconds closing sends a reset and drops what the kernel still holds
+            # (socket(7), SO_LINGER); an ordinary close would leave it there until the client's end answers.
             connection = self.transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.transport.abort()
@@ -90,6 +96,9 @@ class Connection(HttpToolsProtocol):
         """Bytes that the client has not taken: what waits in this process, and in the kernel where that tells."""
         unsent: int = self.transport.get_write_buffer_size()
         with suppress(OSError):
+            # SIOCOUTQ of tcp(7), which has this number: bytes of the send queue that
+            # the other end has not acknowledged. Without it a client that takes little
+            # at a time, out of the kernel's buffer, would seem to take nothing.
             answer = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
             unsent += struct.unpack("i", answer)[0]
         return unsent

@@ -19,6 +19,8 @@ class StaticFiles(WhiteNoiseMiddleware):
             with closing(found.file) as file:
                 body = file.read()
         response = HttpResponse(body, status=int(found.status))
+        # Django's guess; WhiteNoise's headers, which follow,
+        # have the right one, or none where there is no body.
         del response["content-type"]
         for key, value in found.headers:
             response[key] = value

@@ -7,6 +7,8 @@ from typing import TypeVar, overload
 T = TypeVar("T")
 
 
+# Django's paginator takes any sequence: it asks for its length and for one slice. That is all this has to
+# answer, so a version of a hundred million samples is paged through without a list of them.
 class Cut(Sequence[T]):
     """A sequence that is read a page at a time, never as a whole: what Django's paginator takes."""
 

@@ -59,6 +59,8 @@ def ensure_first_run(data_dir: Path, *, url: str, say: Say = print) -> dict[str,
     if not unfinished.exists():
         if User.objects.exists():
             return None
+        # The password is written down before the account is made: killed in between, the next start makes the
+        # account with this one. The other way round nobody would know it.
         _write(unfinished, {"username": USERNAME, "password": secrets.token_urlsafe(12)})
     login = json.loads(unfinished.read_text())
     user = _administrator(login["username"], login["password"])
@@ -74,6 +76,8 @@ def ensure_first_run(data_dir: Path, *, url: str, say: Say = print) -> dict[str,
             themes.create_theme(dataset, user=user, name=name, where=where)
     _wait_for(url)
     first_run = {"url": url, **login, "dataset": dataset.name, "themes": list(THEMES)}
+    # What stands in this file is true from the first moment on: it is
+    # written last, and whoever waits for it can log in and stream.
     _write(finished, first_run)
     unfinished.unlink()
     return first_run

@@ -41,6 +41,7 @@ class DiffWindow(windows.Cut[diffs.DiffSample]):
     field: str
     total: int
 
+    # From the counts, so that Django's paginator reads one page of the difference and never all of it.
     def __len__(self) -> int:
         return self.total
 

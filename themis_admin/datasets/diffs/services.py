@@ -62,6 +62,8 @@ def between(version: Version, against: Version) -> Diff:
     """
     check_pair(version, against)
     key_field = version.dataset.key_field
+    # By digests, so that restored and compacted versions,
+    # which have the same samples, need no diff of their own.
     key = diff.diff_key(version.digest, against.digest, key_field=key_field)
     fill = partial(
         diff.fill, version=version.open(), against=against.open(), key_field=key_field, limits=limits()
@@ -97,6 +99,8 @@ def page(
     for row in rows[offset : offset + length]:
         each = _sample(found, opened, kind, int(row))
         size += each.num_bytes
+        # The first one is shown however large it is, or the
+        # reader would get an empty page and never come past it.
         if shown and size > MAX_PAGE_BYTES:
             break
         shown.append(each)

@@ -56,6 +56,8 @@ class RuleShift:
 
 def of_themes(version: Version, against: Version) -> Iterator[ThemeShift]:
     """Of each theme of the dataset that can be asked of both versions."""
+    # `changed` has pairs of positions, one a version, so a sample that is kept by both is followed from one
+    # to the other, though it may lie elsewhere. Membership is a byte a sample, and no row is read.
     found = diffs.between(version, against)
     new, old = found.changed[:, 0], found.changed[:, 1]
     for theme in version.dataset.themes.order_by("name"):
@@ -84,6 +86,8 @@ def of_rules(version: Version, against: Version) -> Iterator[RuleShift]:
     opened = [(each, each.open()) for each in (version, against)]
     for row in version.dataset.weighting_rules.order_by("name")[:MAX_RULES]:
         rule = parse_rule(row.definition)
+        # Each version by its own time: a sample weighs today what
+        # it weighed when it came, unless its content changed.
         now, before = (
             spread(shards, rule.pinned(each.as_of.timestamp()), limits=limits()).mean
             for each, shards in opened

@@ -53,6 +53,8 @@ def folded(found: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
 
 def _pieces(old: str, new: str) -> Iterator[Piece]:
     before, after = WORDS.findall(old), WORDS.findall(new)
+    # What is alike at both ends needs no matching; with one edit in a long text that is nearly all of it. The
+    # tail is looked for behind the head, so that no word counts as both.
     head = _alike(before, after)
     tail = _alike(before[head:][::-1], after[head:][::-1])
     yield from _equal(before[:head], first=True)
@@ -76,10 +78,14 @@ def _pieces(old: str, new: str) -> Iterator[Piece]:
 
 def _opcodes(before: list[str], after: list[str]) -> list[Op]:
     """How one list of words becomes the other."""
+    # SequenceMatcher takes quadratic time, so long texts are first parted at anchors,
+    # and what lies between two of them is matched by itself. A stretch without
+    # anchors that is still too long is told as replaced: coarser, but at once.
     if max(len(before), len(after)) <= MAX_MATCHED:
         return _matched(before, after)
     found: list[Op] = []
     i = k = 0
+    # The end of both texts is the last anchor, so that what follows the last real one is matched too.
     for j, m in [*_anchors(before, after), (len(before), len(after))]:
         between = _matched(before[i:j], after[k:m])
         found += [(op, i + a, i + b, k + c, k + d) for op, a, b, c, d in between]
@@ -107,6 +113,8 @@ def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
     rows: list[int] = []  # and which pair that is
     previous: list[int | None] = []
     for row, (_, place) in enumerate(pairs):
+        # Patience sorting: `ends` is sorted at all times, so the longest sequence that this pair can extend
+        # is found by halving, and the whole takes n log n.
         length = bisect_left(ends, place)
         previous.append(rows[length - 1] if length else None)
         ends[length : length + 1] = [place]

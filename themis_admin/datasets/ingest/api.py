@@ -34,6 +34,8 @@ class DatasetVersionsView(DatasetsApi):
     def post(self, request: Request, pk: int) -> Response:
         dataset = self.dataset(pk)
         body = self.body(IngestBody)
+        # Of a file its name and size go into the fingerprint
+        # of the request: these are known without reading it.
         files = [[file.name, file.size] for file in body.get("file", ())]
         job = self.once({**body, "file": files}, lambda: self._start(dataset, body))
         return Response({"job": job.to_dict()}, status=202, headers={"Location": f"/api/v1/jobs/{job.pk}/"})

@@ -41,6 +41,7 @@ from themisdb_datasets.errors import CancelledError, GoneError, ImpossibleError
 LOOK_SECONDS = 0.3
 
 
+# It is a job's parameter, kept as JSON in the job's row, so it names a file and never holds an open one.
 class SourceFile(msgspec.Struct):
     """A file to ingest: an upload's id, or a path on the server; its name says what it holds."""
 
@@ -90,6 +91,9 @@ def ingest_files(
     result = _ingest(job, files[0], key) if len(files) == 1 else _side_by_side(job, files, key)
     if not result.num_samples:
         raise _no_samples(job.id, result, files)
+    # Up to here nothing depends on what the dataset holds; shards are on disk
+    # that no row names. From here on the version is put together, from the
+    # latest as it is now, and publishing checks that it is still the latest.
     told, pieces, is_rewritten = result.counts(), result.pieces, False
     if mode == "append":
         pieces = [*pieces_of(target.latest), *pieces]
@@ -99,11 +103,15 @@ def ingest_files(
 
     def afterwards() -> None:
         for file in files:
+            # In the transaction that publishes: a job that fails keeps its
+            # uploads, so that it can be retried without sending them again.
             if file.upload is not None:
                 drop_upload(file.upload)
         if is_rewritten:  # nobody needs the files' own shards
             submit_collect(target)
 
+    # Every sample was there already. A version that equals the
+    # one before would only wake streams and jobs for nothing.
     if mode == "upsert" and target.latest is not None and pieces == pieces_of(target.latest):
         finish_unchanged(job, target.latest, told, afterwards=afterwards)
         return
@@ -135,6 +143,7 @@ def delete_samples(job: RunningJob, *, dataset: int, where: Any, note: str) -> N
         raise ImpossibleError("The dataset has no version, and so no samples.", code="no_version")
     opened = latest.open()
     deleted = edits.delete(opened, parse_filter(where), limits=kept_files().limits)
+    # Counted by the reader of versions itself, since `deleted` has the rows of earlier deletions too.
     left = OpenVersion(opened.parts, deleted).num_samples
     told = {"num_deleted": opened.num_samples - left}
     if left == opened.num_samples:
@@ -165,6 +174,8 @@ def _ingest(job: RunningJob, file: SourceFile, key: str) -> Ingested:
         report=Progress(job),
     )
     keep_rejects(job.id, result.rejects_path)
+    # Only what a row of a shard needs: this is kept as the result
+    # of a part, and the part's job may be on another host.
     shards = [(shard.digest, shard.num_samples, shard.num_bytes) for shard in result.shards]
     return Ingested(shards, result.num_samples, result.num_rejects, result.num_blank)
 
@@ -174,9 +185,12 @@ def _side_by_side(job: RunningJob, files: Sequence[SourceFile], key: str) -> Ing
 
     A claim that begins anew finds the jobs of the one before, and what they have done.
     """
+    # The lanes' names are how a part is found again: by a later claim of this job, and by `cancel_parts`.
     lanes = [f"job:{job.id}:{number}" for number in range(len(files))]
     total = sum(file.open_path().stat().st_size for file in files)
     with transaction.atomic():
+        # Where this claim is the second one, the parts of the
+        # first go on or are done, and nothing is read twice.
         known = set(Job.objects.filter(lane__in=lanes).values_list("lane", flat=True))
         for lane, file in zip(lanes, files, strict=True):
             if lane not in known:
@@ -194,10 +208,13 @@ def _side_by_side(job: RunningJob, files: Sequence[SourceFile], key: str) -> Ing
             if all(look.state == JobState.SUCCEEDED for look in looks):
                 break
             queued = next((look for look in looks if look.state == JobState.QUEUED), None)
+            # This worker takes part too instead of waiting idly. With one worker it has to: nobody else would
+            # ever do the parts, and a job that only waited for them would wait for ever.
             if queued is not None:
                 runner.run(queued.pk)
             else:
                 time.sleep(LOOK_SECONDS)
+    # Not for FencedError: this claim is lost then, and another goes on with these very parts.
     except (ImpossibleError, CancelledError):
         jobs.cancel_parts(job.id)
         raise
@@ -225,6 +242,8 @@ class _Look(NamedTuple):
 
 def _looks(lanes: Sequence[str]) -> list[_Look]:
     """The job of each lane, the first of those that it has; asked all at once, for there may be a thousand."""
+    # The newest come first, so the dict keeps the oldest of each lane: a part that somebody retried by hand
+    # is another job, of whose end this one knows nothing.
     rows = Job.objects.filter(lane__in=lanes).order_by("-pk").values_list(*_Look._fields)
     by_lane = {row[0]: _Look(*row) for row in rows}
     return [by_lane[lane] for lane in lanes]
@@ -240,6 +259,8 @@ def _join_rejects(job: RunningJob, parts: Sequence[Job], files: Sequence[SourceF
     path = job.workdir / "rejects.jsonl"
     with path.open("wb") as joined:
         for part, file in zip(parts, files, strict=True):
+            # Each line is a JSON object, whose brace the name goes
+            # behind; so no line is parsed, and each stays as it was.
             head = b'{"file":%b,' % msgspec.json.encode(file.name)
             if rejects_path(part.pk).exists():
                 with rejects_path(part.pk).open("rb") as lines:
@@ -255,6 +276,10 @@ def _upserted(
     known = pieces_of(target.latest)
     new = open_pieces(pieces)
     found = edits.upsert(open_pieces(known), new, key_field=target.key_field, limits=kept_files().limits)
+    # Of the new shards only the samples that are new or changed count. Where these are the lesser part, as in
+    # an upsert of a whole file of which a few lines changed, keeping the shards with deletions would store
+    # most of the dataset a second time; so what counts is written to shards of its own. Otherwise writing all
+    # again costs more than it saves.
     left = OpenVersion(new.parts, found.new)
     is_rewritten = 2 * left.num_samples <= new.num_samples
     if is_rewritten:
@@ -284,6 +309,7 @@ def _less(job: RunningJob, pieces: Sequence[Piece], deleted: Deleted) -> list[Pi
         count = 0 if rows is None else len(rows)
         if count == piece.num_samples:
             continue
+        # Deletions only ever grow: as many as before are the same, whose file is there already.
         if rows is not None and count != piece.num_deleted:
             digest = deletions.publish(np.asarray(rows), store=store, workdir=job.workdir)
             piece = replace(piece, deletions=digest, num_deleted=count)

@@ -58,6 +58,8 @@ def start_ingest(
     if not 1 <= len(sources) <= MAX_FILES:
         message = f"Give at least one file, and at most {MAX_FILES:,} at once."
         raise MalformedError(message, fields={"file": message})
+    # Files of this request are taken before the transaction:
+    # moving gigabytes inside it would hold up all other writers.
     received: list[Upload] = []
     taken: list[Upload | Path] = []
     try:
@@ -80,6 +82,8 @@ def _start(dataset: Dataset, *, user: User, sources: "Sequence[Upload | Path]", 
     what = names[0] if len(names) == 1 else f"{len(names)} files"
     opened = zip(sources, names, strict=True)
     limits = unpacking_limits()
+    # From the beginning of each file; reading it here also
+    # finds a damaged archive while there is somebody to tell.
     needed = sum(
         estimate_unpacked(open_source(_path_of(source), name, limits=limits)) for source, name in opened
     )

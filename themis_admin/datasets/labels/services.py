@@ -27,6 +27,8 @@ def find_version(dataset: Dataset, name: str | int, *, field: str = "version") -
             raise ImpossibleError(message, code="no_version", fields={field: message})
         return dataset.latest
     versions = dataset.versions.select_related("dataset", "created_by")
+    # A label begins with a letter, and a digest is longer than any label, so the three never mean each other.
+    # Nine digits fit the column; a longer number is no version and must not overflow the query.
     if text.isascii() and text.isdigit() and len(text) < 10:
         found = versions.filter(number=int(text)).first()
     elif len(text) > MAX_LABEL:

@@ -45,6 +45,8 @@ class Dataset(models.Model):
     split = models.JSONField(null=True, blank=True)
     retention = models.JSONField(null=True, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets")
+    # A pointer beside the numbers: it flips in the transaction that publishes, so that readers see either the
+    # old version or the whole new one.
     latest = models.ForeignKey("Version", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

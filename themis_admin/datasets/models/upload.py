@@ -24,6 +24,7 @@ class Upload(models.Model):
         COMPLETE = "complete"
         USED = "used"
 
+    # Known before the row is saved, because the file is named by it and is made first.
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
     filename = models.CharField(max_length=500)

@@ -102,6 +102,8 @@ class Version(models.Model):
         rows = self.version_shards.order_by("ordinal").values_list("shard__digest", "deletions")
         shards = [store.shard_path(shard) for shard, _ in rows]
         deleted = [store.path(deletions.KIND, digest) if digest else None for _, digest in rows]
+        # The row in hand is from before a removal; without
+        # this an empty version would be opened in its place.
         if not shards and self.num_samples:
             raise GoneError("The version was removed.")
         return OpenVersion.open(shards, deleted, files=partial(store.path, FILES))
@@ -133,6 +135,7 @@ class VersionShard(models.Model):
     """The place of one shard in one version, and the digest of which of its rows are deleted there, if any are."""
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="version_shards")
+    # A shard's row outlives every version that has it; only the collector removes it, and then the folder.
     shard = models.ForeignKey(Shard, on_delete=models.PROTECT, related_name="version_shards")
     ordinal = models.PositiveIntegerField()
     deletions = models.CharField(max_length=64, blank=True, default="", db_index=True)

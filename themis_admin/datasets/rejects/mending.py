@@ -63,6 +63,8 @@ def start_mended(
         raise MalformedError(message, fields={"lines": message})
     services.check_mode(mode, MODES)
     key = rejected.dataset.key_field if mode == "upsert" else ""
+    # Lines are named by their number and looked up in the file, so that a line which was cut when it was
+    # kept, and would lose its rest, cannot be sent as if it were whole.
     kept = dict(_kept(rejects_file(rejected.job_id), lines))
     faults: dict[str, Any] = {}
     for number, text in lines.items():
@@ -102,6 +104,7 @@ def _fault(kept: KeptLine | None, text: str, key: str) -> str:
         return "A sample is one line; take the line breaks out."
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         return "The line holds a character that cannot be sent."
+    # The very check of ingest: what passes here is not rejected again by the job.
     reject = verdict(text.encode(), max_line_bytes=settings.THEMIS.max_line_bytes, key=key)
     return reject.message if reject is not None else ""
 

@@ -36,6 +36,8 @@ class Rejects(Cut[dict[str, Any]]):
         """Where each line starts."""
         if not self.path.is_file():
             return []
+        # Places instead of lines: a rejected line may be as large
+        # as a line may be, and only a page of them is ever shown.
         starts, at = [], 0
         with self.path.open("rb") as lines:
             for line in lines:

@@ -22,6 +22,8 @@ from themisdb_datasets.errors import ConflictError
 def retain(job: RunningJob, *, dataset: int, keep_last: int | None, older_than_days: int | None) -> None:
     """Remove the versions that nothing keeps, in the transaction that ends the job; another job frees their shards."""
     told = {"num_removed": 0, "num_kept": 0, "freed_bytes": 0}
+    # The plan is made inside, under the dataset's lock: what was
+    # true when somebody looked at the dry run may not be now.
     with job.finishing(result=told):
         target = find_dataset(dataset, lock=True)
         fates = retention.plan(target, Policy(keep_last, older_than_days), besides=job.id)
@@ -38,9 +40,12 @@ def retain(job: RunningJob, *, dataset: int, keep_last: int | None, older_than_d
 def _remove(job: RunningJob, dataset: Dataset, going: list[Version]) -> None:
     for version in going:
         if version.job_id is not None:
+            # A file cannot be rolled back, so it goes only after the rows have.
             transaction.on_commit(partial(remove_file, rejects_path(version.job_id)))
     try:
         dataset.versions.filter(pk__in=[version.pk for version in going]).delete()
+    # A snapshot, a label or an index came since the plan was
+    # made; the whole of it is rolled back, and nothing has gone.
     except (ProtectedError, RestrictedError):
         raise ConflictError("One of the versions is needed since a moment ago; start again.") from None
     user = User.objects.get(pk=job.owner.pk)

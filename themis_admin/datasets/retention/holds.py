@@ -26,6 +26,9 @@ def holds(dataset: Dataset, *, besides: int | None = None) -> Iterator[Hold]:
     """
     if dataset.latest is not None:
         yield Hold(dataset.latest.number, "latest", "it is the latest version")
+    # Found by asking the models, so that an app above this one is heard without
+    # being named here. `include_hidden` is for foreign keys with related_name="+",
+    # which have no accessor and are not among the fields otherwise.
     for relation in Version._meta.get_fields(include_hidden=True):
         if not isinstance(relation, models.ManyToOneRel):
             continue
@@ -44,6 +47,8 @@ def holds(dataset: Dataset, *, besides: int | None = None) -> Iterator[Hold]:
 def _jobs(dataset: Dataset, besides: int | None) -> Iterator[Hold]:
     """The jobs under way that are about a version."""
     under_way = Job.objects.filter(state__in=UNENDED).exclude(pk=besides).order_by("pk")
+    # A job holds no foreign key to what it is about, only a
+    # number in its params, where no database would protect it.
     about = [(job, job.params.get("version")) for job in under_way.iterator()]
     about = [(job, pk) for job, pk in about if isinstance(pk, int)]
     numbers = dict(dataset.versions.filter(pk__in={pk for _, pk in about}).values_list("pk", "number"))

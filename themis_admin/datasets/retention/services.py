@@ -100,6 +100,8 @@ def plan(dataset: Dataset, policy: Policy, *, besides: int | None = None) -> lis
     for need in needs:
         if not need.later_too:
             single.setdefault(need.number, []).append(need)
+    # A continuous stream that stands at a version goes through
+    # every later one, so what it needs is open at the end.
     spans = [need for need in needs if need.later_too]
     fates = []
     for place, version in enumerate(dataset.versions.defer("fields").order_by("-number")):
@@ -108,6 +110,7 @@ def plan(dataset: Dataset, policy: Policy, *, besides: int | None = None) -> lis
             *(span for span in spans if version.number >= span.number),
         ]
         by_policy = policy.reason(version, place, now)
+        # Many cursors of one kind give the same sentence; it is told once.
         fates.append(Fate(version, (*([by_policy] if by_policy else []), *dict.fromkeys(reasons))))
     return fates
 
@@ -116,6 +119,7 @@ def freed_bytes(going: Sequence[Version]) -> int:
     """The bytes of the shards that no other version has."""
     rows = VersionShard.objects.filter(shard=OuterRef("pk"))
     mine = [version.pk for version in going]
+    # Versions share shards, also with other datasets: a shard goes only where every version that has it goes.
     alone = Shard.objects.filter(
         Exists(rows.filter(version__in=mine)), ~Exists(rows.exclude(version__in=mine))
     )
@@ -155,6 +159,8 @@ def set_policy(dataset: Dataset, policy: Policy | None, *, user: User) -> Datase
 def tidy() -> None:
     """Once a day, remove what the datasets' own retentions leave to go."""
     for dataset in Dataset.objects.filter(retention__isnull=False).select_related("owner", "latest"):
+        # The job itself is the note that today's tidying was
+        # done, whichever process looks, and after a restart too.
         of_it = Job.objects.filter(kind=KIND, lane=dataset.lane)
         if (
             of_it.filter(created_at__gt=timezone.now() - EVERY).exists()
@@ -162,6 +168,7 @@ def tidy() -> None:
         ):
             continue
         policy = Policy.of(dataset)
+        # Looked at first, for a job a day that removes nothing would fill the list of jobs.
         if policy is not None and any(fate.goes for fate in plan(dataset, policy)):
             start(dataset, user=dataset.owner, policy=policy)
 

@@ -157,6 +157,7 @@ class WeightingRuleView(RulesApi):
         rule = self.rule(pk)
         own, definition = self.parts()
         if definition:
+            # Kinds have different fields, so one rule's cannot be merged into another kind's.
             own["definition"] = definition if "kind" in definition else {**rule.definition, **definition}
         return Response(rules.update_rule(rule, user=self.user, **own).to_dict())
 

@@ -26,6 +26,8 @@ def compare_rules(
     conditions = () if theme is None else (parse_filter(theme.where),)
     opened = version.open()
     weightings = [_weighting(version, rules, place) for rules, place in ((a, "a"), (b, "b"))]
+    # The same selections that streams with these rules use,
+    # so a comparison costs nothing where one has streamed.
     found = [kept_files().get(opened, version.digest, Criteria(conditions, each)) for each in weightings]
     return compare(*found, length=length)
 

@@ -49,6 +49,8 @@ def update_rule(rule: WeightingRule, *, user: User, **changes: Any) -> Weighting
     ConflictError for other factors in place of those that were made of a run: what they are called by never changes.
     """
     values = _values(rule.dataset, changes)
+    # A plan names the rule's factors by their digest, and people name the rule. If it could read another
+    # run's factors tomorrow, two runs that used it would not be comparable, and nobody would see it.
     if rule.definition["kind"] == "adaptive" and values.get("definition", rule.definition) != rule.definition:
         message = "The rule is made of a run, so only its name and description may change; make another rule."
         raise ConflictError(message, code="immutable_rule", fields={"definition": message})

@@ -24,6 +24,8 @@ ASKED_BY = {
     "freshness": "auto_weight_by_freshness",
 }
 
+# They are told with the others so that one sees what they
+# would do, but a stream multiplies them in only if it asks.
 ON_DEMAND = ("length", "freshness")  # what a request has to ask for by itself
 
 
@@ -73,6 +75,8 @@ def weigh(version: Version, position: int) -> Weighed:
         factors.append(
             Factor(name, definition, ASKED_BY.get(name, "rules"), name not in ON_DEMAND, value, row)
         )
+    # The engine has multiplied all of them, those on demand
+    # too, so what a plain request would get is multiplied anew.
     weight = min(max(prod(factor.value for factor in factors if factor.counts), 0.0), MAX_WEIGHT)
     return Weighed(round(weight, 4), factors)
 

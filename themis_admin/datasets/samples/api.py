@@ -30,6 +30,8 @@ class SamplesView(DatasetsApi):
             query["theme"] = self.theme_of(version, query["theme"])
         page = services.page(version, **query)
         links = msgspec.json.encode(self.links(query["offset"], query["length"], page.next_offset))
+        # Put together from bytes: a sample that went through a parser would come out respelled, 1e3 as 1000.0
+        # and a number of 20 digits rounded. `links[1:-1]` is the object of links without its braces.
         body = b'{"num_samples":%d,%b,"results":%b}' % (page.num_samples, links[1:-1], page.results())
         return HttpResponse(body, content_type="application/json")
 

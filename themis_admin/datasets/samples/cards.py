@@ -14,6 +14,8 @@ TEXTS = ("text", "content", "answer", "output", "response", "completion", "body"
 MAX_TEXT = 600
 MAX_FACT = 60
 MAX_FACTS = 6
+# Python refuses to read longer integers, as reading takes time in the square of their length
+# (CVE-2020-10735); such a number is a legal sample all the same, and has to be shown.
 MAX_DIGITS = sys.int_info.default_max_str_digits
 
 
@@ -79,6 +81,7 @@ def card(sample: dict[str, Any], layout: Layout, position: int, *, search: str =
 
 def value_at(sample: dict[str, Any], name: str) -> Any:
     """A field of a sample, or a member of one by its dotted name; None where it is absent."""
+    # A field may have a dot in its own name, which goes before the dotted way to a member.
     if name in sample:
         return sample[name]
     outer, _, inner = name.partition(".")

@@ -98,6 +98,7 @@ def of_sample(version: Version, position: int) -> History:
     looked_into = list(zip(versions, opened, found, strict=True))
     steps = [_step(newer, older) for newer, older in pairwise(looked_into)]
     oldest, _, there = looked_into[-1]
+    # In the very first version it was added; in the oldest that was looked into nobody knows.
     state = "present" if len(rows) > MAX_VERSIONS else "added"
     steps.append(Step(oldest, None, there, state if there else "absent", []))
     return History(identity, steps, len(rows) > MAX_VERSIONS)

@@ -60,6 +60,7 @@ def page(
     for position in found[offset : offset + length]:
         line = opened.line(int(position))
         size += len(line)
+        # The first one is shown however large it is, or a reader would never come past it.
         if lines and size > MAX_PAGE_BYTES:
             break
         lines.append((int(position), line))
@@ -76,12 +77,15 @@ def positions(
     version: Version, opened: OpenVersion, *, where: Filter | None, search: str = "", order_by: str = ""
 ) -> range | browse.Positions:
     """The positions of the samples that a filter and a search keep, in an order; found once, then kept."""
+    # A field may be called "-x" itself; then the sign is part of its name.
     descending = order_by.startswith("-") and order_by not in opened.field_names
     field = order_by.removeprefix("-") if descending else order_by
     question = browse.Question(where, search, field, descending)
     if question.asks_nothing:
         return range(opened.num_samples)
     fill = partial(browse.fill, version=opened, question=question, limits=limits())
+    # Kept as a file that is mapped: the next page of the same question finds its rows there, and a filter
+    # that keeps a hundred million samples costs no memory here.
     return kept_files().kept(question.key(version.digest), fill, browse.open_positions)
 
 
@@ -111,6 +115,7 @@ def preview(dataset: Dataset, where: Any) -> Preview:
     kept = parse_filter(where, fields=known_fields(version))
     conditions = list(conditions_of(kept))
     opened = version.open()
+    # All counted in one pass, so that the columns are read once however many conditions there are.
     filters = [kept, *(condition for _, condition in conditions)]
     with _placed("where"):
         total, *each = selection.count(opened, filters, limits=limits())

@@ -24,6 +24,7 @@ def build_statistics(job: RunningJob, *, version: int, where: dict[str, Any] | N
     row = Version.objects.select_related("dataset__owner").filter(pk=version).first()
     if row is None:
         raise NotFoundError("The version was deleted.")
+    # By key, for two themes with one filter have the same statistics.
     wanted = {asked.key: asked for asked in _wanted(job, row, where, themes=themes) if asked.kept() is None}
     documents = {}
     for number, (key, asked) in enumerate(wanted.items()):
@@ -32,6 +33,7 @@ def build_statistics(job: RunningJob, *, version: int, where: dict[str, Any] | N
     with job.finishing(result={"version": row.pk, "num_documents": len(documents)}):
         for key, document in documents.items():
             values = {"document": document, "version_digest": row.digest}
+            # Another job may have kept the same ones since this looked; they are equal, and the first stay.
             StatisticsDocument.objects.get_or_create(dataset=row.dataset, key=key, defaults=values)
         data = {"dataset": row.dataset_id, "version": row.pk}
         events.record("statistics.computed", owner=row.dataset.owner, job=job.row, data=data)
@@ -58,6 +60,7 @@ def _document(job: RunningJob, asked: Asked, number: int, total: int) -> dict[st
         try:
             found = samples.positions(asked.version, opened, where=parse_filter(asked.where))
         except MalformedError as error:
+            # Asked for alone it fails with its reason; among others it must not take theirs along.
             if total == 1:
                 raise
             job.log(f"A theme is left out: {error.message}")

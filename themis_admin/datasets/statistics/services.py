@@ -48,10 +48,14 @@ class Asked:
 
     def job(self) -> Job | None:
         """The job that computes them or failed to; None where there is none, or it was cancelled."""
+        # A job with `themes` computes those of all themes of its dataset, so it counts for each of them. With
+        # a null as its value the lookup finds a JSON null, which is what a job for the whole version has.
         found = _jobs(self.version.dataset).filter(
             models.Q(params__where=self.where) | models.Q(params__themes=True),
             params__version=self.version.pk,
         )
+        # One that will answer goes before one that failed. Of those that failed only the one that was asked
+        # for this very thing: a job over many themes may have failed for another's sake.
         waited_for = found.filter(state__in=UNENDED).order_by("pk").first()
         failed = found.filter(state=JobState.FAILED, params__where=self.where)
         return waited_for or failed.order_by("-pk").first()
@@ -61,6 +65,8 @@ class Asked:
         job = self.job()
         if job is None:
             return _submit(self.version, where=self.where, themes=False, title=title)
+        # It is not tried again by itself: what failed once over
+        # the same samples would fail at every look at the page.
         if job.state == JobState.FAILED:
             message = f"The statistics could not be computed: {job.error} Retry job {job.pk}."
             raise ImpossibleError(message, code="statistics_failed", fields={"job": message})
@@ -83,6 +89,7 @@ def after_saving(theme: Theme) -> None:
     latest = theme.dataset.latest
     if latest is None:
         return
+    # Statistics are kept by what they depend on, so a theme that was renamed has them already.
     if Asked.of(latest, theme.where).kept() is None:
         _submit(latest, where=theme.where, themes=False, title=title_of(latest, theme))
 

@@ -41,6 +41,8 @@ def open_upload(*, owner: User, filename: str, num_bytes: int) -> Upload:
     check_room(num_bytes, folder=folder, what="The upload")
     expire_uploads()
     upload = Upload(owner=owner, filename=name, num_bytes=num_bytes)
+    # The file before its row: a crash in between leaves a file that nobody knows, which `_remove_orphans`
+    # finds, and not an upload that looks open and cannot be written.
     upload.path.touch(exist_ok=False)
     upload.save()
     return upload
@@ -57,6 +59,8 @@ def append_part(upload: Upload, *, offset: int, part: Readable, announced: int |
         upload.refresh_from_db()
         if upload.state != Upload.State.OPEN:
             raise ConflictError("This upload is already complete.", fields={"received": upload.received})
+        # The sender says where it thinks that it is. A part that is sent again after a lost answer is refused
+        # with the place to go on, instead of being written twice.
         if offset != upload.received:
             message = f"The upload stands at {upload.received}, not at {offset}; go on there."
             raise ConflictError(message, code="wrong_offset", fields={"received": upload.received})
@@ -65,6 +69,8 @@ def append_part(upload: Upload, *, offset: int, part: Readable, announced: int |
             raise MalformedError(f"{announced} bytes were announced, {size} arrived; send the part again.")
         received = offset + size
         state = Upload.State.COMPLETE if received == upload.num_bytes else Upload.State.OPEN
+        # The bytes are on disk by now. The row counts them only
+        # if it still stands where it stood when they were taken.
         standing = Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN, received=offset)
         if not standing.update(received=received, state=state, updated_at=timezone.now()):
             raise GoneError("The upload was removed meanwhile.")
@@ -87,6 +93,8 @@ def receive_file(file: "UploadedFile[Any]", *, owner: User) -> Upload:
     folder = uploads_folder()
     upload = Upload(owner=owner, filename=name, num_bytes=size, received=size, state=Upload.State.COMPLETE)
     if isinstance(file, TemporaryUploadedFile):
+        # A rename, because the server's temporary folder lies in the data folder; Django's handler finds its
+        # file gone when it closes it, which it allows for.
         shutil.move(file.temporary_file_path(), upload.path)
     else:
         check_room(size, folder=folder, what="The upload")
@@ -99,6 +107,8 @@ def receive_file(file: "UploadedFile[Any]", *, owner: User) -> Upload:
 
 def discard(upload: Upload) -> None:
     """Remove an upload that no ingest has taken."""
+    # The condition is part of the delete, so an ingest that
+    # takes it at the same moment either has it or finds none.
     removed, _ = Upload.objects.filter(pk=upload.pk).exclude(state=Upload.State.USED).delete()
     if not removed:
         raise ConflictError("An ingest uses this upload; it is removed when that has succeeded.")
@@ -110,6 +120,7 @@ def expire_uploads() -> int:
     active = Job.objects.filter(kind="ingest", state__in=("queued", "running")).values_list(
         "params", flat=True
     )
+    # One that waits behind a long line of jobs may be older than a week when its turn comes.
     taken = {source.get("upload") for params in active for source in params.get("sources", ())}
     stale = Upload.objects.filter(updated_at__lt=timezone.now() - STALE_AFTER)
     removed = 0
@@ -159,6 +170,7 @@ def _locked(upload: Upload) -> Iterator[IO[bytes]]:
         raise GoneError("The upload's file is gone; start a new upload.") from None
     with file:
         try:
+            # The kernel lets go of it when the process dies, so no upload stays locked after a crash.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConflictError(
@@ -169,6 +181,7 @@ def _locked(upload: Upload) -> Iterator[IO[bytes]]:
 
 def _write(file: IO[bytes], part: Readable, *, offset: int, room: int) -> int:
     """Write all of `part` at `offset` and make it durable; nothing of an oversized part is kept."""
+    # More than `offset` is all right: it is what a part that broke off has left, and is written over now.
     if os.fstat(file.fileno()).st_size < offset:
         raise GoneError("The upload's file is damaged; start a new upload.")
     file.seek(offset)
@@ -184,6 +197,7 @@ def _write(file: IO[bytes], part: Readable, *, offset: int, room: int) -> int:
     if not size:
         raise MalformedError("The part is empty.")
     file.flush()
+    # Before the row counts it: after a power cut the row must not name bytes that never reached the disk.
     os.fdatasync(file.fileno())
     return size
 

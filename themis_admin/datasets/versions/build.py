@@ -11,6 +11,7 @@ def restore(job: RunningJob, *, dataset: int, version: int, note: str) -> None:
     """Publish the samples of an old version as the newest one: the same shards, so it costs rows alone."""
     target = find_dataset(dataset)
     old = _version(target, version)
+    # Asked again: jobs that were before this one in the dataset's lane may have changed what is the latest.
     check_restorable(target, old)
     draft = Draft(
         dataset=target.pk,

@@ -73,6 +73,8 @@ def outlook(dataset: Dataset) -> Outlook:
 def start_compaction(dataset: Dataset, *, user: User, note: Any = "") -> Job:
     """Queue the job; ConflictError where no shard is worth it, TooLargeError where the disk has no room."""
     text = cleaning.clean_text(note, field="note", max_length=MAX_NOTE)
+    # Looked at now to answer at once, and again when the job's turn
+    # comes, for the jobs before it in the lane may make another version.
     found = outlook(dataset)
     if not found.num_rewritten:
         message = (
@@ -108,6 +110,8 @@ def compact(job: RunningJob, *, dataset: int, note: str) -> None:
             store=ArtifactStore(settings.THEMIS.storage),
             workdir=job.workdir / str(number),
             shard_bytes=settings.THEMIS.shard_bytes,
+            # A default binds the figure as it is in this round; a
+            # free name would be looked up when it has grown already.
             report=lambda done, _, before=written: progress(before + done, told["num_bytes"]),  # type: ignore[misc]
         )
         pieces[run.start : run.stop] = [

@@ -79,6 +79,7 @@ def version_sample(request: HttpRequest, pk: int, n: int) -> HttpResponse:
         "raw": line[:MAX_SHOWN].decode(errors="ignore"),
         "cut": MAX_SHOWN if len(line) > MAX_SHOWN else None,
         "num_bytes": len(line),
+        # The first 128 bits, which is what the shard's column and feedback call the sample by.
         "sample_id": hashlib.sha256(line).hexdigest()[:32],
         **_looked_up(row, n),
     }

@@ -21,6 +21,8 @@ from themisdb_datasets.engine.versions.version import OpenVersion, version_diges
 from themisdb_datasets.errors import ConflictError, CorruptError, GoneError, NotFoundError, TooLargeError
 
 # How much is read between two looks at the free space.
+# The room was asked for when the job was submitted, by an estimate; others have written since, and an archive
+# may hold more than its first megabytes let expect.
 SPACE_CHECK = 256 * 1024 * 1024
 
 
@@ -74,6 +76,7 @@ def pieces_of(version: Version | None) -> list[Piece]:
     """What a version is made of; nothing where there is none."""
     if version is None:
         return []
+    # The order is part of the version: its digest and every position follow from it.
     rows = version.version_shards.order_by("ordinal").select_related("shard")
     return [
         Piece(row.shard.digest, row.shard.num_samples, row.shard.num_bytes, row.deletions, row.num_deleted)
@@ -115,8 +118,11 @@ class Draft:
 
         `result` becomes the job's, with the version's id; `afterwards` is called inside the transaction.
         """
+        # Opening reads a manifest of every shard. That is done before the transaction, which on SQLite keeps
+        # all other writers out for as long as it lasts.
         opened = open_pieces(self.pieces)
         digest = version_digest(opened)
+        # Compaction writes other shards with the same samples; by the digest it is proved that they are.
         if self.digest not in ("", digest):
             raise CorruptError("The samples are not what they were; verify the store. Nothing was changed.")
         fields = [
@@ -125,6 +131,9 @@ class Draft:
         ]
         told = dict(result)
         with job.finishing(result=told):
+            # The lane lets one writer of a dataset work at a time; that what was built on is still the latest
+            # is checked under the row's lock all the same, for a version that was built on another one would
+            # undo that one's work unseen.
             dataset = find_dataset(self.dataset, lock=True)
             if dataset.latest_id != (self.parent.pk if self.parent else None):
                 raise ConflictError(CONFLICT)
@@ -140,6 +149,9 @@ class Draft:
                 "number": version.number,
                 "digest": digest,
             }
+            # From here on it is about what follows: jobs for statistics and selections, rows that are to
+            # change with it. All of it is in the same transaction, so either the version is there with its
+            # jobs queued, or none of it is.
             events.record("version.published", owner=dataset.owner, job=job.row, data=data)
             statistics.after_publication(version)
             subject_changed(dataset)
@@ -149,9 +161,13 @@ class Draft:
         self, dataset: Dataset, job: RunningJob, opened: OpenVersion, *, digest: str, fields: list[Any]
     ) -> Version:
         """The version's own row; ages go on being counted from when its samples were first published."""
+        # A restored or compacted version has the same samples as an older one. Were their ages counted from
+        # now, their freshness and with it every weight would change by that alone.
         equal = dataset.versions.filter(digest=digest).order_by("number").first()
         return Version.objects.create(
             dataset=dataset,
+            # The dataset's row is held, so nobody else takes the number. None is ever given twice: retention
+            # never removes the latest version, which has the highest.
             number=1 + (dataset.versions.aggregate(last=Max("number"))["last"] or 0),
             digest=digest,
             parent=self.parent,
@@ -176,9 +192,13 @@ def attach(version: Version, pieces: Sequence[Piece]) -> None:
     for piece in pieces:
         values = {"num_samples": piece.num_samples, "num_bytes": piece.num_bytes}
         if piece.digest not in rows:
+            # A shard may be known from another version or dataset, and the
+            # collector may be about to free it. The one who holds the row first
+            # wins: it sees the row as used, or this sees its files gone, below.
             held = Shard.objects.select_for_update()
             rows[piece.digest], _ = held.get_or_create(digest=piece.digest, defaults=values)
     for piece in pieces:
+        # Asked once all rows are held, for before that the answer could change at any time.
         has_all = store.has("shards", piece.digest)
         if not has_all or (piece.deletions and not store.has(deletions.KIND, piece.deletions)):
             raise GoneError("A shard was removed while it was being published; start again.")
@@ -196,6 +216,7 @@ def attach(version: Version, pieces: Sequence[Piece]) -> None:
 
 def find_dataset(pk: int, *, lock: bool = False) -> Dataset:
     """The dataset of a job; NotFoundError where it was deleted meanwhile."""
+    # Of itself only: PostgreSQL refuses FOR UPDATE on the nullable side of an outer join, which `latest` is.
     datasets = Dataset.objects.select_for_update(of=("self",)) if lock else Dataset.objects.all()
     dataset = datasets.select_related("latest", "owner").filter(pk=pk).first()
     if dataset is None:
@@ -205,5 +226,6 @@ def find_dataset(pk: int, *, lock: bool = False) -> Dataset:
 
 def is_writing() -> bool:
     """Whether shards may be on disk that no row names yet; a job whose worker died has some until it is done again."""
+    # A job that ingests several files is running for as long as its parts are, so these need not be named.
     begun = Q(state=JobState.RUNNING) | Q(state=JobState.QUEUED, started_at__isnull=False)
     return Job.objects.filter(begun, kind__in=WRITING_KINDS).exists()

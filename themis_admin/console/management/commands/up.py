@@ -48,6 +48,8 @@ class Command(BaseCommand):
         data = settings.THEMIS.data_dir
         for folder in (data / "logs", data / "tmp", settings.THEMIS.work_dir, settings.THEMIS.storage):
             folder.mkdir(parents=True, exist_ok=True)
+        # The lock before all else, so that a second start on this folder changes nothing; the port before the
+        # database, so that one which cannot serve migrates nothing.
         lock = _lock(data)
         _check_port(host, port)
         database.prepare()
@@ -71,6 +73,8 @@ class Command(BaseCommand):
             self._say("stopping")
         finally:
             supervisor.stop()
+            # Only where there can be no other worker: queueing a job again that somebody else is at would
+            # only cost that one its claim.
             if alone:
                 _release_jobs()
             shutil.rmtree(run, ignore_errors=True)
@@ -99,6 +103,8 @@ class Command(BaseCommand):
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), name, *arguments]
             supervisor.add(Child(name, command, environment, data / "logs" / f"{name}.log"))
 
+        # Each waits for what it needs: the broker answers before a
+        # worker starts, and the address is told when it answers.
         manage("worker")
         manage("sweeper")
         manage("web", "--host", host, "--port", str(port))
@@ -116,6 +122,8 @@ class Command(BaseCommand):
             return
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "first_run", "--url", address]
         parent = os.getpid()
+        # It asks the web process and waits for jobs, so the supervisor has to go on tending: a worker that
+        # dies now would otherwise not be started again, and this would wait for ever.
         with subprocess.Popen(
             command, start_new_session=True, preexec_fn=lambda: die_with_parent(parent)
         ) as first_run:
@@ -145,6 +153,8 @@ def _run_folder(data: Path) -> Path:
 
 def _lock(data: Path) -> IO[str]:
     """Hold the data folder; the lock goes with the process, however it ends."""
+    # "a+" and not "w": the file is emptied only when the lock is
+    # held, for until then it has the holder's number to be told.
     lock = (data / "up.lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -154,6 +164,8 @@ def _lock(data: Path) -> IO[str]:
         raise CommandError(
             f"Themis is running on {data} already (process {holder}). Stop that one, or choose another folder with DATA=."
         ) from None
+    # flock belongs to the open file, of which a child would have a
+    # share: the folder would stay locked while any of them lived.
     os.set_inheritable(lock.fileno(), False)
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
@@ -164,6 +176,8 @@ def _lock(data: Path) -> IO[str]:
 def _check_port(host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
+        # As the server sets it; without it, connections of the run
+        # before that wait for their end would count as taking the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -192,6 +206,7 @@ def _release_jobs() -> None:
 
 
 def _answers(host: str, port: int) -> bool:
+    # Only asked whether it lives, not whether it is ready: without a broker it serves too.
     reached = "127.0.0.1" if host in EVERYWHERE else host
     address = f"[{reached}]" if ":" in reached else reached
     with (
