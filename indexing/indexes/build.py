@@ -28,7 +28,7 @@ from themis_admin.jobs.runner import RunningJob
 from themis_admin.storage import stores
 from themis_admin.storage.space import free_bytes
 from themis_admin.storage.stores import kept_files
-from themisdb_datasets.engine.indexes.locations import as_one_file, index_lines, index_version
+from themisdb_datasets.engine.indexes.locations import as_one_file, index_version
 from themisdb_datasets.engine.indexes.packing import Packing, build_tokens
 from themisdb_datasets.engine.indexes.tar import Lines, sha256_of
 from themisdb_datasets.engine.query.filters import parse_filter
@@ -38,6 +38,7 @@ from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import ConflictError, GoneError, TooLargeError
+from themisdb_datasets.offsets import index_lines
 from themisdb_datasets.tokens import LOCATIONS
 
 FORMAT_VERSION = 1

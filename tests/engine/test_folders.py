@@ -9,9 +9,9 @@ from data_forager.datasets.jsonl import JsonlDataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themisdb_datasets.engine.indexes.locations import as_one_file, index_files
+from themisdb_datasets.engine.indexes.locations import as_one_file
 from themisdb_datasets.engine.indexes.tar import Bytes, File, Lines, Tar
-from themisdb_datasets.offsets import OffsetIndex
+from themisdb_datasets.offsets import OffsetIndex, index_files
 
 LINES = [b'{"n": %d, "text": "%s"}\n' % (n, b"x" * (n % 50)) for n in range(1_500)]
 

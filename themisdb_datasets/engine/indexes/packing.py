@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,16 @@ from themisdb_datasets.engine.query.mapping import MappedValue
 from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import ImpossibleError, MalformedError
-from themisdb_datasets.tokens import DTYPES, FILES, FOLDER, FORMAT_VERSION, LOCATIONS, MANIFEST, SUFFIX
+from themisdb_datasets.tokens import (
+    DTYPES,
+    FILES,
+    FOLDER,
+    FORMAT_VERSION,
+    LOCATIONS,
+    MANIFEST,
+    SUFFIX,
+    TokenWriter,
+)
 from themisdb_datasets.vectors import Ints
 
 MAX_SAMPLE_SIZE = 1 << 20
@@ -123,9 +132,9 @@ def build_tokens(
     name = f"{FOLDER}/{stem}{SUFFIX}"
     counts = Counts(themes=dict.fromkeys(themes or (), 0))
     with (folder / name).open("wb") as samples, (folder / LOCATIONS).open("wb") as locations:
-        writer = _Writer(checked, samples, locations)
+        writer = TokenWriter(samples, locations, dtype=checked.dtype, sample_size=packing.sample_size)
         for block in _blocks(version, positions, checked, threads or min(MAX_THREADS, os.cpu_count() or 1)):
-            writer.write(block.encoded)
+            writer.write(block.encoded.tokens, block.encoded.ends)
             _count(counts, block, themes or {})
             report(counts.num_documents + counts.num_without_text)
     counts.num_samples = writer.num_samples
@@ -209,38 +218,6 @@ def _count(counts: Counts, block: _Block, themes: Mapping[str, npt.NDArray[np.in
         start = np.searchsorted(positions, positions.dtype.type(first))
         stop = np.searchsorted(positions, positions.dtype.type(last), side="right")
         counts.themes[theme] += int(sizes[np.isin(block.positions, positions[start:stop])].sum())
-
-
-class _Writer:
-    """Writes the tokens of documents as samples, and where each of these lies."""
-
-    def __init__(self, checked: Checked, samples: IO[bytes], locations: IO[bytes]) -> None:
-        self.num_samples = 0
-        self._dtype = DTYPES[checked.dtype]
-        self._size = checked.packing.sample_size
-        self._samples = samples
-        self._locations = locations
-        self._place = 0  # in the file of samples
-        self._rest = np.empty(0, np.uint32)  # of the sample that is not full yet
-
-    def write(self, encoded: Encoded) -> None:
-        tokens, ends = encoded.tokens, encoded.ends
-        if self._size is not None:
-            tokens = np.concatenate([self._rest, tokens])
-            # The rest goes on with the next block, also across shards; the last one is never written, as
-            # data-forager drops it.
-            full = len(tokens) // self._size
-            # A copy, so that the block it is of can go.
-            tokens, self._rest = tokens[: full * self._size], tokens[full * self._size :].copy()
-            ends = self._size * np.arange(1, full + 1)
-        self._samples.write(tokens.astype(self._dtype).data)
-        sizes = np.diff(ends, prepend=0) * self._dtype.itemsize
-        rows = np.zeros((len(sizes), 3), "<u8")
-        rows[:, 1] = self._place + np.cumsum(sizes) - sizes
-        rows[:, 2] = sizes
-        self._locations.write(rows.data)
-        self._place += len(tokens) * self._dtype.itemsize
-        self.num_samples += len(sizes)
 
 
 def _manifest(checked: Checked, counts: Counts, folder: Path, name: str) -> dict[str, Any]:
