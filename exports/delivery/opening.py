@@ -1,5 +1,6 @@
 """Opening a delivery for a user: a request or a cursor becomes a plan, its version and its selection."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from msgspec import UNSET
@@ -12,8 +13,9 @@ from exports.requests.resolve import build_ordering, build_request
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Version
 from themis_admin.storage.stores import kept_files
-from themisdb_datasets.engine.plans.delivery import Delivery
+from themisdb_datasets.engine.plans.delivery import Chunk, Delivery
 from themisdb_datasets.engine.plans.plan import Cursor, Plan
+from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import ConflictError
 
 
@@ -38,6 +40,10 @@ class Opened:
         """How many lines come from the epoch's begin again, so that all ranks have the same number: the last, or none."""
         return int(bool(self.window) and self.window[-1] >= self.delivery.num_samples)
 
+    def chunks(self, done: int, *, batch_size: int) -> Iterator[Chunk]:
+        """Its lines after so many, as chunks."""
+        return self.delivery.chunks(self.window[done:], batch_size=batch_size)
+
 
 def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = None) -> Opened:
     """Open what a request asks for; a new plan is kept, so that its cursors can be resumed.
@@ -51,7 +57,7 @@ def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = No
     if consumer is not None:
         # Before the selection is built, which is what a new plan costs.
         count_plan(request.plan.digest, consumer)
-    delivery = open_delivery(request.plan, request.version)
+    delivery = open_delivery(request.plan, request.opened)
     start = 0 if body.start is UNSET else body.start
     window = _window(delivery, start, body)
     if consumer is not None or not body.dry_run:
@@ -76,7 +82,7 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
     version = stored.version or stored.dataset.versions.filter(digest=plan.version).first()
     if version is None:
         raise _stale("The version that this cursor belongs to was removed; start the stream anew without it.")
-    delivery = open_delivery(plan, version)
+    delivery = open_delivery(plan, version.open())
     window = _window(delivery, cursor.position, body)
     if plan.digest != cursor.plan:
         StoredPlan.keep(plan, version=version, title=stored.title, user=user)
@@ -114,14 +120,13 @@ def _stale(message: str) -> ConflictError:
     return ConflictError(message, code="stale_cursor", fields={"cursor": message})
 
 
-def open_delivery(plan: Plan, version: Version) -> Delivery:
+def open_delivery(plan: Plan, version: OpenVersion) -> Delivery:
     """The plan on its version's files, with its selection built where it is not there yet."""
-    opened = version.open()
-    kept = [kept_files().get(opened, plan.version, criteria) for criteria in plan.selects]
-    return Delivery(plan, opened, kept)
+    selections = [kept_files().get(version, plan.version, criteria) for criteria in plan.selects]
+    return Delivery(plan, version, selections)
 
 
-def mean_bytes(plan: Plan, version: Version) -> float:
+def mean_bytes(plan: Plan, version: OpenVersion) -> float:
     """How long the plan's lines are on average, 0 where there is none."""
     delivery = open_delivery(plan, version)
     whole = delivery.window(0, None)

@@ -28,7 +28,7 @@ class OpenPlan:
 
     def __init__(self, plan: Plan, version: Version) -> None:
         """ConflictError where it has no lines and never will."""
-        delivery = open_delivery(plan, version)
+        delivery = open_delivery(plan, version.open())
         if plan.continuous is None and not delivery.num_samples:
             raise ConflictError("The plan of this cursor has no lines.", code="no_samples")
         self._continuation = Continuation(plan, version, delivery)

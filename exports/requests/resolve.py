@@ -22,11 +22,11 @@ from themisdb_datasets.engine.rendering.formats import Format
 from themisdb_datasets.engine.selections.checks import Check, Conversation, parse_schema
 from themisdb_datasets.engine.selections.criteria import Condition as Kept
 from themisdb_datasets.engine.selections.criteria import Criteria, Output, Period
-from themisdb_datasets.engine.versions.version import VersionField
+from themisdb_datasets.engine.versions.version import OpenVersion, VersionField
 from themisdb_datasets.errors import ImpossibleError
 from themisdb_datasets.order import Ordering
 
-MeanBytes = Callable[[Plan, Version], float]
+MeanBytes = Callable[[Plan, OpenVersion], float]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Request:
 
     plan: Plan
     version: Version
+    opened: OpenVersion
     title: str
     missing_fields: tuple[str, ...]
 
@@ -46,7 +47,8 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
     """
     dataset, themes = find_subject(body, user)
     version = find_version(dataset, body.version)
-    fields = {field.name: field for field in version.open().fields}
+    opened = version.open()
+    fields = {field.name: field for field in opened.fields}
     form, missing = build_format(body, dataset, fields)
     weighting = build_weighting(body, version, form, fields)
     if body.explain:
@@ -64,12 +66,12 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
     after = version.number if body.stream_mode == "continuous" else None
     plan = Plan(version.digest, criteria, form, ordering, continuous=after)
     if body.themes is not UNSET:
-        plan = replace(plan, mix=_mix(body, themes, plan, version, mean_bytes))
+        plan = replace(plan, mix=_mix(body, themes, plan, opened, mean_bytes))
     elif themes:
         theme = parse_filter(themes[0].where)
         plan = replace(plan, criteria=replace(criteria, conditions=(theme, *criteria.conditions)))
     title = f"{dataset.name} {version.number}" + (" · " if themes else "")
-    return Request(plan, version, title + " + ".join(theme.name for theme in themes), missing)
+    return Request(plan, version, opened, title + " + ".join(theme.name for theme in themes), missing)
 
 
 def build_ordering(body: StreamBody, before: Ordering) -> Ordering:
@@ -81,7 +83,9 @@ def build_ordering(body: StreamBody, before: Ordering) -> Ordering:
     return Ordering(kind, seed, before.epoch if body.epoch is None else body.epoch)
 
 
-def _mix(body: StreamBody, themes: list[Theme], plan: Plan, version: Version, mean_bytes: MeanBytes) -> Mix:
+def _mix(
+    body: StreamBody, themes: list[Theme], plan: Plan, version: OpenVersion, mean_bytes: MeanBytes
+) -> Mix:
     assert body.themes is not UNSET
     filters = [parse_filter(theme.where) for theme in themes]
     sizes = None

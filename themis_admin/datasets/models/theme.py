@@ -6,7 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 
-from themis_admin.datasets.models.dataset import API, Dataset, Viewer, ids_named, sees_everything, username_of
+from themis_admin.datasets.models.dataset import API, Dataset, ids_named, sees_everything, username_of
+from themis_admin.jobs.models import Viewer
 
 Kind = TypeVar("Kind", bound="OfDataset")
 

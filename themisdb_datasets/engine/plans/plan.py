@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -73,7 +74,7 @@ class Plan:
             for part in self.mix.parts
         ]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the document, 64 hex digits."""
         return hashlib.sha256(msgspec.json.encode(self.to_document(), order="deterministic")).hexdigest()
