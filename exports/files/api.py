@@ -137,7 +137,7 @@ def find(view: DatasetsApi, pk: int) -> FileExport:
 
 def described(export: FileExport) -> dict[str, Any]:
     """An export with its files and its manifest."""
-    samples = {file["name"]: file["num_samples"] for file in (export.manifest or {"files": []})["files"]}
+    counts = export.sample_counts()
     files = [
         {
             "name": ref.name,
@@ -145,7 +145,7 @@ def described(export: FileExport) -> dict[str, Any]:
             "url": ref.artifact.url,
             "sha256": ref.artifact.digest,
             "num_bytes": ref.artifact.num_bytes,
-            "num_samples": samples.get(ref.name),
+            "num_samples": counts.get(ref.name),
         }
         for ref in export.refs()
     ]

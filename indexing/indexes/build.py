@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from themis_admin.datasets.models import Version
 from themis_admin.jobs import events
 from themis_admin.jobs.runner import RunningJob
 from themis_admin.storage import stores
-from themis_admin.storage.space import free_bytes
+from themis_admin.storage.space import Progress
 from themis_admin.storage.stores import kept_files
 from themisdb_datasets.engine.indexes.locations import as_one_file, index_version
 from themisdb_datasets.engine.indexes.packing import Packing, build_tokens
@@ -37,7 +37,7 @@ from themisdb_datasets.engine.selections.additions import added
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.engine.versions.version import OpenVersion
-from themisdb_datasets.errors import ConflictError, GoneError, TooLargeError
+from themisdb_datasets.errors import ConflictError, GoneError
 from themisdb_datasets.offsets import index_lines
 from themisdb_datasets.tokens import LOCATIONS
 
@@ -49,6 +49,10 @@ OCTETS = "application/octet-stream"
 
 # How the index's own files are called: where samples lie in the shards, and where in the folder that is downloaded.
 IN_SHARDS, IN_FOLDER = "locations.bin", "places.bin"
+
+STEM = "samples"  # as data-forager calls what it makes of samples.jsonl
+MAX_THEMES = 100  # whose tokens are counted with those of the whole version
+LOOK_EVERY = 100_000  # samples between two looks at the free space
 
 
 class Known(NamedTuple):
@@ -216,15 +220,6 @@ def publish(
         events.record("index.published", owner=row.owner, job=job.row, data=data)
 
 
-STEM = "samples"  # as data-forager calls what it makes of samples.jsonl
-
-
-MAX_THEMES = 100  # whose tokens are counted with those of the whole version
-
-
-LOOK_EVERY = 100_000  # samples between two looks at the free space
-
-
 def build_token_index(job: RunningJob, pk: int) -> None:
     """Build a token index of a version, or of what a theme keeps of it."""
     row = find(pk)
@@ -240,6 +235,7 @@ def build_token_index(job: RunningJob, pk: int) -> None:
         parse_value(params["text_field"]), params["sample_size"], params["eos_token"], params["dtype"]
     )
     folder = job.workdir / "tokens"
+    progress = Progress(partial(job.report, unit="samples"), Path(settings.THEMIS.work_dir), every=LOOK_EVERY)
     manifest = build_tokens(
         opened,
         positions,
@@ -247,7 +243,7 @@ def build_token_index(job: RunningJob, pk: int) -> None:
         tokenizers.load(params["tokenizer_sha256"]),
         folder,
         stem=STEM,
-        report=_Progress(job, len(positions)),
+        report=lambda done: progress(done, len(positions)),
         # Tokens of themes can only be counted where all samples pass by.
         themes=_themes(version, opened) if criteria is None else None,
     )
@@ -257,24 +253,6 @@ def build_token_index(job: RunningJob, pk: int) -> None:
     tokenizer = stores.store().path(stores.FILES, params["tokenizer_sha256"])
     manifest["files"][tokenizers.FILE_NAME] = describe_file(tokenizer)
     publish(job, row, manifest, {TOKENS_BIN: samples, TOKENS_PLACES: folder / LOCATIONS})
-
-
-@dataclass
-class _Progress:
-    """Passes the samples done on to the job, and stops the work before it fills the disk."""
-
-    job: RunningJob
-    total: int
-    looked_at: int = 0
-
-    def __call__(self, done: int) -> None:
-        self.job.report(done, self.total, unit="samples")
-        if done >= self.looked_at + LOOK_EVERY:
-            self.looked_at = done
-            free = free_bytes(Path(settings.THEMIS.work_dir))
-            if free < settings.THEMIS.min_free_bytes:
-                message = f"The disk is nearly full ({free // 1_000_000:,} MB left); nothing was kept."
-                raise TooLargeError(message, code="no_space")
 
 
 def _themes(version: Version, opened: OpenVersion) -> dict[str, "np.ndarray[Any, Any]"]:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -68,7 +69,7 @@ class Trace:
         if not self.begun:
             return
         stack = self._stack(frame)
-        self.calls |= set(zip(stack, stack[1:], strict=False))
+        self.calls |= set(pairwise(stack))
         if frame.f_code in LANDMARKS:
             self.way |= dict.fromkeys(stack)
 

@@ -15,20 +15,20 @@ from themis_admin.datasets.models import Dataset, Upload
 from themis_admin.datasets.versions.publishing import (
     Draft,
     Piece,
-    Progress,
     find_dataset,
     finish_unchanged,
     open_pieces,
     pieces_of,
+    progress_of,
 )
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.files import keep_rejects, rejects_path
 from themis_admin.jobs.models import Job, JobState
 from themis_admin.jobs.runner import RunningJob
+from themis_admin.storage import stores
 from themis_admin.storage.space import remove_file, unpacking_limits
 from themis_admin.storage.stores import kept_files
-from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.engine.shards.ingest import IngestResult, ingest
 from themisdb_datasets.engine.sources.source import open_source
@@ -166,12 +166,12 @@ def submit_collect(dataset: Dataset) -> None:
 def _ingest(job: RunningJob, file: SourceFile, key: str) -> Ingested:
     result: IngestResult = ingest(
         open_source(file.open_path(), file.name, limits=unpacking_limits()),
-        store=ArtifactStore(settings.THEMIS.storage),
+        store=stores.store(),
         workdir=job.workdir,
         shard_bytes=settings.THEMIS.shard_bytes,
         max_line_bytes=settings.THEMIS.max_line_bytes,
         key=key,
-        report=Progress(job),
+        report=progress_of(job),
     )
     keep_rejects(job.id, result.rejects_path)
     # Only what a row of a shard needs: this is kept as the result
@@ -285,7 +285,7 @@ def _upserted(
     if is_rewritten:
         shards = rewrite(
             left,
-            store=ArtifactStore(settings.THEMIS.storage),
+            store=stores.store(),
             workdir=job.workdir / "rewritten",
             shard_bytes=settings.THEMIS.shard_bytes,
         )
@@ -303,7 +303,7 @@ def _upserted(
 
 def _less(job: RunningJob, pieces: Sequence[Piece], deleted: Deleted) -> list[Piece]:
     """These pieces with these deletions, which are published; one that has nothing left is dropped."""
-    store = ArtifactStore(settings.THEMIS.storage)
+    store = stores.store()
     left = []
     for piece, rows in zip(pieces, deleted, strict=True):
         count = 0 if rows is None else len(rows)

@@ -13,7 +13,6 @@ from themis_admin.datasets.rules import comparisons
 from themis_admin.datasets.rules import services as rules
 from themis_admin.datasets.rules.serializers import CompareBody, ExplainBody
 from themis_admin.web.api import OBJECT, ORDERING, PAGING
-from themisdb_datasets.engine.weights.preview import Spread
 from themisdb_datasets.engine.weights.rules import parse_rule
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
@@ -108,7 +107,7 @@ class RulePreviewView(RulesApi):
         dataset = self.dataset(pk)
         _, definition = self.parts()
         where = definition.pop("where", None)
-        return Response(spread_document(rules.preview(dataset, definition, where)))
+        return Response(rules.spread_document(rules.preview(dataset, definition, where)))
 
 
 class RulesExplainView(RulesApi):
@@ -180,19 +179,6 @@ class RuleExplainView(RulesApi):
         if version is None:
             raise ImpossibleError("The dataset has no version yet; upload samples first.", code="no_version")
         return Response(_explained(version, position, {rule.name: parse_rule(rule.definition)}))
-
-
-def spread_document(spread: Spread) -> dict[str, Any]:
-    """A spread as the API tells it."""
-    return {
-        "num_samples": spread.num_samples,
-        "num_missing": spread.num_missing,
-        "least": spread.least,
-        "mean": spread.mean,
-        "most": spread.most,
-        "bins": [{"from": start, "to": stop, "num_samples": number} for start, stop, number in spread.bins],
-        "curve": spread.curve,
-    }
 
 
 def _explained(version: Version, position: int, chosen: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from themis_admin.datasets.lookup import chosen_dataset, get_dataset, get_rule, 
 from themis_admin.datasets.models import Dataset, Theme, Version, WeightingRule
 from themis_admin.datasets.rules import comparisons
 from themis_admin.datasets.rules import services as rules
-from themis_admin.datasets.rules.api import spread_document
 from themis_admin.datasets.rules.forms import RuleForm, RulesField
 from themis_admin.datasets.samples import cards
 from themis_admin.web.forms import ServiceForm
@@ -135,7 +134,7 @@ def rule(request: HttpRequest, pk: int) -> HttpResponse:
     if latest is not None:
         try:
             spread = rules.preview(row.dataset, row.definition)
-            context.update(spread=spread, spread_data=spread_document(spread))
+            context.update(spread=spread, spread_data=rules.spread_document(spread))
             context.update(_sample(request, row))
         except ThemisError as error:
             context["error"] = str(error)

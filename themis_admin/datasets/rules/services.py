@@ -105,3 +105,16 @@ def _values(dataset: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             raise TypeError(f"a weighting rule has no {field}")
     return values
+
+
+def spread_document(spread: Spread) -> dict[str, Any]:
+    """A spread as the API tells it."""
+    return {
+        "num_samples": spread.num_samples,
+        "num_missing": spread.num_missing,
+        "least": spread.least,
+        "mean": spread.mean,
+        "most": spread.most,
+        "bins": [{"from": start, "to": stop, "num_samples": number} for start, stop, number in spread.bins],
+        "curve": spread.curve,
+    }

@@ -18,16 +18,16 @@ from themis_admin.datasets.models import Dataset
 from themis_admin.datasets.versions.publishing import (
     Draft,
     Piece,
-    Progress,
     find_dataset,
     finish_unchanged,
     pieces_of,
+    progress_of,
 )
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
 from themis_admin.jobs.runner import RunningJob
+from themis_admin.storage import stores
 from themis_admin.storage.space import check_room
-from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.versions.compaction import runs
 from themisdb_datasets.engine.versions.rewriting import rewrite
 from themisdb_datasets.errors import ConflictError, ImpossibleError
@@ -103,11 +103,11 @@ def compact(job: RunningJob, *, dataset: int, note: str) -> None:
     if not worth:
         finish_unchanged(job, latest, told)
         return
-    progress, written = Progress(job), 0
+    progress, written = progress_of(job), 0
     for number, run in reversed(list(enumerate(worth))):  # from the end, so that places before it stay
         shards = rewrite(
             run.of(opened),
-            store=ArtifactStore(settings.THEMIS.storage),
+            store=stores.store(),
             workdir=job.workdir / str(number),
             shard_bytes=settings.THEMIS.shard_bytes,
             # A default binds the figure as it is in this round; a
