@@ -4,6 +4,4 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
-
-
 Bytes = npt.NDArray[np.uint8]

@@ -42,14 +42,9 @@ from themisdb_datasets.offsets import index_lines
 from themisdb_datasets.tokens import LOCATIONS
 
 FORMAT_VERSION = 1
-
-
 OCTETS = "application/octet-stream"
-
-
 # How the index's own files are called: where samples lie in the shards, and where in the folder that is downloaded.
 IN_SHARDS, IN_FOLDER = "locations.bin", "places.bin"
-
 STEM = "samples"  # as data-forager calls what it makes of samples.jsonl
 MAX_THEMES = 100  # whose tokens are counted with those of the whole version
 LOOK_EVERY = 100_000  # samples between two looks at the free space

@@ -25,20 +25,10 @@ MAPPING_KEYS = (
     "chosen_field",
     "rejected_field",
 )
-
-
 MAX_NAME = 200
-
-
 MAX_TEXT = 20_000
-
-
 MAX_FIELD = 500
-
-
 MAX_MAPPED = 10_000
-
-
 # A shard has columns for this many fields; a filter on a version with as many may name others.
 COLUMN_FIELDS = 256
 

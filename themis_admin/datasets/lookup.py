@@ -18,8 +18,6 @@ from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
 
 Row = TypeVar("Row", bound=Model)
-
-
 Part = TypeVar("Part", bound=OfDataset)
 
 

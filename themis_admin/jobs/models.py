@@ -50,8 +50,6 @@ class JobState(models.TextChoices):
 
 
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
-
-
 UNENDED = (JobState.QUEUED, JobState.RUNNING)
 
 

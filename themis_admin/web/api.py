@@ -36,8 +36,6 @@ from themisdb_datasets.errors import (
 from themisdb_datasets.names import check_names
 
 log = logging.getLogger(__name__)
-
-
 STATUS: dict[type[ThemisError], int] = {
     MalformedError: 400,
     NotFoundError: 404,
@@ -48,11 +46,7 @@ STATUS: dict[type[ThemisError], int] = {
     LimitError: 429,
     CorruptError: 500,
 }
-
-
 SENTENCE, FIELDS = 1_000, 100  # how long an error may be, and how many fields it names
-
-
 CODES = {
     400: "malformed",
     401: "not_authenticated",
@@ -302,8 +296,6 @@ def server_error(request: HttpRequest) -> JsonResponse:
 
 
 OBJECT = OpenApiTypes.OBJECT
-
-
 ORDERING = OpenApiParameter("ordering", description="a field, with - before it descending")
 
 

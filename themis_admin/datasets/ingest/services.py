@@ -28,11 +28,7 @@ from themisdb_datasets.errors import (
 from themisdb_datasets.names import nearest
 
 MODES = ("append", "upsert", "replace")  # of an ingest
-
-
 MAX_FILES = 1_000  # of one ingest
-
-
 # Unpacked text, its shards, and the columns with what is being built of them.
 ROOM_FACTOR = 3
 

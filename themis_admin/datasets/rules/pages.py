@@ -26,8 +26,6 @@ from themisdb_datasets.engine.weights.rules import parse_rule
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
-
-
 KINDS = {
     "value": "the field's own number",
     "map": "a factor for each value",
@@ -38,13 +36,9 @@ KINDS = {
     "expression": "a free expression",
     "adaptive": "what a training run found hard",
 }
-
-
 WRITTEN = {
     kind: what for kind, what in KINDS.items() if kind != "adaptive"
 }  # by hand; that one is made of a run
-
-
 START = {"kind": "freshness", "half_life_days": 365}
 
 

@@ -12,11 +12,7 @@ from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import NotFoundError
 
 MAX_VERSIONS = 50
-
-
 MAX_POSITIONS = 10
-
-
 QUIET = ("unchanged", "absent")
 
 

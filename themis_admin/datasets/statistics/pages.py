@@ -37,11 +37,7 @@ def version_statistics(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 CHARTS = ("line_bytes", "text_chars", "times", "text_field")
-
-
 SHOWN_VALUES = 6
-
-
 NEARLY = 0.85  # estimates of how many are different are off by up to a tenth or so
 
 

@@ -23,8 +23,6 @@ from themis_admin.datasets.themes.forms import ThemeForm
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
-
-
 PREVIEWED = 8
 
 

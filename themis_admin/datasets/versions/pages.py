@@ -21,8 +21,6 @@ from themis_admin.datasets.versions.forms import DeleteForm
 from themisdb_datasets.errors import ThemisError
 
 MAX_SHOWN = 200_000
-
-
 MAX_THEMES = 200
 
 

@@ -15,8 +15,6 @@ from themisdb_datasets.errors import ConflictError, MalformedError
 from themisdb_datasets.order import Ordering
 
 SCHEME = 1
-
-
 _CURSOR = re.compile(r"([0-9a-f]{64})\.(\d{1,18})")
 
 
@@ -51,6 +49,7 @@ class Plan:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Plan":
         """The plan that `to_document` wrote; ConflictError for one of another scheme."""
+        # Refused and not converted: what an old scheme meant, a byte of it, may no longer be what this one writes.
         if document.get("plan") != SCHEME:
             raise ConflictError(
                 "This plan was made by another release of Themis; start it anew.", code="plan_scheme"
@@ -77,6 +76,8 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the document, 64 hex digits."""
+        # Sorted names and no whitespace: every release has to write this document alike, for cursors that people keep
+        # name it.
         return hashlib.sha256(msgspec.json.encode(self.to_document(), order="deterministic")).hexdigest()
 
 
