@@ -81,8 +81,13 @@ def read_frame(document: Any) -> Frame:
     else:
         given = [document]
     if len(given) > MAX_ITEMS:
-        message = f"A frame has {MAX_ITEMS:,} items at most; this has {len(given):,}."
-        raise MalformedError(message, code="frame_too_large", fields={"items": message})
+        raise MalformedError.at(
+            "items",
+            "A frame has {most:,} items at most; this has {count:,}.",
+            code="frame_too_large",
+            most=MAX_ITEMS,
+            count=len(given),
+        )
     frame = Frame(seq, [], [])
     for number, each in enumerate(given):
         found = _item(number, each)
@@ -99,8 +104,13 @@ def _spread(document: dict[str, Any]) -> list[Any]:
     if not (isinstance(plan, str) and isinstance(positions, list) and isinstance(losses, list)):
         raise MalformedError(FORMS, code="bad_frame")
     if len(positions) != len(losses):
-        message = f"There are {len(positions):,} positions, but {len(losses):,} losses."
-        raise MalformedError(message, code="bad_frame", fields={"losses": message})
+        raise MalformedError.at(
+            "losses",
+            "There are {num_positions:,} positions, but {num_losses:,} losses.",
+            code="bad_frame",
+            num_positions=len(positions),
+            num_losses=len(losses),
+        )
     return [
         {"cursor": f"{plan}.{position}", "loss": loss}
         for position, loss in zip(positions, losses, strict=True)
@@ -136,11 +146,11 @@ class Teller:
     ) -> None:
         """MalformedError for a name that cannot be one."""
         if not (0 < len(run.strip()) <= MAX_NAME) or not run.isprintable():
-            message = f"A run's name has 1 to {MAX_NAME} characters."
-            raise MalformedError(message, fields={"run": message})
+            raise MalformedError.at("run", "A run's name has 1 to {most} characters.", most=MAX_NAME)
         if not SENDER.fullmatch(sender):
-            message = "A sender is named by up to 64 letters, digits, dots, hyphens and underscores."
-            raise MalformedError(message, fields={"sender": message})
+            raise MalformedError.at(
+                "sender", "A sender is named by up to 64 letters, digits, dots, hyphens and underscores."
+            )
         self.user = user
         self.name = run.strip()
         self._sender_name = sender
@@ -218,8 +228,9 @@ class Teller:
     def _ids(self, plan: str, items: list[Item]) -> bytes:
         if not plan:
             if self._dataset is None:
-                message = "Say which dataset: give dataset, or tell a cursor first."
-                raise MalformedError(message, code="no_dataset", fields={"dataset": message})
+                raise MalformedError.at(
+                    "dataset", "Say which dataset: give dataset, or tell a cursor first.", code="no_dataset"
+                )
             return b"".join(bytes.fromhex(item.sample_id) for item in items)
         found = find_plan(plan, self.user, self._dataset)
         self._dataset = self._dataset or found.dataset

@@ -110,12 +110,17 @@ def create_link(
 ) -> Link:
     """A new link to a finished export or to an artifact, one of them; `expires_in` is in seconds."""
     if export is not None and export.manifest is None:
-        message = f"The export has no files yet: it is {export.state}."
-        raise ConflictError(message, code="export_unfinished", fields={"export": message})
+        raise ConflictError.at(
+            "export",
+            "The export has no files yet: it is {state}.",
+            code="export_unfinished",
+            state=export.state,
+        )
     lasts = USUAL if expires_in is None else timedelta(seconds=expires_in)
     if lasts > LONGEST:
-        message = f"A link lasts {LONGEST.days} days at most."
-        raise ImpossibleError(message, code="expires_too_late", fields={"expires_in": message})
+        raise ImpossibleError.at(
+            "expires_in", "A link lasts {days} days at most.", code="expires_too_late", days=LONGEST.days
+        )
     title = export.title if export is not None else _name(artifact, user)
     with transaction.atomic():
         link = Link.objects.create(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
-from exports.requests.body import StreamBody, bad, day_after, parse_instant
+from exports.requests.body import StreamBody, day_after, parse_instant
 from exports.requests.fields import refuse_absent
 from exports.requests.mapping import build_format
 from exports.requests.subject import find_subject
@@ -23,7 +23,7 @@ from themisdb_datasets.engine.selections.checks import Check, Conversation, pars
 from themisdb_datasets.engine.selections.criteria import Condition as Kept
 from themisdb_datasets.engine.selections.criteria import Criteria, Output, Period
 from themisdb_datasets.engine.versions.version import VersionField
-from themisdb_datasets.errors import ImpossibleError
+from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.order import Ordering
 
 MeanBytes = Callable[[Plan, Version], float]
@@ -109,7 +109,9 @@ def _checks(body: StreamBody, form: Format) -> Iterator[Check]:
     if body.structured is UNSET:
         return
     if form.output is None:
-        raise bad("structured", "Raw lines have no output to check; choose another format.")
+        raise MalformedError.at(
+            "structured", "Raw lines have no output to check; choose another format.", code="bad_parameter"
+        )
     yield parse_schema(
         body.structured.json_schema,
         of=form.output,
@@ -151,10 +153,12 @@ def _conditions(
 
 def _split(name: str, dataset: Dataset) -> Split:
     if dataset.split is None:
-        message = (
-            f"The dataset {dataset.name!r} has no split; set its split first, such as train 0.9 and test 0.1."
+        raise ImpossibleError.at(
+            "split",
+            "The dataset {name!r} has no split; set its split first, such as train 0.9 and test 0.1.",
+            code="no_split",
+            name=dataset.name,
         )
-        raise ImpossibleError(message, code="no_split", fields={"split": message})
     return parse_splitting(dataset.split).part(name, key_field=dataset.key_field)
 
 
@@ -163,14 +167,24 @@ def _period(body: StreamBody, dataset: Dataset, fields: dict[str, VersionField])
         return None
     name = dataset.timestamp_field
     if not name:
-        message = f"The dataset {dataset.name!r} has no timestamp field, so it has no dates; set its timestamp_field."
-        raise ImpossibleError(message, code="no_timestamp_field", fields={"from_date": message})
+        raise ImpossibleError.at(
+            "from_date",
+            "The dataset {name!r} has no timestamp field, so it has no dates; set its timestamp_field.",
+            code="no_timestamp_field",
+            name=dataset.name,
+        )
     refuse_absent("timestamp_field", [name] if name not in fields else [], fields)
     start = parse_instant(body.from_date, "from_date")[0] if body.from_date is not None else None
     if body.to_date is None:
         return Period(name, start)
     stop, whole_day = parse_instant(body.to_date, "to_date")
     if start is not None and stop < start:
-        raise bad("to_date", f"to_date {body.to_date} lies before from_date {body.from_date}.")
+        raise MalformedError.at(
+            "to_date",
+            "to_date {to_date} lies before from_date {from_date}.",
+            code="bad_parameter",
+            to_date=body.to_date,
+            from_date=body.from_date,
+        )
     # "To 31 January" means all of that day, and an instant means itself.
     return Period(name, start, day_after(stop) if whole_day else stop, stop_included=not whole_day)

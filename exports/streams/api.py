@@ -97,8 +97,12 @@ class StreamsView(ThemisView):
 
 def _with_status(streams: StreamQuerySet, status: str) -> StreamQuerySet:
     if status not in StreamState.values:
-        message = f"There is no status {status!r}{nearest(status, StreamState.values)}."
-        raise MalformedError(message, fields={"status": message})
+        raise MalformedError.at(
+            "status",
+            "There is no status {status!r}{hint}.",
+            status=status,
+            hint=nearest(status, StreamState.values),
+        )
     if status == StreamState.IN_PROGRESS:
         return streams.open()
     found = streams.filter(state=status)

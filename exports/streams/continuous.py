@@ -107,10 +107,13 @@ class Continuation:
         while position > self.current.stop and self.advance():
             pass
         if position > self.current.stop:
-            message = (
-                f"Position {position:,} is past the end: there are {self.current.stop:,} samples so far."
+            raise ImpossibleError.at(
+                "start",
+                "Position {position:,} is past the end: there are {stop:,} samples so far.",
+                code="past_the_end",
+                position=position,
+                stop=self.current.stop,
             )
-            raise ImpossibleError(message, code="past_the_end", fields={"start": message})
 
 
 async def follow(

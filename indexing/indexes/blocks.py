@@ -51,8 +51,11 @@ class Blocks(Made):
 def blocks_of(row: Index, asked: Asked) -> Blocks:
     """The samples of a token index as one download. ImpossibleError: it is none, or its samples differ in length."""
     if row.kind != TOKENS:
-        message = "Only an index of tokens has blocks; one of lines has samples/ and download/."
-        raise ImpossibleError(message, code="no_tokens", fields={"kind": message})
+        raise ImpossibleError.at(
+            "kind",
+            "Only an index of tokens has blocks; one of lines has samples/ and download/.",
+            code="no_tokens",
+        )
     opened, manifest = open_tokens(row), row.manifest or {}
     digest, name = manifest["files"][manifest["samples"]]["sha256"], f"tokens-{row.pk}.bin"
     about = {"X-Themis-Dtype": manifest["dtype"], "X-Themis-Byte-Order": "little"}
@@ -64,8 +67,11 @@ def blocks_of(row: Index, asked: Asked) -> Blocks:
         file = File(kept_paths(row)[TOKENS_BIN])
         return Blocks(name, OCTETS, digest, file.size, file.read, tuple(about.items()), True)
     if opened.samples is None and len(opened):
-        message = "The samples differ in length; blocks of one document each come in stored order only."
-        raise ImpossibleError(message, code="different_lengths", fields={"order": message})
+        raise ImpossibleError.at(
+            "order",
+            "The samples differ in length; blocks of one document each come in stored order only.",
+            code="different_lengths",
+        )
     # Nothing is written for an order: a sample's place follows from
     # its number (`themisdb_datasets/order.py`), so any byte range
     # can be made when it is asked for, and a download be resumed.

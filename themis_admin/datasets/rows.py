@@ -23,8 +23,9 @@ NOUNS: dict[type[Any], tuple[str, str]] = {
 
 def name_taken(name: str, noun: str) -> ConflictError:
     """Somebody else has the name."""
-    message = f"There is already a {noun} named “{name}”."
-    return ConflictError(message, code="name_taken", fields={"name": message})
+    return ConflictError.at(
+        "name", "There is already a {noun} named “{name}”.", code="name_taken", noun=noun, name=name
+    )
 
 
 def still_used(error: ProtectedError) -> ConflictError:

@@ -76,8 +76,7 @@ class SnapshotsView(SnapshotsApi):
         rows = in_state(rows, request)
         current = asked.get("current", "false")
         if current not in ("true", "false"):
-            message = "current is true or false."
-            raise MalformedError(message, fields={"current": message})
+            raise MalformedError.at("current", "current is true or false.")
         if current == "true":
             rows = rows.current()
         return self.paginated(rows, ordering=("-created_at", "created_at", "-num_bytes", "num_samples"))
@@ -95,7 +94,7 @@ class SnapshotsView(SnapshotsApi):
         versions = Version.objects.visible_to(self.user).select_related("dataset__owner")
         version = versions.filter(pk=body["version"]).first()
         if version is None:
-            raise _unknown("version", "There is no such version.")
+            raise NotFoundError.at("version", "There is no such version.")
         theme, mine = None, version.dataset_id
         if body.get("theme") is not None:
             theme = self.asked(Theme.objects.all(), mine, body["theme"], field="theme", noun="theme")
@@ -186,7 +185,3 @@ def described(snapshot: Snapshot) -> dict[str, Any]:
         for ref in snapshot.refs()
     ]
     return {**snapshot.to_dict(), "files": files, "manifest": snapshot.manifest}
-
-
-def _unknown(field: str, message: str) -> NotFoundError:
-    return NotFoundError(message, fields={field: message})

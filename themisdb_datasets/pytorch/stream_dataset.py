@@ -231,5 +231,9 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 def _check_query(query: Mapping[str, Any]) -> None:
     for name in ARGUMENTS:
         if name in query:
-            message = f"{name} is no part of query_params here; the dataset takes rank, world_size and drop_last itself."
-            raise MalformedError(message, code="bad_parameter", fields={name: message})
+            raise MalformedError.at(
+                name,
+                "{name} is no part of query_params here; the dataset takes rank, world_size and drop_last itself.",
+                code="bad_parameter",
+                name=name,
+            )

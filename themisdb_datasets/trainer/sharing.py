@@ -64,5 +64,10 @@ def share(
 def check_rank(rank: int, world_size: int) -> None:
     """MalformedError for a rank that does not exist."""
     if not 0 <= rank < world_size:
-        message = f"rank {rank} does not exist among world_size {world_size}: it is 0 or more and below it."
-        raise MalformedError(message, code="bad_parameter", fields={"rank": message})
+        raise MalformedError.at(
+            "rank",
+            "rank {rank} does not exist among world_size {world_size}: it is 0 or more and below it.",
+            code="bad_parameter",
+            rank=rank,
+            world_size=world_size,
+        )

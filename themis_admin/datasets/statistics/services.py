@@ -68,8 +68,13 @@ class Asked:
         # It is not tried again by itself: what failed once over
         # the same samples would fail at every look at the page.
         if job.state == JobState.FAILED:
-            message = f"The statistics could not be computed: {job.error} Retry job {job.pk}."
-            raise ImpossibleError(message, code="statistics_failed", fields={"job": message})
+            raise ImpossibleError.at(
+                "job",
+                "The statistics could not be computed: {reason} Retry job {job}.",
+                code="statistics_failed",
+                reason=job.error,
+                job=job.pk,
+            )
         return job
 
 

@@ -61,16 +61,18 @@ class Packing:
     def checked(self, tokenizer: Tokenizer) -> "Checked":
         """What follows for this tokenizer. MalformedError, ImpossibleError: it cannot be."""
         if self.sample_size is not None and not 1 <= self.sample_size <= MAX_SAMPLE_SIZE:
-            message = f"A sample has 1 to {MAX_SAMPLE_SIZE:,} tokens."
-            raise MalformedError(message, fields={"sample_size": message})
+            raise MalformedError.at("sample_size", "A sample has 1 to {most:,} tokens.", most=MAX_SAMPLE_SIZE)
         eos = self.eos_token
         if self.sample_size is None:
             eos = None
         elif eos is None:
             eos = tokenizer.usual_eos
             if eos is None:
-                message = "Name the token that ends a document; the tokenizer has none of the usual ones."
-                raise MalformedError(message, code="unknown_token", fields={"eos_token": message})
+                raise MalformedError.at(
+                    "eos_token",
+                    "Name the token that ends a document; the tokenizer has none of the usual ones.",
+                    code="unknown_token",
+                )
         number = None if eos is None else tokenizer.number(eos)
         return Checked(self, tokenizer, _dtype(tokenizer, self.dtype), eos, number)
 
@@ -100,11 +102,12 @@ class Counts:
 def _dtype(tokenizer: Tokenizer, wanted: Dtype | None) -> Dtype:
     fits: Dtype = "uint16" if tokenizer.vocabulary_size <= 1 << 16 else "uint32"
     if wanted == "uint16" and fits == "uint32":
-        message = (
-            f"A vocabulary of {tokenizer.vocabulary_size:,} does not fit uint16, which has 65,536 numbers;"
-            " take uint32, or leave it out."
+        raise ImpossibleError.at(
+            "dtype",
+            "A vocabulary of {vocabulary_size:,} does not fit uint16, which has 65,536 numbers; take uint32, or leave it out.",
+            code="dtype_too_small",
+            vocabulary_size=tokenizer.vocabulary_size,
         )
-        raise ImpossibleError(message, code="dtype_too_small", fields={"dtype": message})
     return wanted or fits
 
 

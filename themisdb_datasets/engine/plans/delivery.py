@@ -97,8 +97,13 @@ class Delivery:
         the last positions are beyond the end and wrap round to the epoch's begin. ImpossibleError past the end.
         """
         if start > self.num_samples:
-            message = f"Position {start:,} is past the end: the plan has {self.num_samples:,} samples."
-            raise ImpossibleError(message, code="past_the_end", fields={"start": message})
+            raise ImpossibleError.at(
+                "start",
+                "Position {start:,} is past the end: the plan has {num_samples:,} samples.",
+                code="past_the_end",
+                start=start,
+                num_samples=self.num_samples,
+            )
         left = self.num_samples - start
         each = left // world_size if drop_last else -(-left // world_size)
         each = each if limit is None else min(each, limit)

@@ -112,8 +112,12 @@ class Schedule:
 
 def empty_part(name: str) -> ImpossibleError:
     """A theme that keeps no samples cannot be mixed."""
-    message = f"The theme {name!r} keeps no samples, so nothing can be mixed with it."
-    return ImpossibleError(message, code="empty_theme", fields={"themes": message})
+    return ImpossibleError.at(
+        "themes",
+        "The theme {name!r} keeps no samples, so nothing can be mixed with it.",
+        code="empty_theme",
+        name=name,
+    )
 
 
 def shares(proportions: Sequence[float], per_sample: Sequence[float] | None = None) -> list[int]:

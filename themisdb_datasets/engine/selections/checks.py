@@ -85,8 +85,12 @@ def parse_schema(document: Any, *, of: MappedValue, rejects: bool, place: str) -
     try:
         compiled(text)
     except ValueError as error:
-        message = f"This JSON Schema cannot be used: {str(error).splitlines()[0][:300]}."
-        raise MalformedError(message, code="bad_schema", fields={place: message}) from None
+        raise MalformedError.at(
+            place,
+            "This JSON Schema cannot be used: {reason}.",
+            code="bad_schema",
+            reason=str(error).splitlines()[0][:300],
+        ) from None
     return Schema(text, of, rejects)
 
 

@@ -38,8 +38,11 @@ def build_draws(weights: Weights, path: Path) -> None:
         raise ImpossibleError(f"Weighted order has at most {MAX_SAMPLES:,} samples.", code="too_many_samples")
     total = sum(int(block.sum(dtype=np.uint64)) for _, block in _blocks(weights)) << int(SCALE)
     if num_samples and not total:
-        message = "Every sample has the weight 0, so none can be drawn; change the weighting."
-        raise ImpossibleError(message, code="no_weight", fields={"order": message})
+        raise ImpossibleError.at(
+            "order",
+            "Every sample has the weight 0, so none can be drawn; change the weighting.",
+            code="no_weight",
+        )
     table = np.lib.format.open_memmap(path, "w+", np.uint64, (num_samples,))
     if num_samples:
         with TemporaryDirectory(dir=path.parent, prefix=".draws-") as folder:
