@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from themisdb_datasets.errors import ConflictError, ImpossibleError
-from themisdb_datasets.permutation import SCHEME, Ints, Keys, Permutation, Words, hash_words
+from themisdb_datasets.permutation import SCHEME, Keys, Permutation, hash_words
+from themisdb_datasets.vectors import Ints, Words
 
 MAX_SAMPLES = 1 << 60
 KINDS = ("stored", "shuffled", "weighted")

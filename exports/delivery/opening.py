@@ -18,7 +18,7 @@ from themisdb_datasets.errors import ConflictError, MalformedError
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedDelivery:
     """A delivery, and the part of it that a request gets: the positions in `window`, from base position `start` on."""
 
     delivery: Delivery
@@ -39,7 +39,7 @@ class Opened:
         return int(bool(self.window) and self.window[-1] >= self.delivery.num_samples)
 
 
-def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = None) -> Opened:
+def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = None) -> OpenedDelivery:
     """Open what a request asks for; a new plan is kept, so that its cursors can be resumed.
 
     With a `consumer`, a plan that is new counts towards its limit, and is kept also when it is only looked at: whoever
@@ -56,10 +56,10 @@ def open_request(body: StreamBody, user: User, *, consumer: Consumer | None = No
     window = _window(delivery, start, body)
     if consumer is not None or not body.dry_run:
         StoredPlan.keep(request.plan, version=request.version, title=request.title, user=user)
-    return Opened(delivery, request.version, start, window, request.title, request.missing_fields)
+    return OpenedDelivery(delivery, request.version, start, window, request.title, request.missing_fields)
 
 
-def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
+def _resume(body: StreamBody, cursor: Cursor, user: User) -> OpenedDelivery:
     stored = (
         StoredPlan.objects.visible_to(user)
         .select_related("version", "dataset")
@@ -92,7 +92,7 @@ def _resume(body: StreamBody, cursor: Cursor, user: User) -> Opened:
     window = _window(delivery, cursor.position, body)
     if plan.digest != cursor.plan:
         StoredPlan.keep(plan, version=version, title=stored.title, user=user)
-    return Opened(delivery, version, cursor.position, window, stored.title)
+    return OpenedDelivery(delivery, version, cursor.position, window, stored.title)
 
 
 def _reordered(plan: Plan, body: StreamBody) -> Plan:

@@ -28,7 +28,7 @@ FORMS = (
 )
 
 
-class Item(NamedTuple):
+class LossItem(NamedTuple):
     """A loss of one line, or of one sample."""
 
     number: int  # in its frame
@@ -50,7 +50,7 @@ class Frame(NamedTuple):
     """What came in one message; `seq` is None where its sender does not count."""
 
     seq: int | None
-    items: list[Item]
+    items: list[LossItem]
     problems: list[Problem]
 
 
@@ -91,7 +91,7 @@ def read_frame(document: Any) -> Frame:
     frame = Frame(seq, [], [])
     for number, each in enumerate(given):
         found = _item(number, each)
-        if isinstance(found, Item):
+        if isinstance(found, LossItem):
             frame.items.append(found)
         else:
             frame.problems.append(found)
@@ -117,7 +117,7 @@ def _spread(document: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _item(number: int, given: Any) -> Item | Problem:
+def _item(number: int, given: Any) -> LossItem | Problem:
     if not isinstance(given, dict):
         return Problem(number, "bad_item", FORMS)
     loss = given.get("loss")
@@ -125,14 +125,14 @@ def _item(number: int, given: Any) -> Item | Problem:
         return Problem(number, "bad_loss", "A loss is a number from 0 to a billion.")
     cursor, sample_id = given.get("cursor"), given.get("sample_id")
     if isinstance(sample_id, str) and SAMPLE_ID.fullmatch(sample_id):
-        return Item(number, "", 0, sample_id, loss)
+        return LossItem(number, "", 0, sample_id, loss)
     if isinstance(cursor, str):
         try:
             parsed = Cursor.parse(cursor)
         except ThemisError as error:
             return Problem(number, "bad_cursor", error.message)
         if parsed.position < MAX_POSITION:
-            return Item(number, parsed.plan, parsed.position, "", loss)
+            return LossItem(number, parsed.plan, parsed.position, "", loss)
     return Problem(
         number, "bad_item", "Name the line by its cursor, or the sample by its sample_id (32 hex digits)."
     )
@@ -204,11 +204,11 @@ class Teller:
         told = [{"item": each.item, "code": each.code, "error": each.error} for each in problems[:MAX_ERRORS]]
         return {"ack": ack, "num": len(losses), "errors": told, "num_errors": len(problems)}
 
-    def _resolved(self, items: list[Item], problems: list[Problem]) -> tuple[list[bytes], list[float]]:
+    def _resolved(self, items: list[LossItem], problems: list[Problem]) -> tuple[list[bytes], list[float]]:
         """The ids of the samples that are meant, and their losses."""
         ids: list[bytes] = []
         losses: list[float] = []
-        by_plan: dict[str, list[Item]] = {}
+        by_plan: dict[str, list[LossItem]] = {}
         for item in items:
             by_plan.setdefault(item.plan, []).append(item)
         for plan, mine in sorted(
@@ -225,7 +225,7 @@ class Teller:
             losses += [item.loss for item in mine]
         return ids, losses
 
-    def _ids(self, plan: str, items: list[Item]) -> bytes:
+    def _ids(self, plan: str, items: list[LossItem]) -> bytes:
         if not plan:
             if self._dataset is None:
                 raise MalformedError.at(

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from exports.delivery import opening
-from exports.delivery.opening import Opened
+from exports.delivery.opening import OpenedDelivery
 from exports.limits import Consumer
 from exports.requests.body import StreamBody, parse_body
 from themisdb_datasets.engine.plans.files import TYPES
@@ -28,7 +28,7 @@ class FileRequest:
 
     body: StreamBody
     file: FileOptions
-    opened: Opened
+    opened: OpenedDelivery
 
 
 def parse_file(document: Any) -> FileOptions:

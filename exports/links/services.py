@@ -17,7 +17,7 @@ from themis_admin.accounts.models import User
 from themis_admin.artifacts.models import Artifact, ArtifactRef
 from themis_admin.jobs import events
 from themis_admin.jobs.models import OwnedQuerySet
-from themis_admin.web.byteranges import Part
+from themis_admin.web.byteranges import AnsweredRange
 from themis_admin.web.downloads import Immutable
 from themisdb_datasets.errors import ConflictError, ImpossibleError, NotFoundError
 
@@ -163,7 +163,7 @@ def revoke_link(link: Link, *, user: User) -> None:
         events.record("link.revoked", owner=link.owner, data={"link": link.pk, "title": link.title})
 
 
-def count(link: Link, file: LinkedFile, part: Part, *, address: str | None) -> LinkUse | None:
+def count(link: Link, file: LinkedFile, part: AnsweredRange, *, address: str | None) -> LinkUse | None:
     """Count a download of one of the link's files, with its line in the audit log; None where the limit is reached."""
     # Outside of the transaction: of two first downloads at once one makes the row, and both count in it.
     use, _ = LinkUse.objects.get_or_create(link=link, artifact=file.artifact)

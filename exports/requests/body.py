@@ -19,7 +19,7 @@ MAX_SEED = 10**100
 
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Count = Annotated[int, Meta(ge=0, le=MAX_POSITION)]
-Factor = Annotated[float, Meta(ge=0, le=1e9)]
+Multiplier = Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class FieldMapping(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -43,7 +43,7 @@ class WeightingOptions(msgspec.Struct, forbid_unknown_fields=True):
 
     enable_weights: bool | None = None  # on, but for raw lines and presets
     weight_field: Name = "importance"
-    default_weight: Factor = 1.0
+    default_weight: Multiplier = 1.0
     auto_weight_by_length: bool = False
     auto_weight_by_freshness: bool = False
     freshness_half_life_days: Annotated[float, Meta(gt=0, le=1e6)] = 90.0
@@ -69,7 +69,7 @@ class Structured(msgspec.Struct, forbid_unknown_fields=True):
     reject_invalid: bool = True
 
 
-class Share(msgspec.Struct, forbid_unknown_fields=True):
+class ThemeShare(msgspec.Struct, forbid_unknown_fields=True):
     """A theme of a mix, and how much of it there shall be beside the others."""
 
     theme: Name
@@ -82,7 +82,7 @@ class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /api/export/jsonl_llm/stream."""
 
     theme: Name | None = None
-    themes: Annotated[list[Share], Meta(min_length=1, max_length=MAX_PARTS)] | UnsetType = UNSET
+    themes: Annotated[list[ThemeShare], Meta(min_length=1, max_length=MAX_PARTS)] | UnsetType = UNSET
     proportion_unit: str = "samples"
     stop: str = "first_exhausted"
     dataset: Name | int | None = None

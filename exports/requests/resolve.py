@@ -13,15 +13,14 @@ from exports.requests.weighting import build_weighting, explained
 from themis_admin.datasets.labels.services import find_version
 from themis_admin.datasets.models import Dataset, Theme, Version
 from themis_admin.jobs.models import Viewer
-from themisdb_datasets.engine.plans.mix import Mix, Part, empty_part, shares
+from themisdb_datasets.engine.plans.mix import Mix, MixPart, empty_part, shares
 from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.engine.query.filters import Condition, parse_filter
 from themisdb_datasets.engine.query.mapping import MappedValue
 from themisdb_datasets.engine.query.splits import Split, parse_splitting
 from themisdb_datasets.engine.rendering.formats import Format
 from themisdb_datasets.engine.selections.checks import Check, Conversation, parse_schema
-from themisdb_datasets.engine.selections.criteria import Condition as Kept
-from themisdb_datasets.engine.selections.criteria import Criteria, Output, Period
+from themisdb_datasets.engine.selections.criteria import Criteria, Criterion, Output, Period
 from themisdb_datasets.engine.versions.version import VersionField
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.order import Ordering
@@ -30,7 +29,7 @@ MeanBytes = Callable[[Plan, Version], float]
 
 
 @dataclass(frozen=True)
-class Request:
+class ResolvedRequest:
     """A request with its names resolved: what to deliver, from where, and under which title it is listed."""
 
     plan: Plan
@@ -39,7 +38,7 @@ class Request:
     missing_fields: tuple[str, ...]
 
 
-def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> Request:
+def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> ResolvedRequest:
     """Resolve a request without a cursor; MalformedError, NotFoundError or ImpossibleError say what is wrong.
 
     `mean_bytes` tells how long a plan's lines are, for a mix whose proportions are of tokens.
@@ -69,7 +68,7 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
         theme = parse_filter(themes[0].where)
         plan = replace(plan, criteria=replace(criteria, conditions=(theme, *criteria.conditions)))
     title = f"{dataset.name} {version.number}" + (" · " if themes else "")
-    return Request(plan, version, title + " + ".join(theme.name for theme in themes), missing)
+    return ResolvedRequest(plan, version, title + " + ".join(theme.name for theme in themes), missing)
 
 
 def build_ordering(body: StreamBody, before: Ordering) -> Ordering:
@@ -100,7 +99,7 @@ def _mix(body: StreamBody, themes: list[Theme], plan: Plan, version: Version, me
                 raise empty_part(theme.name)
     places = shares([share.proportion for share in body.themes], sizes)
     parts = zip(themes, filters, places, strict=True)
-    return Mix(tuple(Part(theme.name, each, place) for theme, each, place in parts), body.stop)
+    return Mix(tuple(MixPart(theme.name, each, place) for theme, each, place in parts), body.stop)
 
 
 def _checks(body: StreamBody, form: Format) -> Iterator[Check]:
@@ -127,8 +126,8 @@ def _unique(body: StreamBody, form: Format) -> tuple[MappedValue, ...] | None:
 
 def _conditions(
     body: StreamBody, dataset: Dataset, form: Format, fields: dict[str, VersionField]
-) -> list[Kept]:
-    kept: list[Kept] = []
+) -> list[Criterion]:
+    kept: list[Criterion] = []
     if body.split is not None:
         kept.append(_split(body.split, dataset))
     for name, value in (("domain", body.domain), ("subject", body.subject)):

@@ -110,7 +110,9 @@ def _with_status(streams: StreamQuerySet, status: str) -> StreamQuerySet:
     return found | streams.lost() if status == StreamState.FAILED else found
 
 
-def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer: Consumer) -> ChunkResponse:
+def _stream(
+    request: Request, opened: opening.OpenedDelivery, body: StreamBody, consumer: Consumer
+) -> ChunkResponse:
     delivery, window, plan = opened.delivery, opened.window, opened.delivery.plan
     encoding = negotiate(request.headers.get("Accept-Encoding", ""))
     encoder, outlet = open_encoder(encoding), outlet_of(request._request)
@@ -119,7 +121,7 @@ def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer
         # Before the first byte: a start beyond the end is refused
         # with an error, and not by a stream that breaks off.
         continuation.reach(opened.start)
-        share = continuous.Share(opened.start, body.rank, body.world_size, body.limit)
+        share = continuous.RankShare(opened.start, body.rank, body.world_size, body.limit)
         chunks = continuous.follow(
             continuation, share, consumer, batch_size=body.batch_size, encoder=encoder, outlet=outlet
         )
@@ -152,7 +154,7 @@ def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer
 
 
 def _describe(
-    response: ChunkResponse, opened: opening.Opened, body: StreamBody, num_samples: int | None
+    response: ChunkResponse, opened: opening.OpenedDelivery, body: StreamBody, num_samples: int | None
 ) -> None:
     delivery = opened.delivery
     response["X-Themis-Plan"] = delivery.plan.digest

@@ -171,7 +171,7 @@ class IndexDownloadView(IndexesApi):
 class IndexBlocksView(IndexesApi):
     """The tokens of a token index, raw: numpy.frombuffer reads them as X-Themis-Dtype in X-Themis-Shape."""
 
-    parameters = blocks.Asked.__struct_fields__
+    parameters = blocks.BlocksRequest.__struct_fields__
 
     @extend_schema(
         operation_id="indexes_blocks",
@@ -187,7 +187,7 @@ class IndexBlocksView(IndexesApi):
         # A query has texts only; numbers are read here, so that the check below can be strict about kinds.
         given = {name: self._value(name, text) for name, text in request.query_params.dict().items()}
         try:
-            asked = msgspec.convert(given, blocks.Asked)
+            asked = msgspec.convert(given, blocks.BlocksRequest)
         except msgspec.ValidationError as error:
             what, _, path = str(error).partition(" - at `$.")
             name = path.rstrip("`") or "order"

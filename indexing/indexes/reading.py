@@ -11,7 +11,7 @@ import msgspec
 from indexing.models import TOKENS, Index
 from themis_admin.storage import stores
 from themisdb_datasets import tokens
-from themisdb_datasets.engine.indexes.tar import Bytes, File, Lines, Tar
+from themisdb_datasets.engine.indexes.tar import File, HeldBytes, IndexLines, Tar
 from themisdb_datasets.engine.shards.shard import MappedFile
 from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError
 from themisdb_datasets.offsets import OffsetIndex
@@ -49,7 +49,7 @@ def offsets_over(locations: Path, files: Sequence[Path]) -> OffsetIndex:
     return OffsetIndex(locations, files, open_file=MappedFile)
 
 
-class Opened(Generic[Index_]):
+class OpenIndexes(Generic[Index_]):
     """Indexes never change, so a process opens each once, and keeps those that were used last.
 
     What was removed meanwhile is closed, for an open file keeps its space on the disk.
@@ -79,8 +79,8 @@ class Opened(Generic[Index_]):
         return index
 
 
-_OFFSETS: Opened[OffsetIndex] = Opened()
-_TOKENS: Opened[TokenIndex] = Opened()
+_OFFSETS: OpenIndexes[OffsetIndex] = OpenIndexes()
+_TOKENS: OpenIndexes[TokenIndex] = OpenIndexes()
 
 
 def _opened(locations: Path, files: Sequence[Path]) -> OffsetIndex:
@@ -107,10 +107,10 @@ def folder_of(row: Index, paths: Mapping[str, Path]) -> Tar:
     index = _opened(paths["locations.bin"], part_paths(row))
     return Tar(
         [
-            ("manifest.json", Bytes(manifest)),
-            ("index/file_location.txt", Bytes(FILE_NAMES)),
+            ("manifest.json", HeldBytes(manifest)),
+            ("index/file_location.txt", HeldBytes(FILE_NAMES)),
             ("index/sample_locations.bin", File(paths["places.bin"])),
-            (SAMPLES, Lines(index, paths["places.bin"])),
+            (SAMPLES, IndexLines(index, paths["places.bin"])),
         ]
     )
 
@@ -125,9 +125,9 @@ def _tokens_folder(manifest: dict[str, Any], paths: Mapping[str, Path]) -> Tar:
     names = f"{name}\n" if manifest["num_samples"] else ""
     return Tar(
         [
-            ("manifest.json", Bytes(_written(manifest))),
+            ("manifest.json", HeldBytes(_written(manifest))),
             ("tokenizer.json", File(paths["tokenizer.json"])),
-            (tokens.FILES, Bytes(names.encode())),
+            (tokens.FILES, HeldBytes(names.encode())),
             (tokens.LOCATIONS, File(paths[TOKENS_PLACES])),
             (name, File(paths[TOKENS_BIN])),
         ]

@@ -20,7 +20,7 @@ from themisdb_datasets.names import nearest
 Row = TypeVar("Row", bound=Model)
 
 
-Part = TypeVar("Part", bound=OfDataset)
+DatasetPart = TypeVar("DatasetPart", bound=OfDataset)
 
 
 class DatasetsApi(ThemisView):
@@ -56,8 +56,14 @@ class DatasetsApi(ThemisView):
         return found
 
     def asked(
-        self, rows: OfDatasetQuerySet[Part], dataset_id: int, given: int | str, *, field: str, noun: str
-    ) -> Part:
+        self,
+        rows: OfDatasetQuerySet[DatasetPart],
+        dataset_id: int,
+        given: int | str,
+        *,
+        field: str,
+        noun: str,
+    ) -> DatasetPart:
         """The one of this id, or of this name in the dataset in any case; NotFoundError."""
         rows = rows.visible_to(self.user)
         if isinstance(given, str):

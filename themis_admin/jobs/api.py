@@ -19,10 +19,10 @@ OBJECT = OpenApiTypes.OBJECT
 MAX_EVENTS = 1000
 
 
-Rows = TypeVar("Rows", bound="QuerySet[Any]")
+JobRows = TypeVar("JobRows", bound="QuerySet[Any]")
 
 
-def in_state(rows: Rows, request: Request, *, field: str = "job__state") -> Rows:
+def in_state(rows: JobRows, request: Request, *, field: str = "job__state") -> JobRows:
     """Those whose job is in the state that the query asks for, or all; MalformedError for one that does not exist."""
     state = request.query_params.get("state")
     if not state:
@@ -31,7 +31,7 @@ def in_state(rows: Rows, request: Request, *, field: str = "job__state") -> Rows
         raise MalformedError.at(
             "state", "There is no state {state!r}{hint}.", state=state, hint=nearest(state, JobState.values)
         )
-    found: Rows = rows.filter(**{field: state})
+    found: JobRows = rows.filter(**{field: state})
     return found
 
 

@@ -18,7 +18,7 @@ from themis_admin.snapshots import services as snapshots
 from themis_admin.snapshots.models import Snapshot
 from themis_admin.snapshots.serializers import SnapshotBody
 from themis_admin.web.api import OBJECT, ORDERING, PAGING
-from themis_admin.web.byteranges import Part
+from themis_admin.web.byteranges import AnsweredRange
 from themisdb_datasets.errors import MalformedError, NotFoundError
 
 BINARY = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
@@ -42,7 +42,7 @@ class SnapshotsApi(DatasetsApi):
         # A client that goes on where it stopped would otherwise join the beginning of one snapshot to the end
         # of the next, and the lengths may even fit. Without If-Range it gets all of the newest.
         if moves and part.status in (206, 416) and "If-Range" not in request.headers:
-            part = Part(200, 0, file.num_bytes)
+            part = AnsweredRange(200, 0, file.num_bytes)
         if request.method == "GET" and part.status in (200, 206):
             detail = {"file": file.name, "start": part.start, "num_bytes": part.num_bytes}
             audit.record(user=self.user, action="snapshot.downloaded", object=snapshot.url, detail=detail)

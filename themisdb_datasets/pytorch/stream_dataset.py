@@ -19,7 +19,7 @@ from themisdb_datasets.trainer.caches import MemoryCache
 from themisdb_datasets.trainer.disk_cache import DiskCache
 from themisdb_datasets.trainer.epochs import Epochs, Pinned, kept, pin
 from themisdb_datasets.trainer.sample import Sample, parse
-from themisdb_datasets.trainer.sharing import Share, check_rank, rank_size, share
+from themisdb_datasets.trainer.sharing import ConsumerShare, check_rank, rank_size, share
 
 MEMORY_BYTES = 1 << 30
 ARGUMENTS = (
@@ -186,7 +186,7 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
         start = resumed["start"] + resumed["done"] * resumed["world_size"]
         return {**fresh, "epoch": resumed["epoch"], "start": start}
 
-    def _share(self, start: int) -> Share:
+    def _share(self, start: int) -> ConsumerShare:
         num_samples = self.pinned.num_samples
         if num_samples is not None:
             num_samples = max(num_samples - (start - self.pinned.start), 0)

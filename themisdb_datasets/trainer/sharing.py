@@ -6,7 +6,7 @@ from themisdb_datasets.errors import MalformedError
 
 
 @dataclass(frozen=True)
-class Share:
+class ConsumerShare:
     """The positions of one consumer: `start + consumer`, then every `num_consumers`-th, `num_samples` in all.
 
     `num_samples` is None where the plan has no end.
@@ -44,7 +44,7 @@ def share(
     worker: int = 0,
     num_workers: int = 1,
     drop_last: bool = False,
-) -> Share:
+) -> ConsumerShare:
     """The share of worker `worker` of `num_workers` on rank `rank` of `world_size`.
 
     Shared out are `num_samples` positions from `start` on, or without end. A rank has the positions `start + rank + k *
@@ -56,9 +56,9 @@ def share(
     # k * num_workers: one progression again, so a worker asks the server as if it were a rank.
     consumer, num_consumers = worker * world_size + rank, num_workers * world_size
     if num_samples is None:
-        return Share(start, consumer, num_consumers, None)
+        return ConsumerShare(start, consumer, num_consumers, None)
     each = rank_size(num_samples, world_size=world_size, drop_last=drop_last)
-    return Share(start, consumer, num_consumers, max(-(-(each - worker) // num_workers), 0))
+    return ConsumerShare(start, consumer, num_consumers, max(-(-(each - worker) // num_workers), 0))
 
 
 def check_rank(rank: int, world_size: int) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 
-from themis_admin.datasets.models.dataset import API, Dataset, Viewer, sees_everything, username_of
+from themis_admin.datasets.models.dataset import API, Dataset, sees_everything, username_of
+from themis_admin.jobs.models import Viewer
 from themis_admin.storage.stores import FILES
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.versions import deletions

@@ -13,7 +13,7 @@ from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.engine.weights.weighting import UNIT
 from themisdb_datasets.errors import ConflictError, ImpossibleError
 from themisdb_datasets.order import Ordering
-from themisdb_datasets.permutation import Ints, Words
+from themisdb_datasets.vectors import Ints, Words
 
 CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
 

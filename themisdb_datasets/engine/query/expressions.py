@@ -16,7 +16,7 @@ import msgspec
 from themisdb_datasets.engine.query.duck import Error, connect
 from themisdb_datasets.engine.query.patterns import check_regex, like_to_regex
 from themisdb_datasets.engine.query.sql import ShardQuery
-from themisdb_datasets.engine.query.terms import Call, Choice, Column, Constant, Instant, Node, Type
+from themisdb_datasets.engine.query.terms import Call, Choice, Constant, FieldTerm, Instant, Node, Type
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.names import nearest
 
@@ -219,7 +219,7 @@ class _Builder:
 
     def _column(self, tree: dict[str, Any]) -> Node:
         self.fields.append(".".join(tree["column_names"]))
-        return Column(self.fields[-1])
+        return FieldTerm(self.fields[-1])
 
     def _constant(self, tree: dict[str, Any]) -> Node:
         value, kind = tree["value"], tree["value"]["type"]["id"]
@@ -308,7 +308,7 @@ class _Builder:
             return self._joined(f"{name}({', '.join(_slots(len(children)))})", children, "number", "number")
         if name in ("epoch", "year") and len(children) == 1:
             child = self.node(children[0])
-            if not isinstance(child, Column):
+            if not isinstance(child, FieldTerm):
                 raise ValueError(f"{name}() takes a field.")
             return Instant(child.name, name == "year")
         if name == "round" and 1 <= len(children) <= 2:

@@ -14,7 +14,7 @@ MAX_FIELDS = (
 
 
 @dataclass(frozen=True)
-class Part:
+class TemplatePart:
     """A piece of a template: text as it is, or the name of a field."""
 
     kind: Literal["text", "field"]
@@ -26,7 +26,7 @@ class MappedValue:
     """A field taken as it is (one field part, `template` false), or a template whose result is always a text."""
 
     source: str
-    parts: tuple[Part, ...]
+    parts: tuple[TemplatePart, ...]
     template: bool
 
     @property
@@ -66,17 +66,17 @@ def parse_value(source: str, *, place: str = "field_mapping") -> MappedValue:
             count=len(source),
         )
     if "{" not in source and "}" not in source:
-        return MappedValue(source, (Part("field", source),), False)
-    parts: list[Part] = []
+        return MappedValue(source, (TemplatePart("field", source),), False)
+    parts: list[TemplatePart] = []
     try:
         for text, name, spec, conversion in Formatter().parse(source):
             if text:
-                parts.append(Part("text", text))
+                parts.append(TemplatePart("text", text))
             if name is None:
                 continue
             if not name or spec or conversion:
                 raise ValueError("a field's name alone stands between braces")
-            parts.append(Part("field", name))
+            parts.append(TemplatePart("field", name))
     except ValueError as error:
         raise MalformedError.at(
             place,

@@ -14,10 +14,9 @@ from themisdb_datasets.engine.rendering.render import Renderer
 from themisdb_datasets.engine.selections.schemas import compiled
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.vectors import Mask
 
 BLOCK = 4096
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ MAX_ENTRIES = 1_000
 MAX_RULES = 20  # of one weighting: their product stays a number, and what they make stays in memory
 
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
-Factor = Annotated[float, Meta(ge=0, le=1e6)]
+FactorNumber = Annotated[float, Meta(ge=0, le=1e6)]
 Number = Annotated[float, Meta(ge=-1e15, le=1e15)]
-Points = Annotated[list[tuple[Number, Factor]], Meta(max_length=MAX_ENTRIES)]
+Points = Annotated[list[tuple[Number, FactorNumber]], Meta(max_length=MAX_ENTRIES)]
 
 Curve = list[tuple[float, float]]
 
@@ -40,7 +40,7 @@ class Rule(Protocol):
 
 
 class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", kw_only=True):
-    missing: Factor = 1.0  # the factor of a sample that has no value
+    missing: FactorNumber = 1.0  # the factor of a sample that has no value
 
     def to_document(self) -> dict[str, Any]:
         """The rule as it is written."""
@@ -83,8 +83,8 @@ class MapRule(_Base, frozen=True, tag="map"):
     """A factor for each of some values, spelled as text, and one for all others."""
 
     field: Name
-    factors: Annotated[dict[str, Factor], Meta(min_length=1, max_length=MAX_ENTRIES)]
-    default: Factor = 1.0
+    factors: Annotated[dict[str, FactorNumber], Meta(min_length=1, max_length=MAX_ENTRIES)]
+    default: FactorNumber = 1.0
 
     def to_sql(self, query: ShardQuery) -> str:
         value = query.spelled(self.field)
@@ -125,7 +125,7 @@ class LengthRule(_Base, frozen=True, tag="length"):
 
     of: Annotated[str, Meta(min_length=1, max_length=10_000)]
     scale: Annotated[float, Meta(gt=0, le=1e9)] = 2000.0
-    bonus: Factor = 0.5
+    bonus: FactorNumber = 0.5
 
     def to_sql(self, query: ShardQuery) -> str:
         length = parse_value(self.of).length_sql(query)
@@ -178,7 +178,7 @@ class StepRule(_Base, frozen=True, tag="step"):
 
     field: Name
     steps: Points
-    default: Factor = 1.0
+    default: FactorNumber = 1.0
 
     def to_sql(self, query: ShardQuery) -> str:
         value = query.number(self.field)
