@@ -120,6 +120,11 @@ class Ordering:
         return WeightedOrder(draws, seed=self.seed, epoch=self.epoch, part=part)
 
 
+def rank_size(num_samples: int, *, world_size: int, drop_last: bool) -> int:
+    """How many samples each rank gets of so many: the last are wrapped round to the epoch's begin, or left out."""
+    return num_samples // world_size if drop_last else -(-num_samples // world_size)
+
+
 def _kind(kind: str, part: int) -> str:
     """The parts of a mix are drawn independently of each other, also where they have as many samples."""
     return f"{kind} part {part}" if part else kind

@@ -13,13 +13,14 @@ from torch.utils.data import IterableDataset, get_worker_info
 from themisdb_datasets.client.client import Client
 from themisdb_datasets.client.feedback import Feedback
 from themisdb_datasets.errors import MalformedError, PlanChangedError
+from themisdb_datasets.order import rank_size
 from themisdb_datasets.pytorch import collating, ranks
 from themisdb_datasets.pytorch.tally import Tally
 from themisdb_datasets.trainer.caches import MemoryCache
 from themisdb_datasets.trainer.disk_cache import DiskCache
 from themisdb_datasets.trainer.epochs import Epochs, Pinned, kept, pin
 from themisdb_datasets.trainer.sample import Sample, parse
-from themisdb_datasets.trainer.sharing import ConsumerShare, check_rank, rank_size, share
+from themisdb_datasets.trainer.sharing import ConsumerShare, check_rank, share
 
 MEMORY_BYTES = 1 << 30
 ARGUMENTS = (

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.order import rank_size
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,6 @@ class ConsumerShare:
     def left(self, done: int) -> int | None:
         """How many samples are left after `done`."""
         return None if self.num_samples is None else max(self.num_samples - done, 0)
-
-
-def rank_size(num_samples: int, *, world_size: int, drop_last: bool) -> int:
-    """How many samples each rank gets of so many: the last are wrapped round to the epoch's begin, or left out."""
-    return num_samples // world_size if drop_last else -(-num_samples // world_size)
 
 
 def share(

@@ -12,7 +12,7 @@ from themisdb_datasets.engine.selections.selection import Selection
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.engine.weights.weighting import UNIT
 from themisdb_datasets.errors import ConflictError, ImpossibleError
-from themisdb_datasets.order import Ordering
+from themisdb_datasets.order import Ordering, rank_size
 from themisdb_datasets.vectors import Ints, Words
 
 CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
@@ -104,8 +104,7 @@ class Delivery:
                 start=start,
                 num_samples=self.num_samples,
             )
-        left = self.num_samples - start
-        each = left // world_size if drop_last else -(-left // world_size)
+        each = rank_size(self.num_samples - start, world_size=world_size, drop_last=drop_last)
         each = each if limit is None else min(each, limit)
         return range(start + rank, start + rank + each * world_size, world_size)
 
