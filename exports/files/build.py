@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from exports.delivery import opening
-from exports.delivery.opening import Opened
+from exports.delivery.opening import OpenedDelivery
 from exports.models import MANIFEST, FileExport
 from exports.requests.body import StreamBody
 from themis_admin.artifacts import services as artifacts
@@ -77,7 +77,7 @@ def _body(row: FileExport) -> StreamBody:
 
 
 def _manifest(
-    row: FileExport, opened: Opened, files: list[WrittenFile], weights: dict[str, Any] | None
+    row: FileExport, opened: OpenedDelivery, files: list[WrittenFile], weights: dict[str, Any] | None
 ) -> dict[str, Any]:
     """All that is needed to prove and repeat the files; it has no time, so that equal exports have equal manifests."""
     version, delivery = opened.version, opened.delivery

@@ -97,8 +97,12 @@ class StreamsView(ThemisView):
 
 def _with_status(streams: StreamQuerySet, status: str) -> StreamQuerySet:
     if status not in StreamState.values:
-        message = f"There is no status {status!r}{nearest(status, StreamState.values)}."
-        raise MalformedError(message, fields={"status": message})
+        raise MalformedError.at(
+            "status",
+            "There is no status {status!r}{hint}.",
+            status=status,
+            hint=nearest(status, StreamState.values),
+        )
     if status == StreamState.IN_PROGRESS:
         return streams.open()
     found = streams.filter(state=status)
@@ -106,7 +110,9 @@ def _with_status(streams: StreamQuerySet, status: str) -> StreamQuerySet:
     return found | streams.lost() if status == StreamState.FAILED else found
 
 
-def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer: Consumer) -> ChunkResponse:
+def _stream(
+    request: Request, opened: opening.OpenedDelivery, body: StreamBody, consumer: Consumer
+) -> ChunkResponse:
     delivery, plan = opened.delivery, opened.delivery.plan
     encoding = negotiate(request.headers.get("Accept-Encoding", ""))
     encoder, outlet = open_encoder(encoding), outlet_of(request._request)
@@ -115,7 +121,7 @@ def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer
         # Before the first byte: a start beyond the end is refused
         # with an error, and not by a stream that breaks off.
         continuation.reach(opened.start)
-        share = continuous.Share(opened.start, body.rank, body.world_size, body.limit)
+        share = continuous.RankShare(opened.start, body.rank, body.world_size, body.limit)
         chunks = continuous.follow(
             continuation, share, consumer, batch_size=body.batch_size, encoder=encoder, outlet=outlet
         )
@@ -144,7 +150,7 @@ def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer
 
 
 def _describe(
-    response: ChunkResponse, opened: opening.Opened, body: StreamBody, num_samples: int | None
+    response: ChunkResponse, opened: opening.OpenedDelivery, body: StreamBody, num_samples: int | None
 ) -> None:
     delivery = opened.delivery
     response["X-Themis-Plan"] = delivery.plan.digest

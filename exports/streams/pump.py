@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 
-from exports.streams.compression import Encoder
+from exports.streams.compression import Compressor
 from themis_admin.web.serving import Outlet
 from themisdb_datasets.engine.plans.delivery import Chunk
 
@@ -19,13 +19,13 @@ PART_BYTES = 256 << 10
 # then make everything twice; only who takes nothing for longer than this loses it.
 PATIENCE_SECONDS = 0.1
 
-Lines = Callable[[int], Iterator[Chunk]]  # all lines after so many
+ChunksFrom = Callable[[int], Iterator[Chunk]]  # all lines after so many
 
 
 class _Maker:
     """Makes chunks in the pool's threads; what it holds can be dropped at any time, and is made again when needed."""
 
-    def __init__(self, lines: Lines, encoder: Encoder | None) -> None:
+    def __init__(self, lines: ChunksFrom, encoder: Compressor | None) -> None:
         self._lines = lines
         self._encoder = encoder
         self._chunks: Iterator[Chunk] | None = None
@@ -59,7 +59,7 @@ class _Maker:
 
 
 async def pump(
-    lines: Lines, *, encoder: Encoder | None, outlet: Outlet | None
+    lines: ChunksFrom, *, encoder: Compressor | None, outlet: Outlet | None
 ) -> AsyncGenerator[Chunk, None]:
     """The chunks of `lines`, encoded, in parts of at most 256 KiB that count their samples with the last one.
 
@@ -107,7 +107,7 @@ async def _taken(outlet: Outlet) -> bool:
 
 
 async def whole(
-    lines: Lines, *, encoder: Encoder | None, outlet: Outlet | None
+    lines: ChunksFrom, *, encoder: Compressor | None, outlet: Outlet | None
 ) -> AsyncGenerator[Chunk, None]:
     """A stream that ends with its chunks."""
     # A generator that is left in the middle is closed when it is collected, at any later time and by anybody;

@@ -30,7 +30,7 @@ from themis_admin.storage.space import Progress
 from themis_admin.storage.stores import kept_files
 from themisdb_datasets.engine.indexes.locations import as_one_file, index_version
 from themisdb_datasets.engine.indexes.packing import Packing, build_tokens
-from themisdb_datasets.engine.indexes.tar import Lines, sha256_of
+from themisdb_datasets.engine.indexes.tar import IndexLines, sha256_of
 from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.selections.additions import added
@@ -50,7 +50,7 @@ MAX_THEMES = 100  # whose tokens are counted with those of the whole version
 LOOK_EVERY = 100_000  # samples between two looks at the free space
 
 
-class Known(NamedTuple):
+class EarlierIndex(NamedTuple):
     """An earlier index whose version was appended to: its locations hold for the first parts of the later one."""
 
     num_samples: int
@@ -83,7 +83,7 @@ def build_offsets(job: RunningJob, pk: int) -> None:
         "num_bytes": num_bytes,
         "parts": parts,
     }
-    lines = Lines(offsets_over(locations, part_paths(row, manifest)), places)
+    lines = IndexLines(offsets_over(locations, part_paths(row, manifest)), places)
     manifest["files"] = {
         # Read twice, which the progress counts with: here for the digest of the samples, and in `publish` for
         # that of the whole folder, which only exists as a download.
@@ -155,7 +155,7 @@ def _of_version(row: Index, version: Version, opened: OpenVersion, path: Path) -
     return index_version(opened, positions, path, base=(known.locations, reused)), reused
 
 
-def _known(row: Index, opened: OpenVersion) -> Known | None:
+def _known(row: Index, opened: OpenVersion) -> EarlierIndex | None:
     """The index of an earlier version, with the same filter, whose parts this version goes on from."""
     earlier = Index.objects.published().filter(dataset=row.dataset, kind=row.kind).exclude(pk=row.pk)
     # The newest first, for it has most in common with this
@@ -169,7 +169,7 @@ def _known(row: Index, opened: OpenVersion) -> Known | None:
         # before lies where it lay, at its old position.
         if opened.part_names[: len(parts)] == list(parts) and ref and ref.artifact.path.is_file():
             before = OpenVersion(opened.parts[: len(parts)], opened.deleted[: len(parts)])
-            return Known(each.num_samples, before, ref.artifact.path)
+            return EarlierIndex(each.num_samples, before, ref.artifact.path)
     return None
 
 

@@ -16,7 +16,7 @@ from data_forager.indexers.tokenization_indexer import create_tokenize_and_index
 from tests.engine.tokenizers import EOS, WORDS, byte_level, changed, spaced, split_by_pattern, with_vocabulary
 from tests.engine.versions import make_version
 from themisdb_datasets.engine.indexes import encoding
-from themisdb_datasets.engine.indexes.packing import Packing, Positions, build_tokens
+from themisdb_datasets.engine.indexes.packing import Packing, PositionArray, build_tokens
 from themisdb_datasets.engine.indexes.tokenizer import Tokenizer
 from themisdb_datasets.engine.kernels.words import pattern_of
 from themisdb_datasets.engine.query.mapping import parse_value
@@ -49,7 +49,7 @@ def build(
     text, eos, dtype = (
         given.pop(name, usual) for name, usual in (("text", "text"), ("eos_token", None), ("dtype", None))
     )
-    positions: Positions = given.pop("positions", range(version.num_samples))
+    positions: PositionArray = given.pop("positions", range(version.num_samples))
     packing = Packing(parse_value(text), size, eos, dtype)
     given = {"stem": "corpus", "report": ignore, **given}
     return build_tokens(version, positions, packing, tokenizer, folder, **given)

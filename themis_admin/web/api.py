@@ -159,8 +159,9 @@ class ListPagination(CursorPagination):
         # A cursor of another list decodes, and fails where
         # its value is compared with a column of another type.
         except (exceptions.NotFound, ValueError, ValidationError):
-            message = "This cursor is none of this list's; start without one."
-            raise MalformedError(message, fields={"cursor": message}) from None
+            raise MalformedError.at(
+                "cursor", "This cursor is none of this list's; start without one."
+            ) from None
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data})
@@ -304,7 +305,6 @@ def parse_json(text: str, *, field: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        message = f"This is no JSON: {error}"
-        raise MalformedError(message, fields={field: message}) from None
+        raise MalformedError.at(field, "This is no JSON: {reason}", reason=str(error)) from None
     except RecursionError:
-        raise MalformedError("It is nested too deeply.", fields={field: "It is nested too deeply."}) from None
+        raise MalformedError.at(field, "It is nested too deeply.") from None

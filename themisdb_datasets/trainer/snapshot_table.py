@@ -122,10 +122,13 @@ def _convert(source: Path, cached: Path, about: Mapping[str, Any]) -> None:
             cached.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=cached.parent, prefix=f".{cached.name}.")
         except OSError as error:
-            message = (
-                f"{cached.parent} cannot be written to ({error.strerror}); name a folder that can: cache_dir."
-            )
-            raise ImpossibleError(message, code="no_cache_dir", fields={"cache_dir": message}) from error
+            raise ImpossibleError.at(
+                "cache_dir",
+                "{folder} cannot be written to ({reason}); name a folder that can: cache_dir.",
+                code="no_cache_dir",
+                folder=cached.parent,
+                reason=error.strerror,
+            ) from error
         try:
             with os.fdopen(handle, "wb") as out, pa.ipc.new_file(out, schema) as writer:
                 for batch in batches:

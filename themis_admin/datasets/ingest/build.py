@@ -14,7 +14,7 @@ from django.db import transaction
 from themis_admin.datasets.models import Dataset, Upload
 from themis_admin.datasets.versions.publishing import (
     Draft,
-    Piece,
+    ShardPiece,
     find_dataset,
     finish_unchanged,
     open_pieces,
@@ -69,8 +69,8 @@ class Ingested(msgspec.Struct):
     num_blank: int
 
     @property
-    def pieces(self) -> list[Piece]:
-        return [Piece(*shard) for shard in self.shards]
+    def pieces(self) -> list[ShardPiece]:
+        return [ShardPiece(*shard) for shard in self.shards]
 
     def counts(self) -> dict[str, Any]:
         """What a job tells of it."""
@@ -269,8 +269,8 @@ def _join_rejects(job: RunningJob, parts: Sequence[Job], files: Sequence[SourceF
 
 
 def _upserted(
-    job: RunningJob, target: Dataset, pieces: list[Piece]
-) -> tuple[dict[str, int], list[Piece], bool]:
+    job: RunningJob, target: Dataset, pieces: list[ShardPiece]
+) -> tuple[dict[str, int], list[ShardPiece], bool]:
     """What becomes of samples that are put in by their key, what the dataset is made of then, and whether the shards
     were rewritten because most of their samples are there already."""
     known = pieces_of(target.latest)
@@ -289,7 +289,7 @@ def _upserted(
             workdir=job.workdir / "rewritten",
             shard_bytes=settings.THEMIS.shard_bytes,
         )
-        pieces = [Piece(shard.digest, shard.num_samples, shard.num_bytes) for shard in shards]
+        pieces = [ShardPiece(shard.digest, shard.num_samples, shard.num_bytes) for shard in shards]
     else:
         pieces = _less(job, pieces, found.new)
     counts = {
@@ -301,7 +301,7 @@ def _upserted(
     return counts, [*_less(job, known, found.base), *pieces], is_rewritten
 
 
-def _less(job: RunningJob, pieces: Sequence[Piece], deleted: Deleted) -> list[Piece]:
+def _less(job: RunningJob, pieces: Sequence[ShardPiece], deleted: Deleted) -> list[ShardPiece]:
     """These pieces with these deletions, which are published; one that has nothing left is dropped."""
     store = stores.store()
     left = []

@@ -35,8 +35,12 @@ class RulesApi(DatasetsApi):
             rule = known.get(name.casefold())
             if rule is None:
                 there = [each.name for each in known.values()]
-                message = f"There is no weighting rule {name!r}{nearest(name, there)}."
-                raise MalformedError(message, fields={f"{place}[{number}]": message})
+                raise MalformedError.at(
+                    f"{place}[{number}]",
+                    "There is no weighting rule {name!r}{hint}.",
+                    name=name,
+                    hint=nearest(name, there),
+                )
             found.append(rule)
         return found
 
@@ -44,8 +48,7 @@ class RulesApi(DatasetsApi):
         """A version of the dataset; without a number the latest."""
         version = dataset.latest if pk is None else dataset.versions.filter(pk=pk).first()
         if version is None:
-            message = "The dataset has no such version."
-            raise NotFoundError(message, fields={"version": message})
+            raise NotFoundError.at("version", "The dataset has no such version.")
         return version
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -92,7 +95,7 @@ class DatasetRulesView(RulesApi):
         dataset = self.dataset(pk)
         own, definition = self.parts()
         if "name" not in own:
-            raise MalformedError("Give the rule a name.", fields={"name": "Give the rule a name."})
+            raise MalformedError.at("name", "Give the rule a name.")
         rule = rules.create_rule(dataset, user=self.user, definition=definition, **own)
         return Response(rule.to_dict(), status=201, headers={"Location": rule.url})
 

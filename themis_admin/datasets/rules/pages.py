@@ -145,7 +145,7 @@ def _sample(request: HttpRequest, row: WeightingRule) -> dict[str, Any]:
     if not latest.num_samples:
         return {}
     explained = rules.explain_sample(latest, position, {row.name: parse_rule(row.definition)})
-    shown = cards.cards(latest.open(), cards.Layout.of(row.dataset, latest), [position])
+    shown = cards.cards(latest.open(), cards.CardLayout.of(row.dataset, latest), [position])
     return {
         "position": position,
         "factor": explained.factors[row.name],
@@ -237,6 +237,6 @@ def _compared(dataset: Dataset, version: Version, chosen: dict[str, Any]) -> dic
 
 def _shown(dataset: Dataset, version: Version, changes: Iterable[Change]) -> list[tuple[cards.Card, Change]]:
     changes = list(changes)
-    layout = cards.Layout.of(dataset, version)
+    layout = cards.CardLayout.of(dataset, version)
     shown = cards.cards(version.open(), layout, [each.position for each in changes])
     return list(zip(shown, changes, strict=True))

@@ -17,7 +17,7 @@ from themis_admin.datasets import cleaning
 from themis_admin.datasets.models import Dataset
 from themis_admin.datasets.versions.publishing import (
     Draft,
-    Piece,
+    ShardPiece,
     find_dataset,
     finish_unchanged,
     pieces_of,
@@ -115,7 +115,7 @@ def compact(job: RunningJob, *, dataset: int, note: str) -> None:
             report=lambda done, _, before=written: progress(before + done, told["num_bytes"]),  # type: ignore[misc]
         )
         pieces[run.start : run.stop] = [
-            Piece(each.digest, each.num_samples, each.num_bytes) for each in shards
+            ShardPiece(each.digest, each.num_samples, each.num_bytes) for each in shards
         ]
         written += run.num_bytes
     told["num_shards"] = len(pieces)

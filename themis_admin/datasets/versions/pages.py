@@ -63,7 +63,7 @@ def version_sample(request: HttpRequest, pk: int, n: int) -> HttpResponse:
         raise Http404
     line = row.open().line(n)
     sample = cards.parsed(line)
-    layout = cards.Layout.of(row.dataset, row)
+    layout = cards.CardLayout.of(row.dataset, row)
     texts = cards.passages(sample, layout)
     context = {
         "version": row,

@@ -42,7 +42,7 @@ def finish_unchanged(
 
 
 @dataclass(frozen=True)
-class Piece:
+class ShardPiece:
     """A published shard as part of a version, and the digest of the rows that are deleted there, if any are."""
 
     digest: str
@@ -52,19 +52,21 @@ class Piece:
     num_deleted: int = 0
 
 
-def pieces_of(version: Version | None) -> list[Piece]:
+def pieces_of(version: Version | None) -> list[ShardPiece]:
     """What a version is made of; nothing where there is none."""
     if version is None:
         return []
     # The order is part of the version: its digest and every position follow from it.
     rows = version.version_shards.order_by("ordinal").select_related("shard")
     return [
-        Piece(row.shard.digest, row.shard.num_samples, row.shard.num_bytes, row.deletions, row.num_deleted)
+        ShardPiece(
+            row.shard.digest, row.shard.num_samples, row.shard.num_bytes, row.deletions, row.num_deleted
+        )
         for row in rows
     ]
 
 
-def open_pieces(pieces: Sequence[Piece]) -> OpenVersion:
+def open_pieces(pieces: Sequence[ShardPiece]) -> OpenVersion:
     """The version that these make."""
     store = stores.store()
     return OpenVersion.open(
@@ -79,7 +81,7 @@ class Draft:
 
     dataset: int
     parent: Version | None
-    pieces: Sequence[Piece]
+    pieces: Sequence[ShardPiece]
     mode: str
     note: str
     source_name: str = ""
@@ -165,7 +167,7 @@ class Draft:
         )
 
 
-def attach(version: Version, pieces: Sequence[Piece]) -> None:
+def attach(version: Version, pieces: Sequence[ShardPiece]) -> None:
     """One row a piece, its shard known or new; the collector takes no shard while its row is held here."""
     store = stores.store()
     rows: dict[str, Shard] = {}

@@ -16,7 +16,7 @@ BLOCK = 65_536
 NO_ROWS = np.empty((0, 3), np.uint64)
 
 
-class Positions(Protocol):
+class AscendingPositions(Protocol):
     """Ascending positions of a version, an array or a range."""
 
     def __len__(self) -> int: ...
@@ -25,7 +25,11 @@ class Positions(Protocol):
 
 
 def index_version(
-    version: OpenVersion, positions: "Positions | None", path: Path, *, base: tuple[Path, int] | None = None
+    version: OpenVersion,
+    positions: "AscendingPositions | None",
+    path: Path,
+    *,
+    base: tuple[Path, int] | None = None,
 ) -> int:
     """Write to `path` where the samples at `positions`, or all, lie in the files of the version's shards.
 

@@ -12,8 +12,8 @@ from themisdb_datasets.engine.selections.selection import Selection
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.engine.weights.weighting import UNIT
 from themisdb_datasets.errors import ConflictError, ImpossibleError
-from themisdb_datasets.order import Ordering
-from themisdb_datasets.permutation import Ints, Words
+from themisdb_datasets.order import Ordering, rank_size
+from themisdb_datasets.vectors import Ints, Words
 
 CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
 USUAL_BYTES = 1 << 20
@@ -90,11 +90,15 @@ class Delivery:
         the last positions are beyond the end and wrap round to the epoch's begin. ImpossibleError past the end.
         """
         if start > self.num_samples:
-            message = f"Position {start:,} is past the end: the plan has {self.num_samples:,} samples."
-            raise ImpossibleError(message, code="past_the_end", fields={"start": message})
+            raise ImpossibleError.at(
+                "start",
+                "Position {start:,} is past the end: the plan has {num_samples:,} samples.",
+                code="past_the_end",
+                start=start,
+                num_samples=self.num_samples,
+            )
         # After j lines each, all ranks stand at start + j * W, so another number of ranks can go on from there.
-        left = self.num_samples - start
-        each = left // world_size if drop_last else -(-left // world_size)
+        each = rank_size(self.num_samples - start, world_size=world_size, drop_last=drop_last)
         each = each if limit is None else min(each, limit)
         return range(start + rank, start + rank + each * world_size, world_size)
 

@@ -96,6 +96,7 @@ class Cursor:
         """Read `<plan digest>.<position>`; MalformedError otherwise."""
         match = _CURSOR.fullmatch(text)
         if match is None:
-            message = "A cursor is the plan's 64 hex digits, a dot and a position."
-            raise MalformedError(message, code="bad_cursor", fields={"cursor": message})
+            raise MalformedError.at(
+                "cursor", "A cursor is the plan's 64 hex digits, a dot and a position.", code="bad_cursor"
+            )
         return cls(match[1], int(match[2]))

@@ -125,8 +125,12 @@ def _is_number(version: OpenVersion, name: str) -> bool:
         kind for part in version.parts if (field := part.field(name)) is not None for kind in field.types
     ]
     if not types and version.num_samples:
-        message = f"There is no field {name!r} to order by{nearest(name, version.field_names)}."
-        raise MalformedError(message, fields={"order_by": message})
+        raise MalformedError.at(
+            "order_by",
+            "There is no field {name!r} to order by{hint}.",
+            name=name,
+            hint=nearest(name, version.field_names),
+        )
     return is_number(types)
 
 
