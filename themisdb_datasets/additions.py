@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.criteria import Criteria
-from themisdb_datasets.duck import DuckLimits, connect
+from themisdb_datasets.duck import DuckLimits, batches, connect
 from themisdb_datasets.npy import NpyWriter
 from themisdb_datasets.selection import Selection, SelectionCache
 from themisdb_datasets.version import OpenVersion
@@ -87,5 +87,5 @@ def _new_positions(
                 )
                 connection.execute(f"INSERT INTO {name} {select}", query.arguments(select))
         rows = connection.sql("SELECT place FROM new ANTI JOIN old USING (id) ORDER BY place")
-        for batch in rows.to_arrow_reader(BATCH):
+        for batch in batches(rows, rows=BATCH):
             yield after.positions_of(batch.column(0).to_numpy())

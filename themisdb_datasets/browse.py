@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from themisdb_datasets.duck import DuckLimits, connect
+from themisdb_datasets.duck import DuckLimits, batches, connect
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.fields import Ints, is_number
 from themisdb_datasets.filters import Filter
@@ -117,7 +117,7 @@ def _statement(
 
 
 def _rows(found: duckdb.DuckDBPyRelation) -> Iterator[Ints]:
-    for batch in found.to_arrow_reader(BATCH):
+    for batch in batches(found, rows=BATCH):
         yield batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64)
 
 

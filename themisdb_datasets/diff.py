@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from themisdb_datasets.duck import DuckLimits, connect
+from themisdb_datasets.duck import DuckLimits, batches, connect
 from themisdb_datasets.edits import load_keys
 from themisdb_datasets.npy import NpyWriter
 from themisdb_datasets.version import OpenVersion
@@ -131,7 +131,7 @@ def _write(path: Path, found: duckdb.DuckDBPyRelation, *versions: OpenVersion) -
     """Write the positions of the rows that a query finds, one column a version; how many these are."""
     total = 0
     with NpyWriter(path, np.int64, (len(versions),) if len(versions) > 1 else ()) as file:
-        for batch in found.to_arrow_reader(BATCH):
+        for batch in batches(found, rows=BATCH):
             rows = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
             columns = [version.positions_of(row) for version, row in zip(versions, rows, strict=True)]
             file.append(np.stack(columns, axis=1) if len(columns) > 1 else columns[0])

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from themisdb_datasets.columns import ID_BYTES, SAMPLE_ID, line_ids
-from themisdb_datasets.duck import DuckLimits, connect
+from themisdb_datasets.duck import DuckLimits, batches, connect
 from themisdb_datasets.errors import ImpossibleError
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.version import OpenVersion
@@ -138,7 +138,7 @@ def write_factors(
 def _write(target: Path, schema: pa.Schema, found: duckdb.DuckDBPyRelation) -> int:
     num = 0
     with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
-        for batch in found.to_arrow_reader(BATCH):
+        for batch in batches(found, rows=BATCH):
             columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
             num += batch.num_rows

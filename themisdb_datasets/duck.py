@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 
@@ -54,6 +55,13 @@ def read_database(
     attached = f"ATTACH {_quote(str(path))} AS file (READ_ONLY)"
     with _opened(directories, limits or DuckLimits(), attached) as connection:
         yield connection
+
+
+def batches(found: duckdb.DuckDBPyRelation | duckdb.DuckDBPyConnection, *, rows: int) -> pa.RecordBatchReader:
+    """What a query finds, so many rows at a time."""
+    if hasattr(found, "to_arrow_reader"):
+        return found.to_arrow_reader(rows)
+    return found.fetch_record_batch(rows)  # its name before DuckDB 1.5
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from themisdb_datasets.duck import DuckLimits, connect
+from themisdb_datasets.duck import DuckLimits, batches, connect
 from themisdb_datasets.fields import Ints
 from themisdb_datasets.filters import Filter
 from themisdb_datasets.version import OpenVersion
@@ -104,7 +104,7 @@ def _places(connection: duckdb.DuckDBPyConnection, select: str) -> Iterator[Ints
 
 
 def _batches(found: duckdb.DuckDBPyRelation) -> Iterator[Ints]:
-    for batch in found.to_arrow_reader(BATCH):
+    for batch in batches(found, rows=BATCH):
         yield batch.column(0).to_numpy()
 
 

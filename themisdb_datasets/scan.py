@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from themisdb_datasets.checks import Checker
 from themisdb_datasets.criteria import Criteria
+from themisdb_datasets.duck import batches
 from themisdb_datasets.errors import CorruptError
 from themisdb_datasets.version import OpenVersion
 
@@ -99,7 +100,7 @@ class Scan:
         return statement, query.arguments(statement)
 
     def _batches(self, found: duckdb.DuckDBPyRelation) -> Iterator[Kept]:
-        for batch in found.to_arrow_reader(BATCH):
+        for batch in batches(found, rows=BATCH):
             rows, weights, *factors = (_numpy(column) for column in batch.columns)
             table = np.stack(factors, axis=1) if factors else np.empty((len(rows), 0))
             positions = self.version.positions_of(rows.astype(np.int64))
