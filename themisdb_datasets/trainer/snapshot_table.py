@@ -151,14 +151,14 @@ def _batches(source: Path) -> Iterator[tuple[pa.Schema, list[str], Iterator[pa.R
             yield file.schema_arrow, _json_columns(columns), file.iter_batches(READ)
         return
     # A Parquet file needs no DuckDB.
-    with import_ours("engine.query.duck").read_database(source) as connection:
+    duck = import_ours("engine.query.duck")
+    with duck.read_database(source) as connection:
         (columns,) = connection.execute("SELECT value FROM manifest WHERE name = 'columns'").fetchone() or (
             "[]",
         )
         # Both tables have the samples in one order.
-        reader = connection.execute(
-            "SELECT samples.*, weight FROM samples POSITIONAL JOIN weights"
-        ).to_arrow_reader(READ)
+        found = connection.execute("SELECT samples.*, weight FROM samples POSITIONAL JOIN weights")
+        reader = duck.batches(found, rows=READ)
         yield reader.schema, _json_columns(msgspec.json.decode(columns)), iter(reader)
 
 

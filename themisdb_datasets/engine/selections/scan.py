@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from themisdb_datasets.engine.query.duck import Connection, Relation
+from themisdb_datasets.engine.query.duck import Connection, Relation, batches
 from themisdb_datasets.engine.selections.checks import Checker
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.versions.version import OpenVersion
@@ -101,7 +101,7 @@ class Scan:
         return statement, query.arguments(statement)
 
     def _batches(self, found: Relation) -> Iterator[KeptSamples]:
-        for batch in found.to_arrow_reader(BATCH):
+        for batch in batches(found, rows=BATCH):
             rows, weights, *factors = (_numpy(column) for column in batch.columns)
             table = np.stack(factors, axis=1) if factors else np.empty((len(rows), 0))
             positions = self.version.positions_of(rows.astype(np.int64))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.engine.kernels.npy import NpyWriter
-from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, batches, connect
 from themisdb_datasets.engine.query.filters import Filter
 from themisdb_datasets.engine.query.sql import ShardQuery
 from themisdb_datasets.engine.shards.fields import is_number
@@ -115,7 +115,7 @@ def _statement(
 
 
 def _rows(found: Relation) -> Iterator[Ints]:
-    for batch in found.to_arrow_reader(BATCH):
+    for batch in batches(found, rows=BATCH):
         yield batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64)
 
 

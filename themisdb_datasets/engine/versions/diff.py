@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.engine.kernels.npy import NpyWriter
-from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, batches, connect
 from themisdb_datasets.engine.versions.edits import load_keys
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.vectors import Ints
@@ -130,7 +130,7 @@ def _write(path: Path, found: Relation, *versions: OpenVersion) -> int:
     """Write the positions of the rows that a query finds, one column a version; how many these are."""
     total = 0
     with NpyWriter(path, np.int64, (len(versions),) if len(versions) > 1 else ()) as file:
-        for batch in found.to_arrow_reader(BATCH):
+        for batch in batches(found, rows=BATCH):
             rows = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
             columns = [version.positions_of(row) for version, row in zip(versions, rows, strict=True)]
             file.append(np.stack(columns, axis=1) if len(columns) > 1 else columns[0])
