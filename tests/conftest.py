@@ -1,4 +1,4 @@
-"""What all tests share: a Valkey of their own, people with tokens, and that in CI nothing is skipped."""
+"""What all tests share: a Valkey of their own, people with tokens and browsers, and that in CI nothing is skipped."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from tests.processes import stop, until
@@ -81,6 +82,34 @@ def as_bob(bob: User) -> APIClient:
 @pytest.fixture
 def as_charlie(charlie: User) -> APIClient:
     return client_of(charlie, "admin")
+
+
+def browser_of(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def alices(alice: User) -> Client:
+    return browser_of(alice)
+
+
+@pytest.fixture
+def bobs(bob: User) -> Client:
+    return browser_of(bob)
+
+
+@pytest.fixture
+def charlies(charlie: User) -> Client:
+    return browser_of(charlie)
+
+
+def page(browser: Client, path: str) -> str:
+    """A page's HTML."""
+    response = browser.get(path)
+    assert response.status_code == 200, (path, response.status_code)
+    return response.content.decode()
 
 
 @pytest.fixture(scope="session")
