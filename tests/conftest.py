@@ -15,6 +15,7 @@ from tests.running import Running
 from tests.settings import FOLDER
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import User
+from themis_admin.celery import app
 from themis_admin.console import valkey
 from themis_admin.processes import die_with_parent
 
@@ -45,6 +46,12 @@ def _folders() -> None:
     """The data folder of tests that do not make one of their own."""
     for name in ("storage", "work", "uploads", "selections"):
         Path(FOLDER, "data", name).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kinds() -> None:
+    """Every kind of job is known here, as a worker knows it."""
+    app.loader.import_default_modules()
 
 
 @pytest.fixture

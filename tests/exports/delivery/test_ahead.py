@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from exports import tasks
 from exports.delivery import ahead
 from exports.delivery.opening import open_request
 from exports.requests.body import StreamBody
@@ -17,8 +16,6 @@ from themis_admin.datasets.themes import services as themes
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
 from themis_admin.storage.stores import kept_files
-
-__all__ = ["tasks"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,6 @@ from django.conf import LazySettings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from exports import tasks
 from exports.files import build as file_build
 from exports.files import retention
 from exports.files import services as file_exports
@@ -37,7 +36,7 @@ from themis_admin.jobs.models import Event, Job
 from themis_admin.storage.stores import FILES, store
 from themisdb_datasets.errors import ConflictError
 
-__all__ = ["start", "tasks"]
+__all__ = ["start"]
 
 URL = "/api/v1/exports/"
 Make = Callable[..., FileExport]

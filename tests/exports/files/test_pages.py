@@ -9,7 +9,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from exports import tasks
 from exports.files import body as file_body
 from exports.files import services as file_exports
 from exports.limits import Consumer
@@ -25,7 +24,6 @@ from themis_admin.jobs import runner
 __all__ = ["version"]
 
 
-__all__ = ["tasks"]
 BODY = {"format": "text_completion", "field_mapping": {"text_field": "text"}}
 
 

@@ -21,14 +21,14 @@ from exports.links import downloads
 from exports.links import services as links
 from exports.models import FileExport, Link, LinkUse
 from tests.conftest import client_of
-from tests.exports.files.test_api import Make, client_answer, make, tasks
+from tests.exports.files.test_api import Make, client_answer, make
 from tests.processes import free_port, until
 from tests.themis_admin.jobs.conftest import Start, start
 from themis_admin.accounts.models import AuditEntry, User
 from themis_admin.artifacts.models import Artifact, ArtifactRef
 from themis_admin.storage.stores import FILES, store
 
-__all__ = ["make", "start", "tasks"]
+__all__ = ["make", "start"]
 URL = "/api/v1/links/"
 
 

@@ -12,7 +12,6 @@ import pytest
 from data_forager.datasets.jsonl import JsonlDataset
 from rest_framework.test import APIClient
 
-from indexing import tasks
 from indexing.indexes import reading
 from indexing.models import Index
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
@@ -26,8 +25,6 @@ from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import NotFoundError
 from themisdb_datasets.offsets import OffsetIndex
-
-__all__ = ["tasks"]
 
 pytestmark = pytest.mark.django_db
 

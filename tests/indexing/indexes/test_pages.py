@@ -3,7 +3,6 @@
 import pytest
 from django.test import Client
 
-from indexing import tasks
 from indexing.models import Index
 from tests.conftest import page
 from tests.themis_admin.console.conftest import theme, version
@@ -14,8 +13,6 @@ from themis_admin.jobs import runner
 
 __all__ = ["theme", "version"]
 
-
-__all__ = ["tasks"]  # importing them registers their kinds with the runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

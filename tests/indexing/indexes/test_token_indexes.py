@@ -12,7 +12,6 @@ import pytest
 from data_forager.datasets.tokens import TokensDataset
 from rest_framework.test import APIClient
 
-from indexing import tasks
 from indexing.models import Index
 from tests.indexing.conftest import Upload
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
@@ -26,8 +25,6 @@ from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
 from themisdb_datasets.order import ShuffledOrder
 from themisdb_datasets.tokens import TokenIndex
-
-__all__ = ["tasks"]
 
 pytestmark = pytest.mark.django_db
 

@@ -11,13 +11,10 @@ from django.conf import LazySettings
 
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets
-from themis_admin.datasets import tasks
 from themis_admin.datasets.ingest import services as ingest_services
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
-
-__all__ = ["tasks"]  # importing them registers their kinds with the runner
 
 SAMPLES = [
     {
