@@ -16,7 +16,7 @@ UV := $(VENV)/bin/uv
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-emit-find-links --no-config
 PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
-SHORT := tests/engine tests/client tests/accounts tests/exports
+SHORT := tests/themisdb_datasets tests/themis_admin/accounts tests/exports
 INPUTS := --extra engine pyproject.toml themisdb_datasets/pyproject.toml
 # torch comes as the platform has it (scripts/environment.sh), so its builds are in no lock.
 CLIENT := --extra train --group client --excludes requirements/torch.txt themisdb_datasets/pyproject.toml

@@ -20,7 +20,7 @@ for resolution in lowest-direct highest; do
         themisdb_datasets/pyproject.toml --output-file "$venv/$resolution.txt"
     uv pip install --no-deps --requirement "$venv/$resolution.txt"
     echo "Testing engine and client with the releases of $venv/$resolution.txt"
-    "$venv/bin/python" -m pytest -n 3 --dist loadscope --no-loadscope-reorder tests/engine tests/client "$@"
+    "$venv/bin/python" -m pytest -n 3 --dist loadscope --no-loadscope-reorder tests/themisdb_datasets "$@"
     THEMIS_SERVER_PYTHON="$server" PYTHONPATH="$PWD" "$venv/bin/python" -m pytest -c tests_client/pytest.ini \
         tests_client/test_huggingface.py tests_client/test_samples.py
 done

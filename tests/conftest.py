@@ -1,4 +1,4 @@
-"""What all tests share: a Valkey of their own, people with tokens, and that in CI nothing is skipped."""
+"""What all tests share: a Valkey of their own, people with tokens and browsers, and that in CI nothing is skipped."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from tests.processes import stop, until
@@ -14,6 +15,7 @@ from tests.running import Running
 from tests.settings import FOLDER
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import User
+from themis_admin.celery import app
 from themis_admin.console import valkey
 from themis_admin.processes import die_with_parent
 
@@ -44,6 +46,12 @@ def _folders() -> None:
     """The data folder of tests that do not make one of their own."""
     for name in ("storage", "work", "uploads", "selections"):
         Path(FOLDER, "data", name).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kinds() -> None:
+    """Every kind of job is known here, as a worker knows it."""
+    app.loader.import_default_modules()
 
 
 @pytest.fixture
@@ -81,6 +89,34 @@ def as_bob(bob: User) -> APIClient:
 @pytest.fixture
 def as_charlie(charlie: User) -> APIClient:
     return client_of(charlie, "admin")
+
+
+def browser_of(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def alices(alice: User) -> Client:
+    return browser_of(alice)
+
+
+@pytest.fixture
+def bobs(bob: User) -> Client:
+    return browser_of(bob)
+
+
+@pytest.fixture
+def charlies(charlie: User) -> Client:
+    return browser_of(charlie)
+
+
+def page(browser: Client, path: str) -> str:
+    """A page's HTML."""
+    response = browser.get(path)
+    assert response.status_code == 200, (path, response.status_code)
+    return response.content.decode()
 
 
 @pytest.fixture(scope="session")

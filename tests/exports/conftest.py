@@ -9,9 +9,9 @@ from django.http import HttpResponseBase
 from rest_framework.test import APIClient
 
 from tests.conftest import client_of
-from tests.datasets.conftest import Ingest, dataset, folders, ingest
 from tests.exports import large
 from tests.running import Running
+from tests.themis_admin.datasets.conftest import Ingest, dataset, folders, ingest
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Version

@@ -15,8 +15,8 @@ from pytest_django import Settings
 
 from exports.limits import Consumer, count_plan, open_stream
 from exports.models import CountedPlan
-from tests.datasets.conftest import Ingest, dataset, folders, ingest, version
 from tests.processes import PATIENCE
+from tests.themis_admin.datasets.conftest import Ingest, dataset, folders, ingest, version
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.datasets.conftest import dataset, folders, ingest, version
+from tests.themis_admin.datasets.conftest import dataset, folders, ingest, version
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version

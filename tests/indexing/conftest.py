@@ -7,8 +7,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from tests.datasets.conftest import dataset, folders, ingest, version
-from tests.engine.tokenizers import byte_level
+from tests.themis_admin.datasets.conftest import dataset, folders, ingest, version
+from tests.tokenizers import byte_level
 
 __all__ = ["dataset", "folders", "ingest", "version"]
 

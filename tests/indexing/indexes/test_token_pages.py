@@ -1,0 +1,70 @@
+"""Token indexes in the browser: made by the form, a sample as text and as tokens, what is wrong under its field."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from indexing.models import Index, Tokenizer
+from tests.conftest import page
+from tests.themis_admin.console.conftest import theme, version
+from tests.tokenizers import EOS, byte_level
+from themis_admin.datasets.models import Theme, Version
+from themis_admin.jobs import runner
+
+__all__ = ["theme", "version"]
+
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def tokenizer(alices: Client) -> Tokenizer:
+    file = SimpleUploadedFile("gesetze.json", byte_level().library.to_str().encode())
+    assert alices.post("/tokenizers/", {"file": file}).status_code == 302
+    return Tokenizer.objects.get()
+
+
+def test_the_form_makes_one_and_its_page_shows_text_and_tokens(
+    alices: Client, version: Version, theme: Theme, tokenizer: Tokenizer
+) -> None:
+    address = f"/versions/{version.pk}/indexes/new/"
+    assert "gesetze" in page(alices, f"{address}?kind=tokens")
+    body = {"kind": "tokens", "tokenizer": tokenizer.pk, "text_field": "{law}: {text}", "sample_size": 16}
+    answer = alices.post(address, body)
+    index = Index.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, f"/indexes/{index.pk}/")
+    assert index.job is not None
+    runner.run(index.job.pk)
+    html = page(alices, f"/indexes/{index.pk}/")
+    shown = (
+        "BImSchG: Die Err",
+        "16 tokens",
+        "TokensDataset",
+        "{law}: {text}",
+        "gesetze",
+        EOS[2:-2],
+        f"Theme {theme.name}",
+    )
+    for part in shown:
+        assert part in html, part
+    assert 'role="alert"' in page(alices, f"/indexes/{index.pk}/?n=999")
+    assert page(alices, f"/indexes/{index.pk}/?n=-1")
+
+
+def test_what_is_wrong_stands_under_its_field(alices: Client, version: Version, tokenizer: Tokenizer) -> None:
+    address = f"/versions/{version.pk}/indexes/new/"
+    good = {"kind": "tokens", "tokenizer": tokenizer.pk, "text_field": "text", "sample_size": 16}
+    for wrong, sentence in (
+        ({"tokenizer": ""}, "Choose a tokenizer."),
+        ({"text_field": "txt"}, "did you mean"),
+        ({"eos_token": "<|nothing|>"}, "has no token"),
+        ({"sample_size": "0"}, "greater than or equal to 1"),
+    ):
+        answer = alices.post(address, {**good, **wrong})
+        html = answer.content.decode()
+        assert answer.status_code == 422 and sentence in html and '<details class="th-more" open>' in html
+    assert not Index.objects.exists()
+
+
+def test_without_a_tokenizer_the_form_says_what_to_do_first(alices: Client, version: Version) -> None:
+    assert "Upload one first" in page(alices, f"/versions/{version.pk}/indexes/new/")

@@ -1,0 +1,113 @@
+"""The demo corpus, and the first run of an empty data folder, also when it is interrupted."""
+
+import json
+import stat
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from rest_framework.test import APIClient
+
+from tests.themis_admin.jobs.conftest import Start, start
+from themis_admin.accounts.models import ApiToken, User
+from themis_admin.console.demo import corpus as demo_corpus
+from themis_admin.console.demo import demo
+from themis_admin.datasets.models import Dataset, Theme, Upload, Version
+
+__all__ = ["start"]
+
+TODAY = date(2026, 2, 28)
+FIELDS = [
+    "id", "question", "context", "answer", "content", "category", "domain", "subject", "source", "tags",
+    "created_at", "rating", "importance",
+]  # fmt: skip
+OPTIONAL = {"context", "subject", "tags", "rating", "importance"}
+
+
+@pytest.fixture(scope="module")
+def corpus() -> list[dict[str, Any]]:
+    return list(demo_corpus.samples(today=TODAY))
+
+
+def test_the_corpus_is_the_same_for_every_run_of_a_day(corpus: list[dict[str, Any]]) -> None:
+    assert list(demo_corpus.samples(today=TODAY)) == corpus
+    assert len(corpus) == 5000
+
+
+def test_its_dates_run_up_to_today(corpus: list[dict[str, Any]]) -> None:
+    dates = [date.fromisoformat(sample["created_at"]) for sample in corpus]
+    assert dates == sorted(dates)
+    assert dates[-1] == TODAY
+    assert dates[0] < TODAY - timedelta(days=10 * 365)
+    later = list(demo_corpus.samples(today=TODAY + timedelta(days=100)))
+    assert later[-1]["created_at"] == "2026-06-08"
+
+
+def test_every_sample_has_the_fields_but_for_optional_ones(corpus: list[dict[str, Any]]) -> None:
+    gaps: Counter[str] = Counter()
+    for sample in corpus:
+        assert [name for name in FIELDS if name in sample] == list(sample)
+        missing = set(FIELDS) - {name for name, value in sample.items() if value is not None}
+        assert missing <= OPTIONAL
+        gaps.update(missing)
+    assert set(gaps) == OPTIONAL
+    assert len({sample["id"] for sample in corpus}) == 5000
+
+
+def test_few_of_its_texts_come_twice_and_none_has_an_open_slot(corpus: list[dict[str, Any]]) -> None:
+    assert len({sample["content"] for sample in corpus}) == 5000
+    assert len({sample["answer"] for sample in corpus}) > 4500
+    assert not any("{" in sample["content"] or "{" in sample["question"] for sample in corpus)
+
+
+def test_each_theme_has_over_a_thousand_samples(corpus: list[dict[str, Any]]) -> None:
+    counts = Counter(sample["category"] for sample in corpus)
+    assert set(counts) == set(demo_corpus.THEMES)
+    assert min(counts.values()) > 1000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_interrupted_first_run_is_completed_by_the_next_start(start: Start, live_server: Any) -> None:
+    data = Path(settings.THEMIS.data_dir)
+    finished = data / demo.FILE
+
+    def interrupt(text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        demo.ensure_first_run(data, url=live_server.url, say=interrupt)
+    assert not finished.exists()
+    start("worker")
+    try:
+        made = demo.ensure_first_run(data, url=live_server.url, say=print)
+        assert made is not None
+        assert json.loads(finished.read_text()) == made
+        assert stat.S_IMODE(finished.stat().st_mode) == 0o600
+        assert demo.ensure_first_run(data, url="http://elsewhere") == made
+    finally:
+        finished.unlink(missing_ok=True)
+    assert set(made) == {"url", "username", "password", "token", "dataset", "themes"}
+    admin = User.objects.get()
+    assert admin.is_superuser
+    assert admin.check_password(made["password"])
+    assert ApiToken.objects.count() == 1
+    dataset = Dataset.objects.get(name=made["dataset"])
+    assert (Version.objects.count(), dataset.latest and dataset.latest.num_samples) == (1, 5000)
+    assert sorted(Theme.objects.values_list("name", flat=True)) == sorted(made["themes"])
+    assert not Upload.objects.exists()
+    assert not (data / demo.UNFINISHED).exists()
+    client = APIClient(headers={"authorization": f"Bearer {made['token']}"})
+    where = {"where": Theme.objects.get(name="Immissionsschutz").where}
+    assert client.post(f"{dataset.url}themes/preview/", where, format="json").json()["num_samples"] > 1000
+    assert made["token"] in demo.announcement(made)
+
+
+@pytest.mark.django_db
+def test_a_folder_that_has_users_gets_no_demo(alice: User, tmp_path: Path) -> None:
+    assert demo.ensure_first_run(tmp_path, url="http://127.0.0.1:1") is None
+    assert not Dataset.objects.exists()
+    assert not (tmp_path / demo.FILE).exists()
+    assert not (tmp_path / demo.UNFINISHED).exists()

@@ -1,0 +1,177 @@
+"""Looking into a version: search, one condition, order, one sample, rejected lines."""
+
+import json
+
+from django.test import Client
+
+from tests.conftest import page
+from tests.themis_admin.console.conftest import theme, version
+from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
+from themis_admin.accounts.models import User
+from themis_admin.datasets import services
+from themis_admin.datasets.models import Dataset, Theme, Version
+from themis_admin.datasets.rules import services as rules
+
+__all__ = ["theme", "version"]
+
+
+def test_it_shows_figures_fields_and_samples(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/")
+    assert version.digest[:8] in html
+    assert "Die Errichtung und der Betrieb" in html
+    assert "meta.n" in html
+    assert f"/versions/{version.pk}/rejects/" in html
+
+
+def test_search_marks_what_it_found(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/?q=GENEHMIGUNG")
+    assert "<mark>Genehmigung</mark>sbedürftige" in html
+    assert "Die Errichtung" not in html
+    assert "1 of 4" in " ".join(html.split())
+
+
+def test_a_condition_compares_numbers_as_numbers(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/?field=year&op=ge&value=2000")
+    assert "bdsg/1" in html
+    assert "tierschg/1" not in html
+
+
+def test_it_orders_by_a_field(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/?order=-year")
+    assert html.index("bdsg/1") < html.index("bimschg/4") < html.index("tierschg/1")
+
+
+def test_a_field_without_a_name_does_not_take_the_place_of_any_field(
+    alices: Client, ingest: Ingest, dataset: Dataset
+) -> None:
+    ingest([{"": 1, "two  blanks": 2}])
+    html = page(alices, f"/versions/{dataset.latest_id}/")
+    assert html.count('<option value="">') == 2  # any field, stored order
+    assert '<option value="-two  blanks">' in html
+
+
+def test_it_says_where_not_every_field_is_listed(
+    alices: Client, version: Version, ingest: Ingest, dataset: Dataset
+) -> None:
+    said = "the first 256 fields are listed"
+    assert said not in page(alices, f"/versions/{version.pk}/")
+    ingest([{f"f{number}": number for number in range(300)}], mode="replace")
+    html = page(alices, f"/versions/{dataset.latest_id}/?field=f299&op=eq&value=299")
+    assert said in html
+
+
+def test_what_cannot_be_asked_is_said_on_the_page(alices: Client, version: Version) -> None:
+    assert "There is no field" in page(alices, f"/versions/{version.pk}/?order=nothing")
+    assert "regular expression" in page(alices, f"/versions/{version.pk}/?field=law&op=matches&value=(")
+    assert "No sample is like this" in page(alices, f"/versions/{version.pk}/?q=gibtesnicht")
+
+
+def test_pages_beyond_the_end_show_the_last(alices: Client, version: Version) -> None:
+    assert "tierschg/1" in page(alices, f"/versions/{version.pk}/?page=99")
+
+
+def test_a_number_leads_to_its_sample(alices: Client, version: Version) -> None:
+    assert alices.get(f"/versions/{version.pk}/?go=2")["Location"] == f"/versions/{version.pk}/samples/2/"
+    assert alices.get(f"/versions/{version.pk}/samples/4/").status_code == 404
+
+
+def test_a_sample_is_spelled_as_it_is_stored(alices: Client, ingest: Ingest, dataset: Dataset) -> None:
+    ingest([b'{"n": 12345678901234567890, "f": 1.0, "e": 1e5, "s": "<b>\\u00e4", "deep": {"a": [1, {}]}}'])
+    html = page(alices, f"/versions/{dataset.latest_id}/samples/0/")
+    for spelled in ("12345678901234567890", "1.0", "1e5"):
+        assert f'<span class="n">{spelled}</span>' in html
+    assert "&lt;b&gt;ä" in html
+    assert "<b>ä" not in html
+
+
+def test_a_number_of_more_digits_than_python_reads_is_shown(
+    alices: Client, ingest: Ingest, dataset: Dataset
+) -> None:
+    number = "9" * 5000
+    for other in (1, 2):
+        line = f'{{"id": "a", "n": {number}, "deep": {{"n": [-{number}]}}, "other": {other}}}'
+        ingest([line.encode()], mode="upsert")
+    place = f"/versions/{dataset.latest_id}/"
+    assert number in page(alices, f"{place}samples/0/")
+    for address in (place, f"{place}diff/"):
+        page(alices, address)
+
+
+def test_rejected_lines_are_shown_with_place_and_reason(alices: Client, version: Version) -> None:
+    html = page(alices, f"/versions/{version.pk}/rejects/")
+    assert "not_an_object" in html
+    assert "[1, 2]" in html
+    rows = [
+        json.loads(line)
+        for line in b"".join(alices.get(f"/versions/{version.pk}/rejects.jsonl")).splitlines()
+    ]
+    assert [row["line"] for row in rows] == [5, 6]
+
+
+def test_a_version_without_rejected_lines_says_so(alices: Client, ingest: Ingest, dataset: Dataset) -> None:
+    ingest([{"id": 1}])
+    assert "every line is a sample" in page(alices, f"/versions/{dataset.latest_id}/rejects/")
+    assert alices.get(f"/versions/{dataset.latest_id}/rejects.jsonl").status_code == 404
+
+
+def test_a_theme_is_browsed_in_any_version(
+    alices: Client, theme: Theme, version: Version, ingest: Ingest
+) -> None:
+    ingest([{"id": "new", "law": "BImSchV", "text": "Neu"}])
+    html = page(alices, f"/versions/{version.pk}/?theme={theme.pk}&order=-id")
+    assert html.index("bimschg/5") < html.index("bimschg/4")
+    assert "bdsg/1" not in html
+    assert "2 of 4" in " ".join(html.split())
+    assert "bdsg/1" in page(alices, f"/versions/{version.pk}/?theme=99999")
+
+
+def test_as_many_samples_a_page_as_are_asked_for(alices: Client, ingest: Ingest, dataset: Dataset) -> None:
+    ingest([{"id": f"s/{n}"} for n in range(120)])
+    address = f"/versions/{dataset.latest_id}/"
+    for query, number in (("", 25), ("?size=100", 100), ("?size=100&page=2", 20), ("?size=7", 25)):
+        assert page(alices, address + query).count("<li data-row>") == number, query
+
+
+def test_a_sample_tells_its_weight_factor_by_factor(
+    alices: Client, alice: User, version: Version, dataset: Dataset
+) -> None:
+    address = f"/versions/{version.pk}/samples/2/"
+    assert "Every sample weighs 1" in page(alices, address)
+    steps = {"kind": "map", "field": "law", "factors": {"BDSG": 0.5}}
+    rules.create_rule(dataset, user=alice, name="Datenschutz", definition=steps)
+    services.update_dataset(
+        dataset, user=alice, timestamp_field="year", field_mapping={"output_field": "text"}
+    )
+    html = page(alices, address)
+    assert html.index("auto_weight_by_length") < html.index("Datenschutz")
+    length = 1 + len("Dieses Gesetz gilt") / 2000
+    assert f'title="{length:.4f}"' in html
+    assert 'title="0.5000"' in html
+
+
+def test_a_sample_tells_its_history(
+    alices: Client, version: Version, ingest: Ingest, dataset: Dataset
+) -> None:
+    ingest([{**SAMPLES[2], "text": "Anders"}], mode="replace")
+    html = page(alices, f"/versions/{version.pk}/samples/2/")
+    assert f"/versions/{dataset.latest_id}/diff/?against={version.pk}&amp;kind=changed" in html
+    assert f'href="/versions/{dataset.latest_id}/samples/0/"' in html
+    assert "removed" in page(alices, f"/versions/{version.pk}/samples/0/")
+
+
+def test_versions_in_which_nothing_happened_are_one_line(
+    alices: Client, version: Version, ingest: Ingest, dataset: Dataset
+) -> None:
+    for n in range(4):
+        ingest([{"id": f"new/{n}"}])
+    assert "unchanged in 4 versions, 2 to 5" in page(alices, f"/versions/{version.pk}/samples/0/")
+    html = page(alices, f"/versions/{dataset.latest_id}/samples/0/")
+    assert "unchanged in 3 versions, 2 to 4" in html
+    assert "not there in 4 versions, 1 to 4" in page(alices, f"/versions/{dataset.latest_id}/samples/7/")
+
+
+def test_a_number_that_no_sample_has_is_said(alices: Client, version: Version) -> None:
+    path = f"/versions/{version.pk}/"
+    assert alices.get(f"{path}?go=1")["Location"] == f"{path}samples/1/"
+    for number in ("999", "x", "9" * 5000):
+        assert "The samples are numbered 0 to 3." in page(alices, f"{path}?go={number}"), number[:9]

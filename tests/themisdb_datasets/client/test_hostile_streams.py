@@ -1,0 +1,244 @@
+"""Streams through a proxy that breaks every promise: stalls, lies, dribbles, refuses, and ends early or never."""
+
+import os
+import signal
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.processes import until
+from tests.running import Running
+from tests.themisdb_datasets.conftest import QUICK, quick_client
+from tests.themisdb_datasets.proxy import (
+    before,
+    closed_early,
+    cut,
+    dribbled,
+    ended,
+    refused,
+    rewritten,
+    stalled,
+)
+from themisdb_datasets import Backoff, Client
+from themisdb_datasets.errors import (
+    AuthError,
+    ConnectionLostError,
+    CorruptError,
+    LimitError,
+    MalformedError,
+    PlanChangedError,
+    ServerError,
+)
+
+IMPATIENT = Backoff(shortest=0.01, longest=0.02, patience=0.3, first_patience=0.3)
+FEW = 3  # lines of a stream that is cut at every byte
+
+
+def read(client: Client, query: dict[str, Any], **more: Any) -> bytes:
+    return b"".join(block.data for block in client.stream(query, **more))
+
+
+def test_it_goes_on_from_a_cut_at_any_byte(live: Running, query: dict[str, Any], whole: bytes) -> None:
+    lines = b"".join(whole.splitlines(keepends=True)[:FEW])
+    with before(live.port) as proxy, quick_client(proxy, live) as client:
+        assert read(client, query, limit=FEW) == lines
+        for first in range(0, 2 * len(lines), 131):
+            # Each attempt is cut a little later, so that in the end all bytes have been a last one.
+            proxy.requests.clear()
+            proxy.faults.extend([cut(first), ended(first + 67), cut(first + 131)])
+            assert read(client, query, limit=FEW) == lines, f"cut after {first} bytes"
+            proxy.faults.clear()
+
+
+def test_lines_in_the_smallest_pieces_are_the_same_lines(
+    live: Running, query: dict[str, Any], whole: bytes
+) -> None:
+    with before(live.port, dribbled(1)) as proxy, quick_client(proxy, live) as client:
+        assert read(client, query, limit=FEW) == b"".join(whole.splitlines(keepends=True)[:FEW])
+        assert len(proxy.requests) == 1
+
+
+def test_a_stream_that_ends_early_as_if_it_were_whole_goes_on(
+    live: Running, query: dict[str, Any], whole: bytes
+) -> None:
+    at_a_line = whole.index(b"\n", len(whole) // 3) + 1
+    with (
+        before(live.port, closed_early(at_a_line), closed_early(at_a_line + 5)) as proxy,
+        quick_client(proxy, live) as client,
+    ):
+        assert read(client, query) == whole
+        assert len(proxy.requests) == 3
+
+
+def test_a_stalled_connection_is_left_for_another(live: Running, query: dict[str, Any], whole: bytes) -> None:
+    timeout = httpx.Timeout(5, read=0.5)
+    with (
+        before(live.port, stalled(0), stalled(300), stalled(len(whole) // 2)) as proxy,
+        Client(proxy.url, live.known["token"], timeout=timeout, backoff=QUICK) as client,
+    ):
+        assert read(client, query) == whole
+        assert len(proxy.requests) >= 4
+
+
+def test_what_a_proxy_answers_in_between_is_waited_out(
+    live: Running, query: dict[str, Any], whole: bytes
+) -> None:
+    page = b"<html>Bad gateway</html>"
+    faults = [
+        refused(503),
+        cut(len(whole) // 2),
+        refused(502, page),
+        refused(504),
+        refused(429, b'{"error": "Too many.", "code": "too_many_streams"}'),
+    ]
+    with before(live.port, *faults) as proxy, quick_client(proxy, live) as client:
+        assert read(client, query) == whole
+        assert len(proxy.requests) == 6
+
+
+def test_it_waits_as_long_as_it_is_told_to(live: Running, query: dict[str, Any]) -> None:
+    with (
+        before(live.port, cut(2000), refused(503, headers={"Retry-After": "1"})) as proxy,
+        quick_client(proxy, live) as client,
+    ):
+        began = time.monotonic()
+        assert read(client, query, limit=20).count(b"\n") == 20
+        assert time.monotonic() - began >= 1
+
+
+def test_what_does_not_pass_is_an_error_at_once(live: Running, query: dict[str, Any]) -> None:
+    revoked = (
+        b'{"status": "error", "error": "The token was revoked.", "code": "not_authenticated", "fields": {}}'
+    )
+    with before(live.port, cut(9000), refused(401, revoked)) as proxy, quick_client(proxy, live) as client:
+        with pytest.raises(AuthError, match="revoked"):
+            read(client, query)
+        assert len(proxy.requests) == 2
+    with (
+        before(live.port, cut(9000), refused(500, b"oops")) as proxy,
+        quick_client(proxy, live) as client,
+        pytest.raises(ServerError, match="500: oops"),
+    ):
+        read(client, query)
+    limited = refused(429, b'{"error": "These were 100 new plans."}', headers={"Retry-After": "3000"})
+    with before(live.port, limited) as proxy, quick_client(proxy, live) as client:
+        with pytest.raises(LimitError) as caught:
+            read(client, query)
+        assert caught.value.retry_after == 3000, "nobody waits for an hour in silence"
+
+
+def test_a_server_that_stays_away_is_given_up(live: Running, query: dict[str, Any]) -> None:
+    with (
+        before(live.port, cut(9000), *[cut(0)] * 100) as proxy,
+        Client(proxy.url, live.known["token"], backoff=IMPATIENT) as client,
+    ):
+        stream = client.stream(query)
+        with pytest.raises(ConnectionLostError):
+            for _ in stream:
+                pass
+        # What came is whole, and its cursor goes on later.
+        assert stream.cursor.startswith(stream.plan)
+        assert 1 < len(proxy.requests) < 100
+
+
+def test_a_pause_of_the_reader_costs_no_patience(live: Running, query: dict[str, Any], whole: bytes) -> None:
+    with (
+        before(live.port, cut(20_000)) as proxy,
+        Client(proxy.url, live.known["token"], backoff=IMPATIENT) as client,
+    ):
+        stream = client.stream(query)
+        first = next(stream).data
+        time.sleep(2 * IMPATIENT.patience)  # a long step of the training
+        assert first + b"".join(block.data for block in stream) == whole
+
+
+@pytest.mark.parametrize("header", ["X-Themis-Plan", "X-Themis-Num-Samples", "X-Themis-Cursor"])
+def test_another_stream_than_the_one_that_broke_is_refused(
+    live: Running, query: dict[str, Any], header: str
+) -> None:
+    plan = quick_plan(live, query)
+    name = header.lower().encode() + b": "
+    other = {
+        "X-Themis-Plan": (name + plan[:6].encode(), name + b"000000"),
+        "X-Themis-Num-Samples": (name, name + b"1"),
+        "X-Themis-Cursor": (name + plan.encode() + b".", name + plan.encode() + b".9"),
+    }
+    with (
+        before(live.port, cut(20_000), rewritten(*other[header])) as proxy,
+        quick_client(proxy, live) as client,
+    ):
+        with pytest.raises((PlanChangedError, MalformedError)):
+            read(client, query)
+        assert len(proxy.requests) == 2
+
+
+def quick_plan(live: Running, query: dict[str, Any]) -> str:
+    with Client(live.url, live.known["token"]) as client:
+        return client.plan(query).digest
+
+
+def test_more_lines_than_were_promised_are_no_samples(live: Running, query: dict[str, Any]) -> None:
+    fewer = rewritten(b"x-themis-num-samples: 3", b"x-themis-num-samples: 2")
+    with (
+        before(live.port, fewer) as proxy,
+        quick_client(proxy, live) as client,
+        pytest.raises(CorruptError),
+    ):
+        read(client, query, limit=FEW)
+
+
+def test_what_is_no_themis_says_so(live: Running, query: dict[str, Any]) -> None:
+    page = b"<html><title>Hotel Wi-Fi: please log in</title></html>"
+    with (
+        before(
+            live.port,
+            refused(200, page),
+            refused(200, page),
+            refused(302, headers={"Location": "https://x.org/"}),
+        ) as proxy,
+        quick_client(proxy, live) as client,
+    ):
+        with pytest.raises(MalformedError, match="no Themis"):
+            read(client, query)
+        with pytest.raises(MalformedError, match="Hotel"):
+            client.get("datasets/")
+        with pytest.raises(ServerError, match=r"moved to https://x\.org/"):
+            client.get("datasets/")
+
+
+def test_the_token_goes_to_no_other_server(live: Running) -> None:
+    with before(live.port) as elsewhere, Client(live.url, live.known["token"]) as client:
+        for address in (f"{elsewhere.url}/api/v1/datasets/", f"{live.url}.example.org/api/v1/datasets/"):
+            with pytest.raises(MalformedError):
+                client.get(address)
+        assert client.get(f"{live.url}/api/v1/datasets/")["results"]
+        assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("token", ["thm_ä", "thm_a b", "thm_a\r\nX-Evil: 1", " "])
+def test_what_cannot_be_a_token_is_said_to_be_none(token: str) -> None:
+    with pytest.raises(AuthError, match="no token"):
+        Client("http://127.0.0.1:1", token)
+
+
+@pytest.mark.parametrize(
+    "url", ["themis", "ftp://themis", "http://", "http://a:99999", "http://[::1", "http://a?b", "http://a b"]
+)
+def test_what_cannot_be_an_address_is_said_to_be_none(url: str) -> None:
+    with pytest.raises(MalformedError, match="no address"):
+        Client(url, "thm_x")
+
+
+def test_a_restart_of_the_server_is_not_seen(live: Running, query: dict[str, Any], whole: bytes) -> None:
+    web = live.children()["web"]
+    patient = Backoff(shortest=0.05, longest=0.2, patience=60)
+    with Client(live.url, live.known["token"], backoff=patient) as client:
+        stream = client.stream({**query, "batch_size": 1})
+        got = [next(stream).data]
+        stream.close()  # so that it has to come again, and to a server that is away
+        os.kill(web, signal.SIGKILL)
+        got += [block.data for block in stream]
+        assert b"".join(got) == whole
+    until(lambda: live.children().get("web") not in (None, web) and live.answers(), what="it is back")
