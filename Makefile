@@ -5,8 +5,8 @@ SHELL := /bin/sh
 
 PORT ?= 8000
 DATA ?= data
-# One of the Pythons, as in `make check PYTHON=3.13`, has an environment of its own; else `make run` made .venv, with the
-# newest there is or with THEMIS_PYTHON.
+# `make check PYTHON=3.13` has an environment of its own, of that Python. Without PYTHON it is .venv, which is made with the
+# newest Python that Themis is tested with, or with the one that THEMIS_PYTHON names.
 PYTHON =
 VENV = .venv$(addprefix -,$(PYTHON))
 VENV_CLIENT = .venv-client$(addprefix -,$(PYTHON))
@@ -16,7 +16,7 @@ UV := $(VENV)/bin/uv
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-emit-find-links --no-config
 PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
-SHORT := tests/themisdb_datasets tests/themis_admin/accounts tests/exports
+SHORT := tests/themisdb_datasets tests/themis_admin/accounts
 INPUTS := --extra engine pyproject.toml themisdb_datasets/pyproject.toml
 # torch comes as the platform has it (scripts/environment.sh), so its builds are in no lock.
 CLIENT := --extra train --group client --excludes requirements/torch.txt themisdb_datasets/pyproject.toml
@@ -34,7 +34,7 @@ test: environment-dev ## Run all tests (ARGS= for pytest)
 	@sh scripts/programs.sh
 	$(RUN) -m pytest $(PARALLEL) $(ARGS)
 
-test-short: environment-dev ## Run the engine's, the client's and the APIs' quick tests (ARGS= for pytest)
+test-short: environment-dev ## Run the quick tests of engine, client and accounts (ARGS= for pytest)
 	$(RUN) -m pytest $(PARALLEL) -m "not hypothesis" $(SHORT) $(ARGS)
 
 test-client: environment environment-client ## Train from a running Themis with torch, transformers and datasets (ARGS= for pytest)

@@ -2,7 +2,8 @@
 #
 # usage: sh scripts/environment.sh run|dev|client FOLDER [VERSION]
 #
-# Its Python is the VERSION asked for, else the one that THEMIS_PYTHON names, else the newest that Themis is tested with.
+# Its Python is the VERSION asked for, else the one that THEMIS_PYTHON names, else the newest that Themis is tested with (for
+# client the oldest).
 set -eu
 cd "$(dirname "$0")/.."
 lock=$1
@@ -12,6 +13,7 @@ tested="3.13 3.12 3.11"
 wanted="requirements/$lock.lock"
 if [ "$lock" = client ]; then
     wanted="requirements/torch.txt $wanted"
+    tested="3.11 3.12 3.13" # builds of torch come late to a new Python
 fi
 
 fail() {
@@ -106,7 +108,8 @@ pip() {
     if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         "$venv/bin/python" -m pip "$@"
     else
-        "$("$venv/bin/python" -c 'import sys; print(sys._base_executable)')" -m pip --python "$venv/bin/python" "$@"
+        base=$("$venv/bin/python" -c 'import sys; print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_info[:2]))')
+        "$base" -m pip --python "$venv/bin/python" "$@"
     fi
 }
 

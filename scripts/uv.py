@@ -47,7 +47,8 @@ def uv_settings(config: Iterable[str], environment: Mapping[str, str]) -> dict[s
 
 def pip_config() -> list[str]:
     """What `pip config list` prints; an environment without pip has that of the Python it was made with."""
-    for python in (sys.executable, getattr(sys, "_base_executable", sys.executable)):
+    base = "{}/bin/python{}.{}".format(sys.base_prefix, *sys.version_info)
+    for python in (sys.executable, base):
         ran = subprocess.run(
             [python, "-m", "pip", "config", "list"],
             stdout=subprocess.PIPE,

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,15 +10,16 @@ from tests.running import Running
 from themis_admin.console.reloading import CODE, SHOWN, affected
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One that watches a checkout of its own."""
-    checkout = tmp_path / "checkout"
+    folder = tmp_path_factory.mktemp("reload")
+    checkout = folder / "checkout"
     checkout.mkdir()
     shutil.copy(ROOT / "manage.py", checkout)
     for name in (*CODE, *SHOWN):
         shutil.copytree(ROOT / name, checkout / name)
-    themis = Running(tmp_path / "data", arguments=("--no-demo", "--reload"), root=checkout).start()
+    themis = Running(folder / "data", arguments=("--no-demo", "--reload"), root=checkout).start()
     try:
         themis.up()
         yield themis
