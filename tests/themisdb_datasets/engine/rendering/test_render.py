@@ -33,7 +33,6 @@ BROKEN = st.dictionaries(st.sampled_from(["role", "from", "content", "value"]), 
 VALUES = PLAIN | st.lists(MESSAGES, max_size=4) | st.lists(MESSAGES | BROKEN, max_size=3)
 FIELDS = ["question", "context", "answer", "source", "tags", "law"]
 SAMPLES = st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6), min_size=1, max_size=12)
-
 ALPACA = ("instruction", "input", "output")
 FORMATS = {
     "instruction": Format(
@@ -81,6 +80,8 @@ FORMATS = {
     ),
 }
 TURNS = {"system": parse_value("law"), "user": parse_value("question"), "assistant": parse_value("answer")}
+
+
 for name in ("chat_completion", "openai", "sharegpt", "chatml"):
     FORMATS[f"{name} of fields"] = Format(name, TURNS, (), name == "chatml")
     FORMATS[f"{name} with input"] = Format(name, {**TURNS, "input": parse_value("{context}{tags}")})
@@ -222,12 +223,3 @@ def test_values_come_out_exactly_as_they_went_in(tmp_path: Path) -> None:
         rb'"metadata":{"s":"\u00e4\/","t":{ "b" : 1e3 ,"a":1.10}}}'
     ]
     assert render_all(version, Format("raw", weight=False)) == [line]
-
-
-def test_a_nested_member_is_mapped_by_its_dotted_name(tmp_path: Path) -> None:
-    version = make_version(tmp_path, [{"meta": {"slug": "a", "n": 1}, "x": "y"}, {"meta": 3, "x": "z"}])
-    form = Format("text_completion", {"text": parse_value("{x}-{meta.slug}")}, ("meta.n",), weight=False)
-    assert render_all(version, form) == [
-        b'{"text":"y-a","metadata":{"meta.n":1}}',
-        b'{"text":"z-","metadata":{}}',
-    ]

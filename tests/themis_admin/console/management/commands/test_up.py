@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -15,7 +14,6 @@ import pytest
 
 from tests.processes import PATIENCE, ROOT, alive, descendants, until
 from tests.running import Running, user_environment
-from themis_admin.console.supervisor import Child, Supervisor
 
 
 @pytest.fixture(scope="module")
@@ -154,45 +152,3 @@ def _socket_folder(running: Running) -> Path:
     command = Path(f"/proc/{running.children()['worker']}/environ").read_text().split("\0")
     url = next(value for value in command if value.startswith("REDIS_URL="))
     return Path(url.removeprefix("REDIS_URL=unix://")).parent
-
-
-def test_a_database_of_a_later_release_is_refused(running: Running) -> None:
-    running.stop()
-    with sqlite3.connect(running.data / "themis.sqlite3") as database:
-        row = ("jobs", "9999_from_the_future")
-        database.execute(
-            "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, '2099-01-01')", row
-        )
-    said = refused(running.data, running.port)
-    assert "later release" in said
-    assert "jobs.9999_from_the_future" in said
-    with sqlite3.connect(running.data / "themis.sqlite3") as database:
-        database.execute("DELETE FROM django_migrations WHERE name = ?", row[1:])
-
-
-def test_a_database_of_an_earlier_release_is_migrated(running: Running) -> None:
-    """As it was before the last migration of the exports app."""
-    environment = user_environment(DATA=str(running.data))
-    command = [sys.executable, "manage.py", "migrate", "exports", "zero"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    running.start()
-    running.up()
-    with sqlite3.connect(running.data / "themis.sqlite3") as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-    assert any(name.startswith("exports_") for name in tables)
-
-
-def test_what_dies_at_once_is_started_again_with_growing_pauses(tmp_path: Path) -> None:
-    said: list[str] = []
-    supervisor = Supervisor(say=said.append)
-    supervisor.add(Child("brief", [sys.executable, "-c", ""], dict(os.environ), tmp_path / "log"))
-    child = supervisor.children[0]
-
-    def failed_often() -> bool:
-        supervisor.tend()
-        return child.failures >= 3
-
-    until(failed_often)
-    assert child.not_before > child.started + 1.0
-    supervisor.stop()
-    assert all("brief ended with 0" in line for line in said)
