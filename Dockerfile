@@ -1,11 +1,11 @@
 # One image for web, worker and sweeper; which one a container is, its command says.
-FROM python:3.11-slim AS build
+FROM python:3.13-slim AS build
 WORKDIR /app
 RUN python -m venv /venv
 COPY requirements/run.lock requirements/run.lock
 RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements/run.lock
 
-FROM python:3.11-slim
+FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home themis && mkdir /data && chown themis /data
 WORKDIR /app
 COPY --from=build /venv /venv

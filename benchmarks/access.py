@@ -15,8 +15,7 @@ import numpy as np
 
 from benchmarks.corpus import Run
 from benchmarks.timing import Candidate, measure, table
-from themisdb_datasets.engine.indexes.locations import index_files
-from themisdb_datasets.offsets import FOLDER, OffsetIndex
+from themisdb_datasets.offsets import FOLDER, OffsetIndex, index_files
 
 LINE_BYTES = (2_000, 200)
 FILE_BYTES = 128_000_000

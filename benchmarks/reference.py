@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from themisdb_datasets.engine.kernels.gather import INLINE, VIEW
 from themisdb_datasets.engine.shards.shard import Shard
-
-Ints = npt.NDArray[np.int64]
+from themisdb_datasets.vectors import Ints
 
 
 def with_orjson(shards: tuple[Shard, ...], fields: list[str], weight: float) -> Iterator[bytes]:

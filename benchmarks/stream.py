@@ -12,7 +12,7 @@ from benchmarks.corpus import Run, ingested, text_fields
 from benchmarks.reference import BareGather, with_orjson
 from benchmarks.timing import Candidate, measure, table
 from themisdb_datasets.engine.plans.delivery import Delivery
-from themisdb_datasets.engine.plans.mix import Mix, Part
+from themisdb_datasets.engine.plans.mix import Mix, MixPart
 from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.query.splits import WHOLE, Split
@@ -63,7 +63,7 @@ def _reader(delivery: Delivery) -> Callable[[], int]:
 def _halves() -> Mix:
     """The two halves of a split by content, one to one until both are through."""
     halves = (Split((), "", 0, WHOLE // 2), Split((), "", WHOLE // 2, WHOLE))
-    return Mix(tuple(Part(f"half {n}", half, 1) for n, half in enumerate(halves)), "all_exhausted")
+    return Mix(tuple(MixPart(f"half {n}", half, 1) for n, half in enumerate(halves)), "all_exhausted")
 
 
 def open_delivery(

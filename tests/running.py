@@ -31,6 +31,7 @@ class Running:
     process: subprocess.Popen[bytes] | None = None
     known: dict[str, Any] = field(default_factory=dict)
     said_before: int = 0
+    root: Path = ROOT  # of the checkout that is run
 
     @property
     def url(self) -> str:
@@ -47,9 +48,9 @@ class Running:
         with self.data.with_suffix(".said").open("ab") as output:
             self.said_before = output.tell()
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "up", *self.arguments],
+                [sys.executable, str(self.root / "manage.py"), "up", *self.arguments],
                 env=user_environment(DATA=str(self.data), PORT=str(self.port), **environment),
-                cwd=ROOT,
+                cwd=self.root,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

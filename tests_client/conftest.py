@@ -17,7 +17,7 @@ import pytest
 from themisdb_datasets import Client
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVER_PYTHON = ROOT / ".venv" / "bin" / "python"
+SERVER_PYTHON = ROOT / os.environ.get("THEMIS_SERVER_PYTHON", ".venv/bin/python")
 NUM_LARGE = 6_000
 START_SECONDS = 180  # a busy machine is slow, and not wrong
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG

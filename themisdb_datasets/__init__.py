@@ -4,9 +4,9 @@ The names below are imported when they are first used, so that each needs only w
 `ThemisDBStreamDataset`, nothing but httpx, msgspec and numpy for `Client`.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from themisdb_datasets.extras import import_ours
+from themisdb_datasets.extras import handing_on
 
 if TYPE_CHECKING:
     from themisdb_datasets.client.async_client import AsyncClient
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from themisdb_datasets.errors import ThemisError
     from themisdb_datasets.huggingface.cards import push_card
     from themisdb_datasets.huggingface.streams import load, themisdb_generator
+    from themisdb_datasets.offsets import OffsetIndex, index_files
     from themisdb_datasets.pytorch.stream_dataset import ThemisDBStreamDataset
     from themisdb_datasets.pytorch.training import (
         PackingCollator,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         check_packing,
         weighted_loss,
     )
+    from themisdb_datasets.tokens import TokenIndex
     from themisdb_datasets.trainer.numbered import JsonlDataset, ThemisDataset, TokensDataset
     from themisdb_datasets.trainer.sample import Sample
 
@@ -33,16 +35,19 @@ _PLACES = {
     "Client": "client.client",
     "Feedback": "client.feedback",
     "JsonlDataset": "trainer.numbered",
+    "OffsetIndex": "offsets",
     "PackingCollator": "pytorch.training",
     "PlanInfo": "client.client",
     "Sample": "trainer.sample",
     "ThemisDBStreamDataset": "pytorch.stream_dataset",
     "ThemisDataset": "trainer.numbered",
     "ThemisError": "errors",
+    "TokenIndex": "tokens",
     "TokensDataset": "trainer.numbered",
     "WeightedCollator": "pytorch.training",
     "WeightedTrainer": "pytorch.training",
     "check_packing": "pytorch.training",
+    "index_files": "offsets",
     "load": "huggingface.streams",
     "push_card": "huggingface.cards",
     "themisdb_generator": "huggingface.streams",
@@ -54,28 +59,23 @@ __all__ = [
     "Client",
     "Feedback",
     "JsonlDataset",
+    "OffsetIndex",
     "PackingCollator",
     "PlanInfo",
     "Sample",
     "ThemisDBStreamDataset",
     "ThemisDataset",
     "ThemisError",
+    "TokenIndex",
     "TokensDataset",
     "WeightedCollator",
     "WeightedTrainer",
     "check_packing",
+    "index_files",
     "load",
     "push_card",
     "themisdb_generator",
     "weighted_loss",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_ours(_PLACES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = handing_on(__name__, _PLACES)

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from errno import EDQUOT, ENOSPC
 from os import strerror
-from typing import Any
+from typing import Any, Self
 
 
 class ThemisError(Exception):
-    """An expected failure: a sentence that says what happened and what to do, a stable code, and the fields at fault."""
+    """An expected failure: a sentence that says what happened and what to do, a stable code, and the fields at fault.
+
+    `sentence` and `values` are what `message` was made of: a constant with named places, and what stands in them.
+    An error that was raised with its whole message, or came over HTTP, has that for a sentence and no values.
+    """
 
     code = "error"
 
@@ -16,8 +20,23 @@ class ThemisError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.sentence = message
+        self.values: dict[str, Any] = {}
         self.code = code or type(self).code
         self.fields = dict(fields or {})
+
+    @classmethod
+    def at(cls, place: str, sentence: str, /, *, code: str | None = None, **values: Any) -> Self:
+        """The error of one field: `MalformedError.at("law", "There is no law {law!r}{hint}.", law=law, hint=hint)`.
+
+        A sentence with values is a format string, in which a brace itself is written twice; one without stands as
+        it is. Values are plain data: they are pickled with the error.
+        """
+        # Values are never parsed, so that braces in what a user wrote stay what they are.
+        error = cls(sentence.format_map(values) if values else sentence, code=code)
+        error.sentence, error.values = sentence, values
+        error.fields = {place: error.message}
+        return error
 
 
 class MalformedError(ThemisError):

@@ -16,5 +16,6 @@ def check_names(given: Iterable[str], known: Sequence[str], *, what: str) -> Non
     """MalformedError for the first name that is not known, with the nearest that is."""
     for name in given:
         if name not in known:
-            message = f"There is no {what} {name!r}{nearest(name, known)}."
-            raise MalformedError(message, fields={name: message})
+            raise MalformedError.at(
+                name, "There is no {what} {name!r}{hint}.", what=what, name=name, hint=nearest(name, known)
+            )

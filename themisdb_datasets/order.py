@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from themisdb_datasets.errors import ConflictError, ImpossibleError
-from themisdb_datasets.permutation import SCHEME, Ints, Keys, Permutation, Words, hash_words
+from themisdb_datasets.permutation import SCHEME, Keys, Permutation, hash_words
+from themisdb_datasets.vectors import Ints, Words
 
 MAX_SAMPLES = 1 << 60
 KINDS = ("stored", "shuffled", "weighted")
@@ -117,6 +118,11 @@ class Ordering:
                 "The table of draws does not belong to this selection.", code="stale_selection"
             )
         return WeightedOrder(draws, seed=self.seed, epoch=self.epoch, part=part)
+
+
+def rank_size(num_samples: int, *, world_size: int, drop_last: bool) -> int:
+    """How many samples each rank gets of so many: the last are wrapped round to the epoch's begin, or left out."""
+    return num_samples // world_size if drop_last else -(-num_samples // world_size)
 
 
 def _kind(kind: str, part: int) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
+
+from themisdb_datasets.vectors import Halves, Words
 
 SCHEME = "order/1"
 # Below this a permutation is sorted out of hashes, for a small Feistel network is not even; above, none is kept.
@@ -20,9 +21,6 @@ TINY = 1 << 12
 ROUNDS = 8
 SHAPES = 1024
 
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
-Halves = npt.NDArray[np.uint32]
 
 _16, _13, _LOW = np.uint32(16), np.uint32(13), np.uint32(0xFFFF)
 _M1, _M2 = np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)

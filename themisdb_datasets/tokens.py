@@ -1,20 +1,21 @@
-"""Reading a token index: samples of tokens by number, in data-forager's layout.
+"""A token index: samples of tokens by number, read and written in data-forager's layout.
 
 `tokenized-samples/<stem>-tokenized-samples.bin` holds the samples' tokens one after the other, little-endian, `index/`
 beside it says where each lies, and `manifest.json` what they are.
 """
 
-import mmap
 import operator
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import IO, Any, SupportsIndex, overload
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.errors import CorruptError, MalformedError, NotFoundError
+from themisdb_datasets.offsets import mapped
+from themisdb_datasets.vectors import Ints
 
 FORMAT_VERSION = 1
 FOLDER = "tokenized-samples"
@@ -48,8 +49,8 @@ class TokenIndex(Sequence[Tokens]):
         self._opened_by = (locations, tuple(files), dtype, sample_size)
         self.dtype = DTYPES[dtype]
         try:
-            self._locations = np.frombuffer(_mapped(locations), "<u8").reshape(-1, 3)
-            self._files = [np.frombuffer(_mapped(each), self.dtype) for each in files]
+            self._locations = np.frombuffer(mapped(locations), "<u8").reshape(-1, 3)
+            self._files = [np.frombuffer(mapped(each), self.dtype) for each in files]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"A file of the token index is not there: {error.filename}.") from error
         except ValueError as error:  # not a whole number of locations or tokens
@@ -149,8 +150,36 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _mapped(path: Path) -> mmap.mmap | bytes:
-    with path.open("rb") as file:
-        if path.stat().st_size == 0:  # which the system does not map
-            return b""
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+class TokenWriter:
+    """Writes the tokens of documents as samples, and where each of these lies: the two large files of an index."""
+
+    def __init__(
+        self, samples: IO[bytes], locations: IO[bytes], *, dtype: str, sample_size: int | None
+    ) -> None:
+        """To the files `samples` and `locations`; without `sample_size` each document is a sample of its own."""
+        self.num_samples = 0
+        self._dtype = DTYPES[dtype]
+        self._size = sample_size
+        self._samples = samples
+        self._locations = locations
+        self._place = 0  # in the file of samples
+        self._rest = np.empty(0, np.uint32)  # of the sample that is not full yet
+
+    def write(self, tokens: Tokens, ends: Ints) -> None:
+        """Go on with the tokens of some documents, one after the other, each up to its place in `ends`."""
+        if self._size is not None:
+            tokens = np.concatenate([self._rest, tokens])
+            # The rest goes on with the next block, also across shards; the last one is never written, as
+            # data-forager drops it.
+            full = len(tokens) // self._size
+            # A copy, so that the block it is of can go.
+            tokens, self._rest = tokens[: full * self._size], tokens[full * self._size :].copy()
+            ends = self._size * np.arange(1, full + 1)
+        self._samples.write(tokens.astype(self._dtype).data)
+        sizes = np.diff(ends, prepend=0) * self._dtype.itemsize
+        rows = np.zeros((len(sizes), 3), "<u8")
+        rows[:, 1] = self._place + np.cumsum(sizes) - sizes
+        rows[:, 2] = sizes
+        self._locations.write(rows.data)
+        self._place += len(tokens) * self._dtype.itemsize
+        self.num_samples += len(sizes)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from exports.delivery.estimates import estimate_bytes, spread
-from exports.delivery.opening import Opened
+from exports.delivery.opening import OpenedDelivery
 from themisdb_datasets.engine.plans.delivery import Delivery
 from themisdb_datasets.engine.rendering.line_fields import line_fields
 
@@ -13,7 +13,7 @@ MIX_COUNTED = 5_000_000
 BYTES_A_TOKEN = 4
 
 
-def describe(opened: Opened) -> dict[str, Any]:
+def describe(opened: OpenedDelivery) -> dict[str, Any]:
     """The plan with counts, the first lines, missing fields, bytes and tokens."""
     delivery, window = opened.delivery, opened.window
     lines: list[str] = []

@@ -52,8 +52,12 @@ class FeedbackConsumer(KnownConsumer):
     def _teller(self, user: User) -> Teller:
         asked = dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if strange := sorted(set(asked) - PARAMETERS):
-            message = f"There is no parameter {strange[0]!r}; there are {', '.join(sorted(PARAMETERS))}."
-            raise MalformedError(message, fields={strange[0]: message})
+            raise MalformedError.at(
+                strange[0],
+                "There is no parameter {name!r}; there are {known}.",
+                name=strange[0],
+                known=", ".join(sorted(PARAMETERS)),
+            )
         dataset = None
         if named := asked.get("dataset"):
             dataset = find_dataset(named, user)

@@ -28,7 +28,7 @@ FORMS = (
 )
 
 
-class Item(NamedTuple):
+class LossItem(NamedTuple):
     """A loss of one line, or of one sample."""
 
     number: int  # in its frame
@@ -50,7 +50,7 @@ class Frame(NamedTuple):
     """What came in one message; `seq` is None where its sender does not count."""
 
     seq: int | None
-    items: list[Item]
+    items: list[LossItem]
     problems: list[Problem]
 
 
@@ -81,12 +81,17 @@ def read_frame(document: Any) -> Frame:
     else:
         given = [document]
     if len(given) > MAX_ITEMS:
-        message = f"A frame has {MAX_ITEMS:,} items at most; this has {len(given):,}."
-        raise MalformedError(message, code="frame_too_large", fields={"items": message})
+        raise MalformedError.at(
+            "items",
+            "A frame has {most:,} items at most; this has {count:,}.",
+            code="frame_too_large",
+            most=MAX_ITEMS,
+            count=len(given),
+        )
     frame = Frame(seq, [], [])
     for number, each in enumerate(given):
         found = _item(number, each)
-        if isinstance(found, Item):
+        if isinstance(found, LossItem):
             frame.items.append(found)
         else:
             frame.problems.append(found)
@@ -99,15 +104,20 @@ def _spread(document: dict[str, Any]) -> list[Any]:
     if not (isinstance(plan, str) and isinstance(positions, list) and isinstance(losses, list)):
         raise MalformedError(FORMS, code="bad_frame")
     if len(positions) != len(losses):
-        message = f"There are {len(positions):,} positions, but {len(losses):,} losses."
-        raise MalformedError(message, code="bad_frame", fields={"losses": message})
+        raise MalformedError.at(
+            "losses",
+            "There are {num_positions:,} positions, but {num_losses:,} losses.",
+            code="bad_frame",
+            num_positions=len(positions),
+            num_losses=len(losses),
+        )
     return [
         {"cursor": f"{plan}.{position}", "loss": loss}
         for position, loss in zip(positions, losses, strict=True)
     ]
 
 
-def _item(number: int, given: Any) -> Item | Problem:
+def _item(number: int, given: Any) -> LossItem | Problem:
     if not isinstance(given, dict):
         return Problem(number, "bad_item", FORMS)
     loss = given.get("loss")
@@ -115,14 +125,14 @@ def _item(number: int, given: Any) -> Item | Problem:
         return Problem(number, "bad_loss", "A loss is a number from 0 to a billion.")
     cursor, sample_id = given.get("cursor"), given.get("sample_id")
     if isinstance(sample_id, str) and SAMPLE_ID.fullmatch(sample_id):
-        return Item(number, "", 0, sample_id, loss)
+        return LossItem(number, "", 0, sample_id, loss)
     if isinstance(cursor, str):
         try:
             parsed = Cursor.parse(cursor)
         except ThemisError as error:
             return Problem(number, "bad_cursor", error.message)
         if parsed.position < MAX_POSITION:
-            return Item(number, parsed.plan, parsed.position, "", loss)
+            return LossItem(number, parsed.plan, parsed.position, "", loss)
     return Problem(
         number, "bad_item", "Name the line by its cursor, or the sample by its sample_id (32 hex digits)."
     )
@@ -136,11 +146,11 @@ class Teller:
     ) -> None:
         """MalformedError for a name that cannot be one."""
         if not (0 < len(run.strip()) <= MAX_NAME) or not run.isprintable():
-            message = f"A run's name has 1 to {MAX_NAME} characters."
-            raise MalformedError(message, fields={"run": message})
+            raise MalformedError.at("run", "A run's name has 1 to {most} characters.", most=MAX_NAME)
         if not SENDER.fullmatch(sender):
-            message = "A sender is named by up to 64 letters, digits, dots, hyphens and underscores."
-            raise MalformedError(message, fields={"sender": message})
+            raise MalformedError.at(
+                "sender", "A sender is named by up to 64 letters, digits, dots, hyphens and underscores."
+            )
         self.user = user
         self.name = run.strip()
         self._sender_name = sender
@@ -194,11 +204,11 @@ class Teller:
         told = [{"item": each.item, "code": each.code, "error": each.error} for each in problems[:MAX_ERRORS]]
         return {"ack": ack, "num": len(losses), "errors": told, "num_errors": len(problems)}
 
-    def _resolved(self, items: list[Item], problems: list[Problem]) -> tuple[list[bytes], list[float]]:
+    def _resolved(self, items: list[LossItem], problems: list[Problem]) -> tuple[list[bytes], list[float]]:
         """The ids of the samples that are meant, and their losses."""
         ids: list[bytes] = []
         losses: list[float] = []
-        by_plan: dict[str, list[Item]] = {}
+        by_plan: dict[str, list[LossItem]] = {}
         for item in items:
             by_plan.setdefault(item.plan, []).append(item)
         for plan, mine in sorted(
@@ -215,11 +225,12 @@ class Teller:
             losses += [item.loss for item in mine]
         return ids, losses
 
-    def _ids(self, plan: str, items: list[Item]) -> bytes:
+    def _ids(self, plan: str, items: list[LossItem]) -> bytes:
         if not plan:
             if self._dataset is None:
-                message = "Say which dataset: give dataset, or tell a cursor first."
-                raise MalformedError(message, code="no_dataset", fields={"dataset": message})
+                raise MalformedError.at(
+                    "dataset", "Say which dataset: give dataset, or tell a cursor first.", code="no_dataset"
+                )
             return b"".join(bytes.fromhex(item.sample_id) for item in items)
         found = find_plan(plan, self.user, self._dataset)
         self._dataset = self._dataset or found.dataset

@@ -100,7 +100,7 @@ def _shown(row: FeedbackRun, *, hardest: bool) -> list[tuple[cards.Card, Judged]
         return []
     opened = version.open()
     found = extremes(path, opened, hardest=hardest, length=SHOWN, limits=stores.limits())
-    shown = cards.cards(opened, cards.Layout.of(row.dataset, version), [each.position for each in found])
+    shown = cards.cards(opened, cards.CardLayout.of(row.dataset, version), [each.position for each in found])
     return list(zip(shown, found, strict=True))
 
 

@@ -5,7 +5,6 @@ from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from exports.delivery.opening import open_delivery
 from exports.models import StoredPlan
@@ -17,10 +16,9 @@ from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.engine.shards.columns import ID_BYTES
 from themisdb_datasets.engine.weights.difficulty import sample_ids
 from themisdb_datasets.errors import ConflictError, ImpossibleError, NotFoundError
+from themisdb_datasets.vectors import Words
 
 OPEN_PLANS = 8  # that a process holds open; they are memory maps
-
-Positions = npt.NDArray[np.uint64]
 
 
 class OpenPlan:
@@ -28,14 +26,14 @@ class OpenPlan:
 
     def __init__(self, plan: Plan, version: Version) -> None:
         """ConflictError where it has no lines and never will."""
-        delivery = open_delivery(plan, version)
+        delivery = open_delivery(plan, version.open())
         if plan.continuous is None and not delivery.num_samples:
             raise ConflictError("The plan of this cursor has no lines.", code="no_samples")
         self._continuation = Continuation(plan, version, delivery)
         self._segments = [self._continuation.current]
         self._lock = Lock()
 
-    def sample_ids(self, positions: Positions) -> bytes:
+    def sample_ids(self, positions: Words) -> bytes:
         """The ids of the samples that these lines were made of; ImpossibleError for lines that nobody has got yet."""
         first = self._segments[0]
         if self._continuation.plan.continuous is None:
@@ -111,5 +109,5 @@ def dataset_of(digest: str, user: User) -> Dataset | None:
     return None if stored is None else stored.dataset
 
 
-def _ids(delivery: Delivery, positions: Positions) -> bytes:
+def _ids(delivery: Delivery, positions: Words) -> bytes:
     return sample_ids(delivery.renderer.version, delivery.samples_at(positions))

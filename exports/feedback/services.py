@@ -30,8 +30,12 @@ def open_run(dataset: Dataset, name: str, *, user: User) -> FeedbackRun:
     if run := dataset.runs.filter(name=name).first():
         return run
     if dataset.runs.count() >= MAX_RUNS:
-        message = f"The dataset has {MAX_RUNS:,} runs already; remove some of them."
-        raise ConflictError(message, code="too_many_runs", fields={"run": message})
+        raise ConflictError.at(
+            "run",
+            "The dataset has {most:,} runs already; remove some of them.",
+            code="too_many_runs",
+            most=MAX_RUNS,
+        )
     try:
         with transaction.atomic():
             run = FeedbackRun.objects.create(dataset=dataset, name=name, created_by=user)
@@ -46,8 +50,12 @@ def open_run(dataset: Dataset, name: str, *, user: User) -> FeedbackRun:
 def open_sender(run: FeedbackRun, name: str) -> FeedbackSender:
     """The run's sender of this name, made where there is none."""
     if run.senders.count() >= MAX_SENDERS and not run.senders.filter(name=name).exists():
-        message = f"The run has {MAX_SENDERS:,} senders already; begin another run."
-        raise ConflictError(message, code="too_many_senders", fields={"sender": message})
+        raise ConflictError.at(
+            "sender",
+            "The run has {most:,} senders already; begin another run.",
+            code="too_many_senders",
+            most=MAX_SENDERS,
+        )
     return FeedbackSender.objects.get_or_create(run=run, name=name)[0]
 
 
@@ -112,12 +120,10 @@ def start_weighting(
     try:
         check_adaption(adaption)
     except ValueError as error:
-        place, _, sentence = str(error).partition(": ")
-        message = f"{place}: {sentence}."
-        raise MalformedError(message, fields={place: message}) from None
+        place, _, reason = str(error).partition(": ")
+        raise MalformedError.at(place, "{place}: {reason}.", place=place, reason=reason) from None
     if not 0 <= missing <= 1e6:
-        message = "missing: it is from 0 to a million."
-        raise MalformedError(message, fields={"missing": message})
+        raise MalformedError.at("missing", "missing: it is from 0 to a million.")
     params = {
         "run": run.pk,
         "name": clean,
@@ -136,8 +142,7 @@ def start_weighting(
 
 def _check_told(run: FeedbackRun) -> None:
     if not run.num_records:
-        message = "The run has told nothing yet."
-        raise ImpossibleError(message, code="no_feedback", fields={"run": message})
+        raise ImpossibleError.at("run", "The run has told nothing yet.", code="no_feedback")
 
 
 def remove_run(run: FeedbackRun, *, user: User) -> None:

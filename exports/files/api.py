@@ -16,7 +16,6 @@ from exports.files import services as file_exports
 from exports.limits import Consumer
 from exports.links.services import LinkedFile, refs_seen
 from exports.models import FileExport
-from exports.requests.body import bad
 from themis_admin.accounts import audit
 from themis_admin.artifacts.models import Artifact, ArtifactRef
 from themis_admin.datasets.lookup import DatasetsApi
@@ -93,14 +92,18 @@ class FileExportView(DatasetsApi):
         export = find(self, pk)
         document = request.data
         if not isinstance(document, dict) or set(document) != {"keep_days"}:
-            raise bad("keep_days", 'Only keep_days can be changed, as in {"keep_days": 30}.')
+            raise MalformedError.at(
+                "keep_days", 'Only keep_days can be changed, as in {"keep_days": 30}.', code="bad_parameter"
+            )
         days = document["keep_days"]
         if days is not None and (
             not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MAX_DAYS
         ):
-            raise bad(
+            raise MalformedError.at(
                 "keep_days",
-                f"keep_days is a whole number from 1 to {MAX_DAYS:,}, or null to keep it for good.",
+                "keep_days is a whole number from 1 to {most:,}, or null to keep it for good.",
+                code="bad_parameter",
+                most=MAX_DAYS,
             )
         file_exports.prolong(export, user=self.user, days=days)
         return Response(described(export))
@@ -124,7 +127,7 @@ class FileExportView(DatasetsApi):
         """A query parameter that is true or false."""
         text = self.request.query_params.get(name, "false")
         if text not in ("true", "false", "1", "0"):
-            raise MalformedError(f"{name} is true or false.", fields={name: f"{name} is true or false."})
+            raise MalformedError.at(name, "{name} is true or false.", name=name)
         return text in ("true", "1")
 
 
@@ -137,7 +140,7 @@ def find(view: DatasetsApi, pk: int) -> FileExport:
 
 def described(export: FileExport) -> dict[str, Any]:
     """An export with its files and its manifest."""
-    samples = {file["name"]: file["num_samples"] for file in (export.manifest or {"files": []})["files"]}
+    counts = export.sample_counts()
     files = [
         {
             "name": ref.name,
@@ -145,7 +148,7 @@ def described(export: FileExport) -> dict[str, Any]:
             "url": ref.artifact.url,
             "sha256": ref.artifact.digest,
             "num_bytes": ref.artifact.num_bytes,
-            "num_samples": samples.get(ref.name),
+            "num_samples": counts.get(ref.name),
         }
         for ref in export.refs()
     ]

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from exports.delivery import opening
-from exports.delivery.opening import Opened
+from exports.delivery.opening import OpenedDelivery
 from exports.limits import Consumer
-from exports.requests.body import StreamBody, bad, parse_body
+from exports.requests.body import StreamBody, parse_body
 from themisdb_datasets.engine.plans.files import TYPES
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.names import check_names, nearest
@@ -28,26 +28,41 @@ class FileRequest:
 
     body: StreamBody
     file: FileOptions
-    opened: Opened
+    opened: OpenedDelivery
 
 
 def parse_file(document: Any) -> FileOptions:
     """Check the part `file`; MalformedError names what is wrong."""
     if not isinstance(document, dict):
-        raise bad("file", 'file says what to make, such as {"type": "jsonl.zst"}.')
+        raise MalformedError.at(
+            "file", 'file says what to make, such as {"type": "jsonl.zst"}.', code="bad_parameter"
+        )
     try:
         check_names(document, FileOptions.__struct_fields__, what="parameter")
         options = msgspec.convert(document, FileOptions, strict=True)
     except MalformedError as error:
-        raise bad(f"file.{next(iter(error.fields))}", error.message) from None
+        raise MalformedError.at(
+            f"file.{next(iter(error.fields))}", error.sentence, code="bad_parameter", **error.values
+        ) from None
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$.")
-        raise bad(
-            f"file.{path.rstrip('`')}", f"file.{path.rstrip('`')}: {what[:1].lower()}{what[1:]}."
+        place = f"file.{path.rstrip('`')}"
+        raise MalformedError.at(
+            place,
+            "{place}: {reason}.",
+            code="bad_parameter",
+            place=place,
+            reason=what[:1].lower() + what[1:],
         ) from None
     if options.type not in TYPES:
-        message = f"{options.type!r} is no type of file{nearest(options.type, TYPES)}; there are {', '.join(TYPES)}."
-        raise bad("file.type", message)
+        raise MalformedError.at(
+            "file.type",
+            "{type!r} is no type of file{hint}; there are {known}.",
+            code="bad_parameter",
+            type=options.type,
+            hint=nearest(options.type, TYPES),
+            known=", ".join(TYPES),
+        )
     return options
 
 
@@ -59,11 +74,14 @@ def open_export(document: Any, *, consumer: Consumer) -> FileRequest:
     # The rest is the body of a stream, word for word, so whatever can be streamed can be made into files.
     body = parse_body({name: value for name, value in document.items() if name != "file"})
     if body.stream_mode == "continuous":
-        raise bad("stream_mode", "A file ends; leave stream_mode out, or stream.")
+        raise MalformedError.at(
+            "stream_mode", "A file ends; leave stream_mode out, or stream.", code="bad_parameter"
+        )
     opened = opening.open_request(body, consumer.user, consumer=consumer.counting(dry_run=body.dry_run))
     if opened.delivery.plan.continuous:
-        raise bad(
+        raise MalformedError.at(
             "cursor",
             "This is the cursor of a continuous stream; a file ends, so start it without the cursor.",
+            code="bad_parameter",
         )
     return FileRequest(body, file, opened)

@@ -1,8 +1,8 @@
 """The worker's side of exports as files: the plan is run into files, which are published with their manifest."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,16 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from exports.delivery import opening
-from exports.delivery.opening import Opened
+from exports.delivery.opening import OpenedDelivery
 from exports.models import MANIFEST, FileExport
 from exports.requests.body import StreamBody
 from themis_admin.artifacts import services as artifacts
 from themis_admin.jobs import events
 from themis_admin.jobs.runner import RunningJob
-from themis_admin.storage.space import free_bytes
+from themis_admin.storage.space import Progress
 from themisdb_datasets.engine.plans.files import TYPES, WrittenFile, write_files
 from themisdb_datasets.engine.plans.plan import Cursor
-from themisdb_datasets.errors import ConflictError, GoneError, TooLargeError
+from themisdb_datasets.errors import ConflictError, GoneError
 
 FORMAT_VERSION = 1
 LOOK_EVERY = 100_000  # samples between two looks at the free space
@@ -38,6 +38,7 @@ def build_files(job: RunningJob, export: int) -> None:
     # By its cursor, so it is the plan that was checked when the
     # export was asked for, though its theme may have changed since.
     opened = opening.open_request(_body(row), row.owner)
+    progress = Progress(partial(job.report, unit="samples"), Path(settings.THEMIS.work_dir), every=LOOK_EVERY)
     files, weights = write_files(
         opened.delivery,
         opened.window,
@@ -45,7 +46,7 @@ def build_files(job: RunningJob, export: int) -> None:
         stem=slugify(row.title)[:STEM].strip("-_") or "export",
         kind=row.file_type,
         max_bytes=row.max_bytes,
-        report=Progress(job, len(opened.window)),
+        report=lambda done: progress(done, len(opened.window)),
     )
     manifest = _manifest(row, opened, files, weights)
     files.append(_write_manifest(job.workdir / MANIFEST, manifest))
@@ -55,26 +56,6 @@ def build_files(job: RunningJob, export: int) -> None:
         job.check()
         artifacts.publish(file.path, digest=file.sha256)
     _publish(job, files, manifest)
-
-
-@dataclass
-class Progress:
-    """Passes the samples done on to the job, and stops the work before it fills the disk."""
-
-    job: RunningJob
-    total: int
-    looked_at: int = 0
-
-    def __call__(self, done: int) -> None:
-        self.job.report(done, self.total, unit="samples")
-        if done >= self.looked_at + LOOK_EVERY:
-            self.looked_at = done
-            free = free_bytes(Path(settings.THEMIS.work_dir))
-            if free < settings.THEMIS.min_free_bytes:
-                raise TooLargeError(
-                    f"The disk is nearly full ({free // 1_000_000:,} MB left); nothing was kept.",
-                    code="no_space",
-                )
 
 
 def _export(pk: int) -> FileExport:
@@ -96,7 +77,7 @@ def _body(row: FileExport) -> StreamBody:
 
 
 def _manifest(
-    row: FileExport, opened: Opened, files: list[WrittenFile], weights: dict[str, Any] | None
+    row: FileExport, opened: OpenedDelivery, files: list[WrittenFile], weights: dict[str, Any] | None
 ) -> dict[str, Any]:
     """All that is needed to prove and repeat the files; it has no time, so that equal exports have equal manifests."""
     version, delivery = opened.version, opened.delivery

@@ -1,6 +1,6 @@
 """The console's pages about exports as files: the list, one export with its files and links, keeping and removing it."""
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -58,24 +58,18 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
     made = Link.objects.filter(export=row).for_lists().order_by("-id")[:LINKS_SHOWN]
     shown = addressed(request, made)
     active = next((each["address"] for each in shown if each["link"].state == "active"), "")
-    refs = list(row.refs())
+    refs, counts = list(row.refs()), row.sample_counts()
     context = {
         "export": row,
         "job": row.job,
         "form": form,
         "links": shown,
-        "files": described(row, refs),
+        "files": [{"ref": ref, "num_samples": counts.get(ref.name)} for ref in refs],
         "snippets": snippets(request, row, active or request.build_absolute_uri("/d/LINK")),
         "linked": bool(active),
         "keep_days": KEEP_DAYS,
     }
     return render(request, "exports/export.html", context, status=422 if form.errors else 200)
-
-
-def described(row: FileExport, refs: list[Any]) -> list[dict[str, Any]]:
-    """The files with their counts from the manifest."""
-    samples = {file["name"]: file["num_samples"] for file in (row.manifest or {"files": []})["files"]}
-    return [{"ref": ref, "num_samples": samples.get(ref.name)} for ref in refs]
 
 
 def snippets(request: HttpRequest, row: FileExport, address: str) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from exports.files.services import links_broken_by, remove_export
 from exports.models import FileExport
 from themis_admin.artifacts.services import free_unkept
 from themis_admin.jobs import events
+from themis_admin.web.times import iso
 from themisdb_datasets.errors import ConflictError, NotFoundError
 
 # Who was warned late, because nothing ran for a while, still has so long.
@@ -34,7 +35,7 @@ def warn() -> None:
                 data = {
                     "export": row.pk,
                     "title": row.title,
-                    "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+                    "expires_at": iso(row.expires_at),
                     "num_links": len(links_broken_by(row)),
                 }
                 events.record("export.expiring", owner=row.owner, data=data)

@@ -13,12 +13,11 @@ from rest_framework.response import Response
 
 from exports.links import services as links
 from exports.models import FileExport, Link
-from exports.requests.body import bad
 from themis_admin.accounts.models import AuditEntry
 from themis_admin.artifacts.models import Artifact
 from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.web.api import PAGING
-from themisdb_datasets.errors import NotFoundError
+from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.names import check_names
 
 OBJECT = OpenApiTypes.OBJECT
@@ -53,16 +52,24 @@ BODY = inline_serializer(
 def parse_link(document: Any) -> LinkBody:
     """Check a link's body; MalformedError names the parameter."""
     if not isinstance(document, dict):
-        raise bad("export", 'The body is one JSON object, such as {"export": 12, "expires_in": 86400}.')
+        raise MalformedError.at(
+            "export",
+            'The body is one JSON object, such as {"export": 12, "expires_in": 86400}.',
+            code="bad_parameter",
+        )
     check_names(document, LinkBody.__struct_fields__, what="parameter")
     try:
         body = msgspec.convert(document, LinkBody, strict=True)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$.")
         name = path.rstrip("`") or "body"
-        raise bad(name, f"{name}: {what[:1].lower()}{what[1:]}.") from None
+        raise MalformedError.at(
+            name, "{name}: {reason}.", code="bad_parameter", name=name, reason=what[:1].lower() + what[1:]
+        ) from None
     if (body.export is None) == (body.artifact is None):
-        raise bad("export", "A link leads to an export or to an artifact: name one of them.")
+        raise MalformedError.at(
+            "export", "A link leads to an export or to an artifact: name one of them.", code="bad_parameter"
+        )
     return body
 
 
@@ -107,13 +114,13 @@ class LinksView(DatasetsApi):
         rows = FileExport.objects.visible_to(self.user).select_related("job")
         if pk is None or (row := rows.filter(pk=pk).first()) is not None:
             return row if pk is not None else None
-        raise NotFoundError("There is no such export.", fields={"export": "There is no such export."})
+        raise NotFoundError.at("export", "There is no such export.")
 
     def artifact(self, pk: int | None) -> Artifact | None:
         """The artifact that is named."""
         if pk is None or (row := Artifact.objects.visible_to(self.user).filter(pk=pk).first()) is not None:
             return row if pk is not None else None
-        raise NotFoundError("There is no such artifact.", fields={"artifact": "There is no such artifact."})
+        raise NotFoundError.at("artifact", "There is no such artifact.")
 
 
 class LinkView(DatasetsApi):

@@ -17,7 +17,7 @@ from themis_admin.accounts.models import User
 from themis_admin.artifacts.models import Artifact, ArtifactRef
 from themis_admin.jobs import events
 from themis_admin.jobs.models import OwnedQuerySet
-from themis_admin.web.byteranges import Part
+from themis_admin.web.byteranges import AnsweredRange
 from themis_admin.web.downloads import Immutable
 from themisdb_datasets.errors import ConflictError, ImpossibleError, NotFoundError
 
@@ -110,12 +110,17 @@ def create_link(
 ) -> Link:
     """A new link to a finished export or to an artifact, one of them; `expires_in` is in seconds."""
     if export is not None and export.manifest is None:
-        message = f"The export has no files yet: it is {export.state}."
-        raise ConflictError(message, code="export_unfinished", fields={"export": message})
+        raise ConflictError.at(
+            "export",
+            "The export has no files yet: it is {state}.",
+            code="export_unfinished",
+            state=export.state,
+        )
     lasts = USUAL if expires_in is None else timedelta(seconds=expires_in)
     if lasts > LONGEST:
-        message = f"A link lasts {LONGEST.days} days at most."
-        raise ImpossibleError(message, code="expires_too_late", fields={"expires_in": message})
+        raise ImpossibleError.at(
+            "expires_in", "A link lasts {days} days at most.", code="expires_too_late", days=LONGEST.days
+        )
     title = export.title if export is not None else _name(artifact, user)
     with transaction.atomic():
         link = Link.objects.create(
@@ -158,7 +163,7 @@ def revoke_link(link: Link, *, user: User) -> None:
         events.record("link.revoked", owner=link.owner, data={"link": link.pk, "title": link.title})
 
 
-def count(link: Link, file: LinkedFile, part: Part, *, address: str | None) -> LinkUse | None:
+def count(link: Link, file: LinkedFile, part: AnsweredRange, *, address: str | None) -> LinkUse | None:
     """Count a download of one of the link's files, with its line in the audit log; None where the limit is reached."""
     # Outside of the transaction: of two first downloads at once one makes the row, and both count in it.
     use, _ = LinkUse.objects.get_or_create(link=link, artifact=file.artifact)

@@ -12,6 +12,7 @@ from themis_admin.artifacts import services as artifacts
 from themis_admin.artifacts.models import KeepsFiles
 from themis_admin.datasets.models import Dataset
 from themis_admin.jobs.models import Viewer
+from themis_admin.web.times import iso
 
 DIFFICULTY = "difficulty.parquet"
 FACTORS = "factors.parquet"
@@ -101,7 +102,7 @@ class FeedbackRun(KeepsFiles, models.Model):
             "name": self.name,
             "num_records": self.num_records,
             "difficulty": self.difficulty,
-            "folded_at": self.folded_at.isoformat() if self.folded_at is not None else None,
+            "folded_at": iso(self.folded_at),
             "num_records_since": self.num_records - self.told,
             "job": self.job_id,
             "created_at": self.created_at.isoformat(),

@@ -1,6 +1,5 @@
 """Exports as files: a plan, or a part of one, kept until it expires."""
 
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -8,12 +7,9 @@ from django.db import models
 
 from themis_admin.artifacts.models import KeepsFiles
 from themis_admin.jobs.models import OwnedQuerySet
+from themis_admin.web.times import iso
 
 MANIFEST = "manifest.json"
-
-
-def iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment is not None else None
 
 
 class FileExport(KeepsFiles, models.Model):
@@ -56,6 +52,10 @@ class FileExport(KeepsFiles, models.Model):
     @property
     def is_there(self) -> bool:
         return self.manifest is not None
+
+    def sample_counts(self) -> dict[str, int]:
+        """How many samples each of its files has, by name, once they are there."""
+        return {file["name"]: file["num_samples"] for file in (self.manifest or {"files": []})["files"]}
 
     def to_dict(self) -> dict[str, Any]:
         """The export without its files."""

@@ -8,9 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from exports.models.file import FileExport, iso
+from exports.models.file import FileExport
 from themis_admin.artifacts.models import Artifact
 from themis_admin.jobs.models import OwnedQuerySet
+from themis_admin.web.times import iso
 
 SAME_DOWNLOAD = timedelta(hours=1)
 

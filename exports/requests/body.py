@@ -19,7 +19,7 @@ MAX_SEED = 10**100
 
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Count = Annotated[int, Meta(ge=0, le=MAX_POSITION)]
-Factor = Annotated[float, Meta(ge=0, le=1e9)]
+Multiplier = Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class FieldMapping(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -43,7 +43,7 @@ class WeightingOptions(msgspec.Struct, forbid_unknown_fields=True):
 
     enable_weights: bool | None = None  # on, but for raw lines and presets
     weight_field: Name = "importance"
-    default_weight: Factor = 1.0
+    default_weight: Multiplier = 1.0
     auto_weight_by_length: bool = False
     auto_weight_by_freshness: bool = False
     freshness_half_life_days: Annotated[float, Meta(gt=0, le=1e6)] = 90.0
@@ -69,7 +69,7 @@ class Structured(msgspec.Struct, forbid_unknown_fields=True):
     reject_invalid: bool = True
 
 
-class Share(msgspec.Struct, forbid_unknown_fields=True):
+class ThemeShare(msgspec.Struct, forbid_unknown_fields=True):
     """A theme of a mix, and how much of it there shall be beside the others."""
 
     theme: Name
@@ -82,7 +82,7 @@ class StreamBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /api/export/jsonl_llm/stream."""
 
     theme: Name | None = None
-    themes: Annotated[list[Share], Meta(min_length=1, max_length=MAX_PARTS)] | UnsetType = UNSET
+    themes: Annotated[list[ThemeShare], Meta(min_length=1, max_length=MAX_PARTS)] | UnsetType = UNSET
     proportion_unit: str = "samples"
     stop: str = "first_exhausted"
     dataset: Name | int | None = None
@@ -155,8 +155,11 @@ def parse_body(document: Any) -> StreamBody:
             ("themes", body.themes is not UNSET),
         ):
             if used:
-                raise bad(
-                    name, f"A continuous stream has no end, so it is in stored order; leave {name} out."
+                raise MalformedError.at(
+                    name,
+                    "A continuous stream has no end, so it is in stored order; leave {name} out.",
+                    code="bad_parameter",
+                    name=name,
                 )
     if body.cursor is not None and (extra := sorted(set(document) - BESIDE_CURSOR)):
         message = (
@@ -166,42 +169,62 @@ def parse_body(document: Any) -> StreamBody:
     if body.themes is UNSET:
         for name in ("stop", "proportion_unit"):
             if name in document:
-                raise bad(name, f"{name} is for a mix; name its themes in themes.")
+                raise MalformedError.at(
+                    name, "{name} is for a mix; name its themes in themes.", code="bad_parameter", name=name
+                )
     elif body.theme is not None:
-        raise bad("theme", "Name either one theme or, in themes, several.")
+        raise MalformedError.at(
+            "theme", "Name either one theme or, in themes, several.", code="bad_parameter"
+        )
     for name, number in (("seed", body.seed), ("epoch", body.epoch)):
         if number is not None and abs(number) >= MAX_SEED:
-            raise bad(name, f"{name} has a hundred digits at most.")
+            raise MalformedError.at(
+                name, "{name} has a hundred digits at most.", code="bad_parameter", name=name
+            )
     if body.rank >= body.world_size:
-        raise bad(
-            "rank", f"rank {body.rank} does not exist among world_size {body.world_size}: it is below it."
+        raise MalformedError.at(
+            "rank",
+            "rank {rank} does not exist among world_size {world_size}: it is below it.",
+            code="bad_parameter",
+            rank=body.rank,
+            world_size=body.world_size,
         )
     return body
-
-
-def bad(name: str, message: str) -> MalformedError:
-    """A parameter that cannot be read."""
-    return MalformedError(message, code="bad_parameter", fields={name: message})
 
 
 def _check_names(document: Mapping[str, Any], struct: type[msgspec.Struct], prefix: str) -> None:
     known = struct.__struct_fields__
     for name in document:
         if name not in known:
-            message = f"There is no parameter {prefix + name!r}{nearest(name, known)}."
-            raise MalformedError(message, code="unknown_parameter", fields={prefix + name: message})
+            raise MalformedError.at(
+                prefix + name,
+                "There is no parameter {name!r}{hint}.",
+                code="unknown_parameter",
+                name=prefix + name,
+                hint=nearest(name, known),
+            )
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise bad(name, f"{value!r} is no {name}{nearest(value, choices)}; there are {', '.join(choices)}.")
+        raise MalformedError.at(
+            name,
+            "{value!r} is no {name}{hint}; there are {known}.",
+            code="bad_parameter",
+            value=value,
+            name=name,
+            hint=nearest(value, choices),
+            known=", ".join(choices),
+        )
 
 
 def _invalid(error: msgspec.ValidationError) -> MalformedError:
     # msgspec tells the place only within its sentence: "Expected `int`, got `str` - at `$.limit`".
     what, _, path = str(error).partition(" - at `$.")
     name = path.rstrip("`") or "body"
-    return bad(name, f"{name}: {what[:1].lower()}{what[1:]}.")
+    return MalformedError.at(
+        name, "{name}: {reason}.", code="bad_parameter", name=name, reason=what[:1].lower() + what[1:]
+    )
 
 
 def parse_instant(text: str | float, name: str) -> tuple[float, bool]:
@@ -216,8 +239,11 @@ def parse_instant(text: str | float, name: str) -> tuple[float, bool]:
             return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp(), True
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise bad(
-            name, f"{text!r} is no date; write YYYY-MM-DD or a datetime such as 2020-01-31T12:00:00+01:00."
+        raise MalformedError.at(
+            name,
+            "{text!r} is no date; write YYYY-MM-DD or a datetime such as 2020-01-31T12:00:00+01:00.",
+            code="bad_parameter",
+            text=text,
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), False
 

@@ -9,8 +9,12 @@ def refuse_absent(place: str, absent: list[str], fields: dict[str, VersionField]
     """ImpossibleError that names the first of `absent` and the parameter at `place` that asked for it."""
     if not absent:
         return
-    message = (
-        f"The version has no field {absent[0]!r}{nearest(absent[0], fields)}; set {place}."
-        f" There are {', '.join(list(fields)[:30])}."
+    raise ImpossibleError.at(
+        place,
+        "The version has no field {name!r}{hint}; set {place}. There are {known}.",
+        code="unknown_field",
+        name=absent[0],
+        hint=nearest(absent[0], fields),
+        place=place,
+        known=", ".join(list(fields)[:30]),
     )
-    raise ImpossibleError(message, code="unknown_field", fields={place: message})

@@ -2,12 +2,13 @@
 
 from msgspec import UNSET, structs
 
-from exports.requests.body import StreamBody, bad
+from exports.requests.body import StreamBody
 from exports.requests.fields import refuse_absent
 from themis_admin.datasets.models import Dataset
 from themisdb_datasets.engine.query.mapping import MappedValue, parse_value
 from themisdb_datasets.engine.rendering.formats import PRESETS, Format
 from themisdb_datasets.engine.versions.version import VersionField
+from themisdb_datasets.errors import MalformedError
 
 MAPPING_DEFAULTS = {
     "instruction_field": "question",
@@ -78,8 +79,10 @@ def build_mapping(
         refuse_absent(f"field_mapping.{key}", absent, fields)
         mapping[role] = value
     if "messages" in mapping and mapping["messages"].template:
-        raise bad(
-            "field_mapping.messages_field", "messages_field names a field that holds a list of messages."
+        raise MalformedError.at(
+            "field_mapping.messages_field",
+            "messages_field names a field that holds a list of messages.",
+            code="bad_parameter",
         )
     return mapping, tuple(missing)
 

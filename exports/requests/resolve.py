@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
-from exports.requests.body import StreamBody, bad, day_after, parse_instant
+from exports.requests.body import StreamBody, day_after, parse_instant
 from exports.requests.fields import refuse_absent
 from exports.requests.mapping import build_format
 from exports.requests.subject import find_subject
@@ -13,40 +13,41 @@ from exports.requests.weighting import build_weighting, explained
 from themis_admin.datasets.labels.services import find_version
 from themis_admin.datasets.models import Dataset, Theme, Version
 from themis_admin.jobs.models import Viewer
-from themisdb_datasets.engine.plans.mix import Mix, Part, empty_part, shares
+from themisdb_datasets.engine.plans.mix import Mix, MixPart, empty_part, shares
 from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.engine.query.filters import Condition, parse_filter
 from themisdb_datasets.engine.query.mapping import MappedValue
 from themisdb_datasets.engine.query.splits import Split, parse_splitting
 from themisdb_datasets.engine.rendering.formats import Format
 from themisdb_datasets.engine.selections.checks import Check, Conversation, parse_schema
-from themisdb_datasets.engine.selections.criteria import Condition as Kept
-from themisdb_datasets.engine.selections.criteria import Criteria, Output, Period
-from themisdb_datasets.engine.versions.version import VersionField
-from themisdb_datasets.errors import ImpossibleError
+from themisdb_datasets.engine.selections.criteria import Criteria, Criterion, Output, Period
+from themisdb_datasets.engine.versions.version import OpenVersion, VersionField
+from themisdb_datasets.errors import ImpossibleError, MalformedError
 from themisdb_datasets.order import Ordering
 
-MeanBytes = Callable[[Plan, Version], float]
+MeanBytes = Callable[[Plan, OpenVersion], float]
 
 
 @dataclass(frozen=True)
-class Request:
+class ResolvedRequest:
     """A request with its names resolved: what to deliver, from where, and under which title it is listed."""
 
     plan: Plan
     version: Version
+    opened: OpenVersion
     title: str
     missing_fields: tuple[str, ...]
 
 
-def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> Request:
+def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> ResolvedRequest:
     """Resolve a request without a cursor; MalformedError, NotFoundError or ImpossibleError say what is wrong.
 
     `mean_bytes` tells how long a plan's lines are, for a mix whose proportions are of tokens.
     """
     dataset, themes = find_subject(body, user)
     version = find_version(dataset, body.version)
-    fields = {field.name: field for field in version.open().fields}
+    opened = version.open()
+    fields = {field.name: field for field in opened.fields}
     form, missing = build_format(body, dataset, fields)
     weighting = build_weighting(body, version, form, fields)
     if body.explain:
@@ -64,12 +65,12 @@ def build_request(body: StreamBody, user: Viewer, *, mean_bytes: MeanBytes) -> R
     after = version.number if body.stream_mode == "continuous" else None
     plan = Plan(version.digest, criteria, form, ordering, continuous=after)
     if body.themes is not UNSET:
-        plan = replace(plan, mix=_mix(body, themes, plan, version, mean_bytes))
+        plan = replace(plan, mix=_mix(body, themes, plan, opened, mean_bytes))
     elif themes:
         theme = parse_filter(themes[0].where)
         plan = replace(plan, criteria=replace(criteria, conditions=(theme, *criteria.conditions)))
     title = f"{dataset.name} {version.number}" + (" · " if themes else "")
-    return Request(plan, version, title + " + ".join(theme.name for theme in themes), missing)
+    return ResolvedRequest(plan, version, opened, title + " + ".join(theme.name for theme in themes), missing)
 
 
 def build_ordering(body: StreamBody, before: Ordering) -> Ordering:
@@ -81,7 +82,9 @@ def build_ordering(body: StreamBody, before: Ordering) -> Ordering:
     return Ordering(kind, seed, before.epoch if body.epoch is None else body.epoch)
 
 
-def _mix(body: StreamBody, themes: list[Theme], plan: Plan, version: Version, mean_bytes: MeanBytes) -> Mix:
+def _mix(
+    body: StreamBody, themes: list[Theme], plan: Plan, version: OpenVersion, mean_bytes: MeanBytes
+) -> Mix:
     assert body.themes is not UNSET
     filters = [parse_filter(theme.where) for theme in themes]
     sizes = None
@@ -100,7 +103,7 @@ def _mix(body: StreamBody, themes: list[Theme], plan: Plan, version: Version, me
                 raise empty_part(theme.name)
     places = shares([share.proportion for share in body.themes], sizes)
     parts = zip(themes, filters, places, strict=True)
-    return Mix(tuple(Part(theme.name, each, place) for theme, each, place in parts), body.stop)
+    return Mix(tuple(MixPart(theme.name, each, place) for theme, each, place in parts), body.stop)
 
 
 def _checks(body: StreamBody, form: Format) -> Iterator[Check]:
@@ -109,7 +112,9 @@ def _checks(body: StreamBody, form: Format) -> Iterator[Check]:
     if body.structured is UNSET:
         return
     if form.output is None:
-        raise bad("structured", "Raw lines have no output to check; choose another format.")
+        raise MalformedError.at(
+            "structured", "Raw lines have no output to check; choose another format.", code="bad_parameter"
+        )
     yield parse_schema(
         body.structured.json_schema,
         of=form.output,
@@ -125,8 +130,8 @@ def _unique(body: StreamBody, form: Format) -> tuple[MappedValue, ...] | None:
 
 def _conditions(
     body: StreamBody, dataset: Dataset, form: Format, fields: dict[str, VersionField]
-) -> list[Kept]:
-    kept: list[Kept] = []
+) -> list[Criterion]:
+    kept: list[Criterion] = []
     if body.split is not None:
         kept.append(_split(body.split, dataset))
     for name, value in (("domain", body.domain), ("subject", body.subject)):
@@ -151,10 +156,12 @@ def _conditions(
 
 def _split(name: str, dataset: Dataset) -> Split:
     if dataset.split is None:
-        message = (
-            f"The dataset {dataset.name!r} has no split; set its split first, such as train 0.9 and test 0.1."
+        raise ImpossibleError.at(
+            "split",
+            "The dataset {name!r} has no split; set its split first, such as train 0.9 and test 0.1.",
+            code="no_split",
+            name=dataset.name,
         )
-        raise ImpossibleError(message, code="no_split", fields={"split": message})
     return parse_splitting(dataset.split).part(name, key_field=dataset.key_field)
 
 
@@ -163,14 +170,24 @@ def _period(body: StreamBody, dataset: Dataset, fields: dict[str, VersionField])
         return None
     name = dataset.timestamp_field
     if not name:
-        message = f"The dataset {dataset.name!r} has no timestamp field, so it has no dates; set its timestamp_field."
-        raise ImpossibleError(message, code="no_timestamp_field", fields={"from_date": message})
+        raise ImpossibleError.at(
+            "from_date",
+            "The dataset {name!r} has no timestamp field, so it has no dates; set its timestamp_field.",
+            code="no_timestamp_field",
+            name=dataset.name,
+        )
     refuse_absent("timestamp_field", [name] if name not in fields else [], fields)
     start = parse_instant(body.from_date, "from_date")[0] if body.from_date is not None else None
     if body.to_date is None:
         return Period(name, start)
     stop, whole_day = parse_instant(body.to_date, "to_date")
     if start is not None and stop < start:
-        raise bad("to_date", f"to_date {body.to_date} lies before from_date {body.from_date}.")
+        raise MalformedError.at(
+            "to_date",
+            "to_date {to_date} lies before from_date {from_date}.",
+            code="bad_parameter",
+            to_date=body.to_date,
+            from_date=body.from_date,
+        )
     # "To 31 January" means all of that day, and an instant means itself.
     return Period(name, start, day_after(stop) if whole_day else stop, stop_included=not whole_day)

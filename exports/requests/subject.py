@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from exports.requests.body import StreamBody, bad
+from exports.requests.body import StreamBody
 from themis_admin.datasets.models import Dataset, Theme
 from themis_admin.jobs.models import Viewer
 from themisdb_datasets.errors import MalformedError, NotFoundError
@@ -18,7 +18,9 @@ def find_subject(body: StreamBody, user: Viewer) -> tuple[Dataset, list[Theme]]:
         theme = _theme(body.theme, dataset, user, place="theme")
         return theme.dataset, [theme]
     if dataset is None:
-        raise bad("theme", "Name a theme, or a dataset to stream all of it.")
+        raise MalformedError.at(
+            "theme", "Name a theme, or a dataset to stream all of it.", code="bad_parameter"
+        )
     return dataset, []
 
 
@@ -28,7 +30,12 @@ def _mixed(names: list[str], dataset: Dataset | None, user: Viewer) -> tuple[Dat
         place = f"themes[{number}].theme"
         theme = _theme(name, themes[0].dataset if themes else dataset, user, place=place)
         if theme in themes:
-            raise bad(place, f"The theme {name!r} is there twice; give it one proportion.")
+            raise MalformedError.at(
+                place,
+                "The theme {name!r} is there twice; give it one proportion.",
+                code="bad_parameter",
+                name=name,
+            )
         themes.append(theme)
     return themes[0].dataset, themes
 
@@ -43,11 +50,23 @@ def _theme(name: str, dataset: Dataset | None, user: Viewer, *, place: str) -> T
     if not found:
         names = sorted({theme.name for theme in themes})
         known = f"known are {', '.join(names[:20])}" if names else "there is none yet"
-        message = f"There is no theme {name!r}{nearest(name, names)}; {known}."
-        raise MalformedError(message, code="unknown_theme", fields={place: message})
+        raise MalformedError.at(
+            place,
+            "There is no theme {name!r}{hint}; {known}.",
+            code="unknown_theme",
+            name=name,
+            hint=nearest(name, names),
+            known=known,
+        )
     if len(found) > 1:
         names = sorted(theme.dataset.name for theme in found)
-        raise bad("dataset", f"Several datasets have a theme {name!r}; name one of {', '.join(names)}.")
+        raise MalformedError.at(
+            "dataset",
+            "Several datasets have a theme {name!r}; name one of {known}.",
+            code="bad_parameter",
+            name=name,
+            known=", ".join(names),
+        )
     return found[0]
 
 
@@ -61,5 +80,10 @@ def find_dataset(name: str | int, user: Viewer) -> Dataset:
         if str(dataset.pk) == str(name):
             return dataset
     names = sorted(dataset.name for dataset in known)
-    message = f"There is no dataset {name!r}{nearest(str(name), names)}."
-    raise NotFoundError(message, code="unknown_dataset", fields={"dataset": message})
+    raise NotFoundError.at(
+        "dataset",
+        "There is no dataset {name!r}{hint}.",
+        code="unknown_dataset",
+        name=name,
+        hint=nearest(str(name), names),
+    )

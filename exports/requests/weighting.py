@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from exports.requests.body import StreamBody, bad, parse_instant
+from exports.requests.body import StreamBody, parse_instant
 from exports.requests.fields import refuse_absent
 from themis_admin.datasets.models import Dataset, Version
 from themisdb_datasets.engine.query.expressions import MAX_MADE
@@ -32,11 +32,10 @@ def build_weighting(
     if options.auto_weight_by_freshness:
         name = options.timestamp_field or version.dataset.timestamp_field
         if not name:
-            message = (
-                "Freshness needs a timestamp: set the dataset's timestamp_field or weighting.timestamp_field."
-            )
-            raise ImpossibleError(
-                message, code="no_timestamp_field", fields={"weighting.timestamp_field": message}
+            raise ImpossibleError.at(
+                "weighting.timestamp_field",
+                "Freshness needs a timestamp: set the dataset's timestamp_field or weighting.timestamp_field.",
+                code="no_timestamp_field",
             )
         refuse_absent("weighting.timestamp_field", [name] if name not in fields else [], fields)
         freshness = Freshness(name, options.freshness_half_life_days, as_of)
@@ -51,11 +50,15 @@ def build_weighting(
 def explained(form: Format, weighting: Weighting) -> Format:
     """The format with the weighting's factors; MalformedError where its lines cannot tell them."""
     if form.name == "raw":
-        raise bad(
-            "explain", "Raw lines are the samples as they are; choose another format to explain weights."
+        raise MalformedError.at(
+            "explain",
+            "Raw lines are the samples as they are; choose another format to explain weights.",
+            code="bad_parameter",
         )
     if not weighting.factors:
-        raise bad("explain", "There are no weights to explain; leave enable_weights on.")
+        raise MalformedError.at(
+            "explain", "There are no weights to explain; leave enable_weights on.", code="bad_parameter"
+        )
     return replace(form, weight=True, explain=tuple(weighting.factors))
 
 
@@ -70,15 +73,26 @@ def _rules(names: list[str], dataset: Dataset) -> Iterator[tuple[str, Rule]]:
         if rule is None:
             there = [each.name for each in known.values()]
             listed = f"there are {', '.join(there[:20])}" if there else "there is none yet"
-            message = f"The dataset has no weighting rule {name!r}{nearest(name, there)}; {listed}."
-            raise MalformedError(message, code="unknown_rule", fields={place: message})
+            raise MalformedError.at(
+                place,
+                "The dataset has no weighting rule {name!r}{hint}; {listed}.",
+                code="unknown_rule",
+                name=name,
+                hint=nearest(name, there),
+                listed=listed,
+            )
         if rule.name in seen:
-            raise bad(place, f"The rule {rule.name!r} is there twice.")
+            raise MalformedError.at(
+                place, "The rule {name!r} is there twice.", code="bad_parameter", name=rule.name
+            )
         seen.add(rule.name)
         found = parse_rule(rule.definition)
         made += found.made
         if made > MAX_MADE:
-            raise bad(
-                place, f"The expressions of all rules together may make {MAX_MADE} texts of fields at most."
+            raise MalformedError.at(
+                place,
+                "The expressions of all rules together may make {most} texts of fields at most.",
+                code="bad_parameter",
+                most=MAX_MADE,
             )
         yield rule.name, found

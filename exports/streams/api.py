@@ -1,7 +1,7 @@
 """The export API over HTTP, in ThemisDB's words."""
 
 import re
-from collections.abc import Iterator
+from functools import partial
 from urllib.parse import quote
 
 from django.db import connection
@@ -20,11 +20,11 @@ from exports.requests.body import StreamBody, parse_body
 from exports.streams import continuous
 from exports.streams.compression import negotiate, open_encoder
 from exports.streams.leases import OpenStream
-from exports.streams.pump import ChunkResponse, whole
+from exports.streams.pump import whole
+from exports.streams.response import ChunkResponse
 from themis_admin.accounts import audit
 from themis_admin.web.api import PAGING, ThemisView
 from themis_admin.web.serving import outlet_of
-from themisdb_datasets.engine.plans.delivery import Chunk
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.names import nearest
 
@@ -97,8 +97,12 @@ class StreamsView(ThemisView):
 
 def _with_status(streams: StreamQuerySet, status: str) -> StreamQuerySet:
     if status not in StreamState.values:
-        message = f"There is no status {status!r}{nearest(status, StreamState.values)}."
-        raise MalformedError(message, fields={"status": message})
+        raise MalformedError.at(
+            "status",
+            "There is no status {status!r}{hint}.",
+            status=status,
+            hint=nearest(status, StreamState.values),
+        )
     if status == StreamState.IN_PROGRESS:
         return streams.open()
     found = streams.filter(state=status)
@@ -106,8 +110,10 @@ def _with_status(streams: StreamQuerySet, status: str) -> StreamQuerySet:
     return found | streams.lost() if status == StreamState.FAILED else found
 
 
-def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer: Consumer) -> ChunkResponse:
-    delivery, window, plan = opened.delivery, opened.window, opened.delivery.plan
+def _stream(
+    request: Request, opened: opening.OpenedDelivery, body: StreamBody, consumer: Consumer
+) -> ChunkResponse:
+    delivery, plan = opened.delivery, opened.delivery.plan
     encoding = negotiate(request.headers.get("Accept-Encoding", ""))
     encoder, outlet = open_encoder(encoding), outlet_of(request._request)
     if plan.continuous:
@@ -115,18 +121,14 @@ def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer
         # Before the first byte: a start beyond the end is refused
         # with an error, and not by a stream that breaks off.
         continuation.reach(opened.start)
-        share = continuous.Share(opened.start, body.rank, body.world_size, body.limit)
+        share = continuous.RankShare(opened.start, body.rank, body.world_size, body.limit)
         chunks = continuous.follow(
             continuation, share, consumer, batch_size=body.batch_size, encoder=encoder, outlet=outlet
         )
         num_samples = body.limit
     else:
-
-        def lines(done: int) -> Iterator[Chunk]:
-            return delivery.chunks(window[done:], batch_size=body.batch_size)
-
-        chunks = whole(lines, encoder=encoder, outlet=outlet)
-        num_samples = len(window)
+        chunks = whole(partial(opened.chunks, batch_size=body.batch_size), encoder=encoder, outlet=outlet)
+        num_samples = len(opened.window)
     # After all that may be refused, so that a refused request holds no place among the streams.
     row = open_stream(
         consumer, title=opened.title, plan=plan.digest, start=opened.start, num_samples=num_samples
@@ -148,7 +150,7 @@ def _stream(request: Request, opened: opening.Opened, body: StreamBody, consumer
 
 
 def _describe(
-    response: ChunkResponse, opened: opening.Opened, body: StreamBody, num_samples: int | None
+    response: ChunkResponse, opened: opening.OpenedDelivery, body: StreamBody, num_samples: int | None
 ) -> None:
     delivery = opened.delivery
     response["X-Themis-Plan"] = delivery.plan.digest

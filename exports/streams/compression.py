@@ -10,7 +10,7 @@ GZIP_LEVEL = 1  # the higher ones are slower than any network that one would com
 GZIP_FORMAT = 31  # zlib's word for a window of 32 KiB and gzip's header
 
 
-class Encoder(Protocol):
+class Compressor(Protocol):
     """Bytes go in, and what comes out can be decoded at once."""
 
     def encode(self, data: memoryview) -> memoryview:
@@ -77,7 +77,7 @@ class _Sink:
         return memoryview(taken)
 
 
-def open_encoder(name: str) -> Encoder | None:
+def open_encoder(name: str) -> Compressor | None:
     """The encoder of a name that `negotiate` gave; None for identity."""
     if name == "zstd":
         return Zstd()

@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Max
 
 from exports.limits import Consumer
-from exports.streams.compression import Encoder
+from exports.streams.compression import Compressor
 from exports.streams.pump import pump
 from themis_admin.datasets.models import Version
 from themis_admin.jobs.broadcast import hub
@@ -55,7 +55,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Share:
+class RankShare:
     """The positions that a consumer gets: from `start` + `rank` on every `world_size`-th, `limit` of them or all."""
 
     start: int
@@ -107,19 +107,22 @@ class Continuation:
         while position > self.current.stop and self.advance():
             pass
         if position > self.current.stop:
-            message = (
-                f"Position {position:,} is past the end: there are {self.current.stop:,} samples so far."
+            raise ImpossibleError.at(
+                "start",
+                "Position {position:,} is past the end: there are {stop:,} samples so far.",
+                code="past_the_end",
+                position=position,
+                stop=self.current.stop,
             )
-            raise ImpossibleError(message, code="past_the_end", fields={"start": message})
 
 
 async def follow(
     continuation: Continuation,
-    share: Share,
+    share: RankShare,
     consumer: Consumer,
     *,
     batch_size: int,
-    encoder: Encoder | None,
+    encoder: Compressor | None,
     outlet: Outlet | None,
 ) -> AsyncGenerator[Chunk, None]:
     """The consumer's lines, for as long as the client stays: chunks, and a blank line where nothing came for a while."""
@@ -153,7 +156,7 @@ def _lines(delivery: Delivery, window: range, batch_size: int, done: int) -> Ite
     return delivery.chunks(window[done:], batch_size=batch_size)
 
 
-def _keep_alive(encoder: Encoder | None) -> memoryview:
+def _keep_alive(encoder: Compressor | None) -> memoryview:
     blank = memoryview(b"\n")
     return encoder.encode(blank) if encoder is not None else blank
 

@@ -2,15 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import Any, cast
 
-from django.http import StreamingHttpResponse
-
-from exports.streams.compression import Encoder
-from exports.streams.leases import OpenStream
+from exports.streams.compression import Compressor
 from themis_admin.web.serving import Outlet
 from themisdb_datasets.engine.plans.delivery import Chunk
 
@@ -23,38 +19,13 @@ PART_BYTES = 256 << 10
 # then make everything twice; only who takes nothing for longer than this loses it.
 PATIENCE_SECONDS = 0.1
 
-Lines = Callable[[int], Iterator[Chunk]]  # all lines after so many
-
-
-# However a stream ends (with its last chunk, by a client that goes, by an
-# error), its end has to be written down at once. So closing is handed on
-# at every layer, instead of being left to whoever collects the generators.
-class ChunkResponse(StreamingHttpResponse):
-    """A stream's response, which passes memory views on as they are; Django would copy each."""
-
-    def __init__(self, stream: OpenStream, chunks: AsyncGenerator[Chunk, None], **options: Any) -> None:
-        self._sent = stream.send(chunks)
-        super().__init__(self._sent, **options)
-        self._stream = stream
-
-    def make_bytes(self, value: Any) -> bytes:
-        """The chunk itself: the server joins it into its own buffer."""
-        return cast(bytes, value)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """The stream itself, so that it is closed when the response is, not when it is collected."""
-        return cast(AsyncIterator[bytes], self._sent)
-
-    def close(self) -> None:
-        """Also called where the client has gone before anything was sent."""
-        super().close()
-        self._stream.abandon()
+ChunksFrom = Callable[[int], Iterator[Chunk]]  # all lines after so many
 
 
 class _Maker:
     """Makes chunks in the pool's threads; what it holds can be dropped at any time, and is made again when needed."""
 
-    def __init__(self, lines: Lines, encoder: Encoder | None) -> None:
+    def __init__(self, lines: ChunksFrom, encoder: Compressor | None) -> None:
         self._lines = lines
         self._encoder = encoder
         self._chunks: Iterator[Chunk] | None = None
@@ -88,7 +59,7 @@ class _Maker:
 
 
 async def pump(
-    lines: Lines, *, encoder: Encoder | None, outlet: Outlet | None
+    lines: ChunksFrom, *, encoder: Compressor | None, outlet: Outlet | None
 ) -> AsyncGenerator[Chunk, None]:
     """The chunks of `lines`, encoded, in parts of at most 256 KiB that count their samples with the last one.
 
@@ -136,7 +107,7 @@ async def _taken(outlet: Outlet) -> bool:
 
 
 async def whole(
-    lines: Lines, *, encoder: Encoder | None, outlet: Outlet | None
+    lines: ChunksFrom, *, encoder: Compressor | None, outlet: Outlet | None
 ) -> AsyncGenerator[Chunk, None]:
     """A stream that ends with its chunks."""
     # A generator that is left in the middle is closed when it is collected, at any later time and by anybody;

@@ -72,12 +72,12 @@ class IndexesView(IndexesApi):
             refs = ArtifactRef.objects.visible_to(self.user).select_related("artifact", "owner")
             ref = refs.filter(artifact=body["artifact"]).order_by("pk").first()
             if ref is None:
-                raise _unknown("artifact", "There is no such artifact.")
+                raise NotFoundError.at("artifact", "There is no such artifact.")
             return services.start_file_index(ref, user=self.user, kind=body["kind"])
         versions = Version.objects.visible_to(self.user).select_related("dataset__owner")
         version = versions.filter(pk=body["version"]).first()
         if version is None:
-            raise _unknown("version", "There is no such version.")
+            raise NotFoundError.at("version", "There is no such version.")
         theme = None
         if body.get("theme") is not None:
             theme = self.asked(
@@ -90,7 +90,7 @@ class IndexesView(IndexesApi):
     def _start_tokens(self, version: Version, theme: Theme | None, body: dict[str, Any]) -> Job:
         tokenizer = Tokenizer.objects.visible_to(self.user).filter(pk=body["tokenizer"]).first()
         if tokenizer is None:
-            raise _unknown("tokenizer", "There is no such tokenizer; they are listed at tokenizers/.")
+            raise NotFoundError.at("tokenizer", "There is no such tokenizer; they are listed at tokenizers/.")
         given = {name: body[name] for name in TOKEN_FIELDS if name in body}
         return services.start_token_index(
             version, services.Wanted(tokenizer, **given), user=self.user, theme=theme
@@ -171,7 +171,7 @@ class IndexDownloadView(IndexesApi):
 class IndexBlocksView(IndexesApi):
     """The tokens of a token index, raw: numpy.frombuffer reads them as X-Themis-Dtype in X-Themis-Shape."""
 
-    parameters = blocks.Asked.__struct_fields__
+    parameters = blocks.BlocksRequest.__struct_fields__
 
     @extend_schema(
         operation_id="indexes_blocks",
@@ -187,16 +187,18 @@ class IndexBlocksView(IndexesApi):
         # A query has texts only; numbers are read here, so that the check below can be strict about kinds.
         given = {name: self._value(name, text) for name, text in request.query_params.dict().items()}
         try:
-            asked = msgspec.convert(given, blocks.Asked)
+            asked = msgspec.convert(given, blocks.BlocksRequest)
         except msgspec.ValidationError as error:
             what, _, path = str(error).partition(" - at `$.")
             name = path.rstrip("`") or "order"
             raise MalformedError(f"{name}: {what}.", fields={name: f"{what}."}) from None
         if asked.rank >= asked.world_size:
-            message = (
-                f"Ranks are counted from 0; with a world_size of {asked.world_size} there is no {asked.rank}."
+            raise MalformedError.at(
+                "rank",
+                "Ranks are counted from 0; with a world_size of {world_size} there is no {rank}.",
+                world_size=asked.world_size,
+                rank=asked.rank,
             )
-            raise MalformedError(message, fields={"rank": message})
         file = blocks.blocks_of(index, asked)
         part = file.asked(request._request)
         if request.method == "GET" and part.status in (200, 206):
@@ -206,7 +208,3 @@ class IndexBlocksView(IndexesApi):
 
     def _value(self, name: str, text: str) -> int | str:
         return text if name == "order" else self.number(text, name)
-
-
-def _unknown(field: str, message: str) -> NotFoundError:
-    return NotFoundError(message, fields={field: message})

@@ -20,16 +20,16 @@ from themisdb_datasets.tokens import Tokens
 
 PIECE_BYTES = 1 << 20
 OCTETS = "application/octet-stream"
-Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+WholeNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BlocksRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which samples, in which order: a rank has every `world_size`-th from its own on, and all ranks as many."""
 
     order: Literal["stored", "shuffled"] = "stored"
-    seed: Number = 0
-    epoch: Number = 0
-    rank: Number = 0
+    seed: WholeNumber = 0
+    epoch: WholeNumber = 0
+    rank: WholeNumber = 0
     world_size: Annotated[int, Meta(ge=1, le=2**31)] = 1
 
 
@@ -48,11 +48,14 @@ class Blocks(Made):
             response[name] = value
 
 
-def blocks_of(row: Index, asked: Asked) -> Blocks:
+def blocks_of(row: Index, asked: BlocksRequest) -> Blocks:
     """The samples of a token index as one download. ImpossibleError: it is none, or its samples differ in length."""
     if row.kind != TOKENS:
-        message = "Only an index of tokens has blocks; one of lines has samples/ and download/."
-        raise ImpossibleError(message, code="no_tokens", fields={"kind": message})
+        raise ImpossibleError.at(
+            "kind",
+            "Only an index of tokens has blocks; one of lines has samples/ and download/.",
+            code="no_tokens",
+        )
     opened, manifest = open_tokens(row), row.manifest or {}
     digest, name = manifest["files"][manifest["samples"]]["sha256"], f"tokens-{row.pk}.bin"
     about = {"X-Themis-Dtype": manifest["dtype"], "X-Themis-Byte-Order": "little"}
@@ -64,8 +67,11 @@ def blocks_of(row: Index, asked: Asked) -> Blocks:
         file = File(kept_paths(row)[TOKENS_BIN])
         return Blocks(name, OCTETS, digest, file.size, file.read, tuple(about.items()), True)
     if opened.samples is None and len(opened):
-        message = "The samples differ in length; blocks of one document each come in stored order only."
-        raise ImpossibleError(message, code="different_lengths", fields={"order": message})
+        raise ImpossibleError.at(
+            "order",
+            "The samples differ in length; blocks of one document each come in stored order only.",
+            code="different_lengths",
+        )
     # Nothing is written for an order: a sample's place follows from
     # its number (`themisdb_datasets/order.py`), so any byte range
     # can be made when it is asked for, and a download be resumed.
@@ -82,7 +88,7 @@ def blocks_of(row: Index, asked: Asked) -> Blocks:
 class _Chosen:
     """The samples in an order, those of one rank, as bytes that are made when they are read."""
 
-    def __init__(self, samples: Tokens | None, asked: Asked) -> None:
+    def __init__(self, samples: Tokens | None, asked: BlocksRequest) -> None:
         count = 0 if samples is None else len(samples)
         # The tail that is not enough for all ranks is left out, as
         # a rank with one sample more would wait for the others.

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,31 +26,31 @@ from themis_admin.datasets.models import Version
 from themis_admin.jobs import events
 from themis_admin.jobs.runner import RunningJob
 from themis_admin.storage import stores
-from themis_admin.storage.space import free_bytes
+from themis_admin.storage.space import Progress
 from themis_admin.storage.stores import kept_files
-from themisdb_datasets.engine.indexes.locations import as_one_file, index_lines, index_version
+from themisdb_datasets.engine.indexes.locations import as_one_file, index_version
 from themisdb_datasets.engine.indexes.packing import Packing, build_tokens
-from themisdb_datasets.engine.indexes.tar import Lines, sha256_of
+from themisdb_datasets.engine.indexes.tar import IndexLines, sha256_of
 from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.selections.additions import added
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.engine.versions.version import OpenVersion
-from themisdb_datasets.errors import ConflictError, GoneError, TooLargeError
+from themisdb_datasets.errors import ConflictError, GoneError
+from themisdb_datasets.offsets import index_lines
 from themisdb_datasets.tokens import LOCATIONS
 
 FORMAT_VERSION = 1
-
-
 OCTETS = "application/octet-stream"
-
-
 # How the index's own files are called: where samples lie in the shards, and where in the folder that is downloaded.
 IN_SHARDS, IN_FOLDER = "locations.bin", "places.bin"
+STEM = "samples"  # as data-forager calls what it makes of samples.jsonl
+MAX_THEMES = 100  # whose tokens are counted with those of the whole version
+LOOK_EVERY = 100_000  # samples between two looks at the free space
 
 
-class Known(NamedTuple):
+class EarlierIndex(NamedTuple):
     """An earlier index whose version was appended to: its locations hold for the first parts of the later one."""
 
     num_samples: int
@@ -83,7 +83,7 @@ def build_offsets(job: RunningJob, pk: int) -> None:
         "num_bytes": num_bytes,
         "parts": parts,
     }
-    lines = Lines(offsets_over(locations, part_paths(row, manifest)), places)
+    lines = IndexLines(offsets_over(locations, part_paths(row, manifest)), places)
     manifest["files"] = {
         # Read twice, which the progress counts with: here for the digest of the samples, and in `publish` for
         # that of the whole folder, which only exists as a download.
@@ -155,7 +155,7 @@ def _of_version(row: Index, version: Version, opened: OpenVersion, path: Path) -
     return index_version(opened, positions, path, base=(known.locations, reused)), reused
 
 
-def _known(row: Index, opened: OpenVersion) -> Known | None:
+def _known(row: Index, opened: OpenVersion) -> EarlierIndex | None:
     """The index of an earlier version, with the same filter, whose parts this version goes on from."""
     earlier = Index.objects.published().filter(dataset=row.dataset, kind=row.kind).exclude(pk=row.pk)
     # The newest first, for it has most in common with this
@@ -169,7 +169,7 @@ def _known(row: Index, opened: OpenVersion) -> Known | None:
         # before lies where it lay, at its old position.
         if opened.part_names[: len(parts)] == list(parts) and ref and ref.artifact.path.is_file():
             before = OpenVersion(opened.parts[: len(parts)], opened.deleted[: len(parts)])
-            return Known(each.num_samples, before, ref.artifact.path)
+            return EarlierIndex(each.num_samples, before, ref.artifact.path)
     return None
 
 
@@ -215,15 +215,6 @@ def publish(
         events.record("index.published", owner=row.owner, job=job.row, data=data)
 
 
-STEM = "samples"  # as data-forager calls what it makes of samples.jsonl
-
-
-MAX_THEMES = 100  # whose tokens are counted with those of the whole version
-
-
-LOOK_EVERY = 100_000  # samples between two looks at the free space
-
-
 def build_token_index(job: RunningJob, pk: int) -> None:
     """Build a token index of a version, or of what a theme keeps of it."""
     row = find(pk)
@@ -239,6 +230,7 @@ def build_token_index(job: RunningJob, pk: int) -> None:
         parse_value(params["text_field"]), params["sample_size"], params["eos_token"], params["dtype"]
     )
     folder = job.workdir / "tokens"
+    progress = Progress(partial(job.report, unit="samples"), Path(settings.THEMIS.work_dir), every=LOOK_EVERY)
     manifest = build_tokens(
         opened,
         positions,
@@ -246,7 +238,7 @@ def build_token_index(job: RunningJob, pk: int) -> None:
         tokenizers.load(params["tokenizer_sha256"]),
         folder,
         stem=STEM,
-        report=_Progress(job, len(positions)),
+        report=lambda done: progress(done, len(positions)),
         # Tokens of themes can only be counted where all samples pass by.
         themes=_themes(version, opened) if criteria is None else None,
     )
@@ -256,24 +248,6 @@ def build_token_index(job: RunningJob, pk: int) -> None:
     tokenizer = stores.store().path(stores.FILES, params["tokenizer_sha256"])
     manifest["files"][tokenizers.FILE_NAME] = describe_file(tokenizer)
     publish(job, row, manifest, {TOKENS_BIN: samples, TOKENS_PLACES: folder / LOCATIONS})
-
-
-@dataclass
-class _Progress:
-    """Passes the samples done on to the job, and stops the work before it fills the disk."""
-
-    job: RunningJob
-    total: int
-    looked_at: int = 0
-
-    def __call__(self, done: int) -> None:
-        self.job.report(done, self.total, unit="samples")
-        if done >= self.looked_at + LOOK_EVERY:
-            self.looked_at = done
-            free = free_bytes(Path(settings.THEMIS.work_dir))
-            if free < settings.THEMIS.min_free_bytes:
-                message = f"The disk is nearly full ({free // 1_000_000:,} MB left); nothing was kept."
-                raise TooLargeError(message, code="no_space")
 
 
 def _themes(version: Version, opened: OpenVersion) -> dict[str, "np.ndarray[Any, Any]"]:

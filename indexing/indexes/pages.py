@@ -24,8 +24,6 @@ from themisdb_datasets.engine.indexes.tokenizer import Tokenizer as Loaded
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
-
-
 MAX_SHOWN = 100_000
 
 

@@ -11,7 +11,7 @@ import msgspec
 from indexing.models import TOKENS, Index
 from themis_admin.storage import stores
 from themisdb_datasets import tokens
-from themisdb_datasets.engine.indexes.tar import Bytes, File, Lines, Tar
+from themisdb_datasets.engine.indexes.tar import File, HeldBytes, IndexLines, Tar
 from themisdb_datasets.engine.shards.shard import MappedFile
 from themisdb_datasets.errors import ConflictError, MalformedError, NotFoundError
 from themisdb_datasets.offsets import OffsetIndex
@@ -49,7 +49,7 @@ def offsets_over(locations: Path, files: Sequence[Path]) -> OffsetIndex:
     return OffsetIndex(locations, files, open_file=MappedFile)
 
 
-class Opened(Generic[Index_]):
+class OpenIndexes(Generic[Index_]):
     """Indexes never change, so a process opens each once, and keeps those that were used last.
 
     What was removed meanwhile is closed, for an open file keeps its space on the disk.
@@ -79,8 +79,8 @@ class Opened(Generic[Index_]):
         return index
 
 
-_OFFSETS: Opened[OffsetIndex] = Opened()
-_TOKENS: Opened[TokenIndex] = Opened()
+_OFFSETS: OpenIndexes[OffsetIndex] = OpenIndexes()
+_TOKENS: OpenIndexes[TokenIndex] = OpenIndexes()
 
 
 def _opened(locations: Path, files: Sequence[Path]) -> OffsetIndex:
@@ -107,10 +107,10 @@ def folder_of(row: Index, paths: Mapping[str, Path]) -> Tar:
     index = _opened(paths["locations.bin"], part_paths(row))
     return Tar(
         [
-            ("manifest.json", Bytes(manifest)),
-            ("index/file_location.txt", Bytes(FILE_NAMES)),
+            ("manifest.json", HeldBytes(manifest)),
+            ("index/file_location.txt", HeldBytes(FILE_NAMES)),
             ("index/sample_locations.bin", File(paths["places.bin"])),
-            (SAMPLES, Lines(index, paths["places.bin"])),
+            (SAMPLES, IndexLines(index, paths["places.bin"])),
         ]
     )
 
@@ -125,9 +125,9 @@ def _tokens_folder(manifest: dict[str, Any], paths: Mapping[str, Path]) -> Tar:
     names = f"{name}\n" if manifest["num_samples"] else ""
     return Tar(
         [
-            ("manifest.json", Bytes(_written(manifest))),
+            ("manifest.json", HeldBytes(_written(manifest))),
             ("tokenizer.json", File(paths["tokenizer.json"])),
-            (tokens.FILES, Bytes(names.encode())),
+            (tokens.FILES, HeldBytes(names.encode())),
             (tokens.LOCATIONS, File(paths[TOKENS_PLACES])),
             (name, File(paths[TOKENS_BIN])),
         ]
@@ -157,7 +157,7 @@ def samples_of(row: Index, numbers: Callable[[int], list[int]]) -> tuple[int, li
     asked = numbers(len(opened))
     # Written out in digits with a comma behind, a token takes up to three times its bytes.
     if sum(opened[number].nbytes for number in asked) > MAX_ANSWER_BYTES // 4:
-        raise _bad(
+        raise MalformedError.at(
             "ids", "These samples have too many tokens for one answer; ask for fewer, or take the blocks."
         )
     return len(opened), [(number, msgspec.json.encode(opened[number].tolist())) for number in asked]
@@ -166,7 +166,9 @@ def samples_of(row: Index, numbers: Callable[[int], list[int]]) -> tuple[int, li
 def asked_number(text: str, *, count: int, field: str = "n") -> int:
     """The sample that a whole number names; MalformedError, NotFoundError for one outside."""
     if not NUMBER.fullmatch(text.strip()):
-        raise _bad(field, "A sample is named by a whole number; negative ones count from the end.")
+        raise MalformedError.at(
+            field, "A sample is named by a whole number; negative ones count from the end."
+        )
     return inside(int(text), count=count, field=field)
 
 
@@ -180,7 +182,7 @@ def asked_numbers(text: str, *, count: int, field: str = "ids") -> list[int]:
         elif found := RANGE.fullmatch(item):
             parts = [None if part is None else int(part) for part in found.groups()]
             if parts[2] == 0:
-                raise _bad(field, "The step of a range is not 0.")
+                raise MalformedError.at(field, "The step of a range is not 0.")
             # As Python cuts a list: what lies outside is left out, so `0:1000000` is all of a small index.
             # Its length is known without making the numbers, and is checked before they are.
             some = range(*slice(*parts).indices(count))
@@ -188,7 +190,9 @@ def asked_numbers(text: str, *, count: int, field: str = "ids") -> list[int]:
                 raise _too_many(field)
             numbers += some
         else:
-            raise _bad(field, f"{item[:50]!r} is no number and no range; write 3, -1 or 10:20.")
+            raise MalformedError.at(
+                field, "{text!r} is no number and no range; write 3, -1 or 10:20.", text=item[:50]
+            )
         if len(numbers) > MAX_ASKED:
             raise _too_many(field)
     return numbers
@@ -197,8 +201,13 @@ def asked_numbers(text: str, *, count: int, field: str = "ids") -> list[int]:
 def inside(number: int, *, count: int, field: str) -> int:
     """The number counted from 0; negative ones count from the end."""
     if not -count <= number < count:
-        message = f"The index has {count:,} samples, numbered from 0; there is no {number}."
-        raise NotFoundError(message, code="outside", fields={field: message})
+        raise NotFoundError.at(
+            field,
+            "The index has {count:,} samples, numbered from 0; there is no {number}.",
+            code="outside",
+            count=count,
+            number=number,
+        )
     return number % count
 
 
@@ -210,14 +219,12 @@ def lines_of(index: OffsetIndex, numbers: list[int]) -> list[tuple[int, bytes]]:
         line = index[number].rstrip(b"\n")
         size += len(line)
         if found and size > MAX_ANSWER_BYTES:
-            raise _bad("ids", f"These samples have more than {MAX_ANSWER_BYTES >> 20} MiB; ask for fewer.")
+            raise MalformedError.at(
+                "ids", "These samples have more than {most} MiB; ask for fewer.", most=MAX_ANSWER_BYTES >> 20
+            )
         found.append((number, line))
     return found
 
 
 def _too_many(field: str) -> MalformedError:
-    return _bad(field, f"At most {MAX_ASKED:,} samples at once; ask for fewer.")
-
-
-def _bad(field: str, message: str) -> MalformedError:
-    return MalformedError(message, fields={field: message})
+    return MalformedError.at(field, "At most {most:,} samples at once; ask for fewer.", most=MAX_ASKED)

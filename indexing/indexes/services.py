@@ -43,8 +43,11 @@ def start_index(
     `kept` are published files that the index keeps from now on, by name.
     """
     if theme is not None and theme.dataset_id != version.dataset_id:
-        message = "The theme is of another dataset than the version; choose one of the same."
-        raise ImpossibleError(message, code="different_datasets", fields={"theme": message})
+        raise ImpossibleError.at(
+            "theme",
+            "The theme is of another dataset than the version; choose one of the same.",
+            code="different_datasets",
+        )
     index = Index(
         kind=kind,
         owner=version.dataset.owner,
@@ -62,8 +65,13 @@ def start_index(
 def start_file_index(ref: ArtifactRef, *, user: User, kind: str) -> Job:
     """Queue the job that builds an index over the lines of a published file, which the index keeps from then on."""
     if not ref.name.endswith(LINES):
-        message = f"{ref.name} is no plain {LINES} file, whose lines have places; export it as jsonl."
-        raise ImpossibleError(message, code="no_lines", fields={"artifact": message})
+        raise ImpossibleError.at(
+            "artifact",
+            "{name} is no plain {ending} file, whose lines have places; export it as jsonl.",
+            code="no_lines",
+            name=ref.name,
+            ending=LINES,
+        )
     index = Index(kind=kind, owner=ref.owner, artifact=ref.artifact, file_name=ref.name)
     return _start(index, user=user, title=f"Index of {ref.name}", kept={ref.name: ref.artifact})
 
@@ -141,12 +149,18 @@ def _text(version: Version, source: str) -> MappedValue:
     """The mapped text, by default the one of the dataset's mapping. Fields that no sample has are refused."""
     source = source or version.dataset.field_mapping.get("text_field", "")
     if not source:
-        message = "Name the field that holds the text, or a template such as {title}: {text}."
-        raise MalformedError(message, fields={"text_field": message})
+        raise MalformedError.at(
+            "text_field", "Name the field that holds the text, or a template such as {title}: {text}."
+        )
     value = parse_value(cleaning.clean_text(source, field="text_field"), place="text_field")
     known = cleaning.known_fields(version)
     for name in value.fields if known is not None else ():
         if name not in (known or ()):
-            message = f"No sample of the version has a field {name!r}{nearest(name, known or ())}."
-            raise ImpossibleError(message, code="unknown_field", fields={"text_field": message})
+            raise ImpossibleError.at(
+                "text_field",
+                "No sample of the version has a field {name!r}{hint}.",
+                code="unknown_field",
+                name=name,
+                hint=nearest(name, known or ()),
+            )
     return value

@@ -1,6 +1,5 @@
 """Indexes: random access to the samples of a version, of what a theme keeps of it, or of an export's file."""
 
-from datetime import datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -8,12 +7,9 @@ from django.db import models
 
 from themis_admin.artifacts.models import KeepsFiles
 from themis_admin.jobs.models import OwnedQuerySet
+from themis_admin.web.times import iso
 
 OFFSETS, TOKENS = "offsets", "tokens"
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment is not None else None
 
 
 class IndexQuerySet(OwnedQuerySet):
@@ -121,5 +117,5 @@ class Index(KeepsFiles, models.Model):
             "job": self.job.to_dict() if self.job is not None else None,
             "created_at": self.created_at.isoformat(),
             "created_by": self.owner.get_username(),
-            "published_at": _iso(self.published_at),
+            "published_at": iso(self.published_at),
         }

@@ -32,8 +32,7 @@ def add_tokenizer(file: "UploadedFile[Any]", *, user: User, name: Any = "") -> T
     """
     name = cleaning.clean_name(name or Path(file.name or "").stem)
     if (file.size or 0) > MAX_BYTES:
-        message = f"A tokenizer.json has at most {MAX_BYTES >> 20} MB."
-        raise TooLargeError(message, fields={"file": message})
+        raise TooLargeError.at("file", "A tokenizer.json has at most {most} MB.", most=MAX_BYTES >> 20)
     data = file.read()
     loaded = Loaded.load(data)
     # The file first: a row without it would be a tokenizer

@@ -97,11 +97,19 @@ def _check_no_more(body: TokenBody, held: ApiToken) -> None:
     # may do all, and one that ends tonight another that never does.
     extra = sorted(set(body.scopes) & set(SCOPES) - allowed(held.scopes))
     if extra:
-        message = f"A token cannot give out what it does not have: {', '.join(extra)}."
-        raise MalformedError(message, code="scope", fields={"scopes": message})
+        raise MalformedError.at(
+            "scopes",
+            "A token cannot give out what it does not have: {scopes}.",
+            code="scope",
+            scopes=", ".join(extra),
+        )
     if held.expires_at is not None and (body.expires_at is None or body.expires_at > held.expires_at):
-        message = f"This token ends at {held.expires_at.isoformat()}, and one that it makes ends no later."
-        raise MalformedError(message, code="scope", fields={"expires_at": message})
+        raise MalformedError.at(
+            "expires_at",
+            "This token ends at {end}, and one that it makes ends no later.",
+            code="scope",
+            end=held.expires_at.isoformat(),
+        )
 
 
 def _has_offset(time: datetime) -> bool:
@@ -121,6 +129,7 @@ def token_body(document: Any) -> TokenBody:
     except msgspec.ValidationError as error:
         raise MalformedError(f"The token cannot be made: {error}.") from None
     if body.expires_at is not None and not _has_offset(body.expires_at):
-        message = "expires_at is a time with an offset, such as 2030-01-31T12:00:00Z."
-        raise MalformedError(message, fields={"expires_at": message})
+        raise MalformedError.at(
+            "expires_at", "expires_at is a time with an offset, such as 2030-01-31T12:00:00Z."
+        )
     return body

@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from themis_admin.web.times import iso
+
 MARK = "thm"
 USED_EVERY = timedelta(minutes=1)
 
@@ -90,8 +92,8 @@ class ApiToken(models.Model):
             "state": self.state,
             "created_at": self.created_at.isoformat(),
             "created_by": self.user.get_username(),
-            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
-            "last_used_at": self.last_used_at.isoformat() if self.last_used_at else None,
+            "expires_at": iso(self.expires_at),
+            "last_used_at": iso(self.last_used_at),
         }
 
 

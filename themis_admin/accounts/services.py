@@ -27,18 +27,21 @@ def create_token(
     """A new token and its text, which is shown this once and kept nowhere."""
     name = name.strip()
     if not name or len(name) > 200:
-        raise _bad("name", "A token has a name of 1 to 200 characters, to know it again by.")
+        raise MalformedError.at("name", "A token has a name of 1 to 200 characters, to know it again by.")
     chosen = list(dict.fromkeys(scopes))
     if not chosen:
-        raise _bad("scopes", f"Choose at least one scope: {', '.join(SCOPES)}.")
+        raise MalformedError.at("scopes", "Choose at least one scope: {known}.", known=", ".join(SCOPES))
     for scope in chosen:
         if scope not in SCOPES:
-            raise _bad(
+            raise MalformedError.at(
                 "scopes",
-                f"There is no scope {scope!r}{nearest(scope, SCOPES)}; there are {', '.join(SCOPES)}.",
+                "There is no scope {scope!r}{hint}; there are {known}.",
+                scope=scope,
+                hint=nearest(scope, SCOPES),
+                known=", ".join(SCOPES),
             )
     if expires_at is not None and expires_at <= timezone.now():
-        raise _bad("expires_at", "The token would be expired already; choose a later time.")
+        raise MalformedError.at("expires_at", "The token would be expired already; choose a later time.")
     text, prefix = new_token_text()
     with transaction.atomic():
         token = ApiToken.objects.create(
@@ -101,7 +104,3 @@ def _places(username: str, ip: str) -> list[str]:
     # was typed may be longer than a key of the cache.
     who = token_digest(f"{ip} {username.casefold()}")
     return [f"login:{who}:{number}" for number in range(FAILURES)]
-
-
-def _bad(field: str, message: str) -> MalformedError:
-    return MalformedError(message, fields={field: message})

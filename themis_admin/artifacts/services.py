@@ -15,8 +15,6 @@ from themisdb_datasets.errors import GoneError
 
 # A file is published just before the row that keeps it is written; so long it is nobody's business to free it.
 GRACE = timedelta(minutes=10)
-
-
 BATCH = 500
 
 

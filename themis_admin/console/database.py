@@ -5,6 +5,8 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 from django.db.migrations.loader import MigrationLoader
 
+FIRST = "0001_initial"
+
 
 def prepare() -> None:
     """Migrate the database and make the cache's table; CommandError where a later release has changed it."""
@@ -12,6 +14,17 @@ def prepare() -> None:
         loader = MigrationLoader(connection)
     except OperationalError as error:
         raise CommandError(f"The database does not answer: {str(error).strip()}") from None
+    # Before the first release the tables were others, and only their names have survived: `artifacts` became an app
+    # with that release, so a database that has datasets without it is older.
+    if ("datasets", FIRST) in loader.applied_migrations and (
+        "artifacts",
+        FIRST,
+    ) not in loader.applied_migrations:
+        raise CommandError(
+            f"The database {connection.settings_dict['NAME']} was made before the first release of Themis and cannot be"
+            " brought up to this one. Choose an empty data folder or database and put the files in anew; those of old are"
+            " in the storage folder, each shard as its samples.jsonl."
+        )
     # Migrations that were applied and that this release does not have are a later release's. To go on would
     # mean to write rows of old into tables of new. Apps that are not here any more are left alone.
     ours = {name for name, _ in loader.disk_migrations}

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Child:
     started: float = 0.0
     failures: int = 0
     not_before: float = 0.0
+    end_by: float | None = None  # where it was told to end, to be started anew
 
     def start(self) -> None:
         """Start the process in a group of its own; it dies with the supervisor, whatever ends that."""
@@ -52,6 +53,7 @@ class Child:
                 preexec_fn=lambda: die_with_parent(parent),
             )
         self.started = time.monotonic()
+        self.end_by = None
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and all that it started."""
@@ -84,15 +86,29 @@ class Supervisor:
         while not self.stopping.wait(POLL_SECONDS):
             self.tend()
 
+    def restart(self, names: Collection[str]) -> None:
+        """Tell children to end, which `tend` starts anew; one that waits for its next try is started at once."""
+        for child in self.children:
+            if child.name in names:
+                child.failures, child.not_before = 0, 0.0
+                if child.alive and child.process is not None:
+                    child.end_by = time.monotonic() + GRACE_SECONDS
+                    child.process.terminate()
+
     def tend(self) -> None:
         """Look once after every child."""
         for child in self.children:
-            if not child.alive:
+            if child.alive and child.end_by is not None and time.monotonic() > child.end_by:
+                child.signal(signal.SIGKILL)
+            elif not child.alive:
                 self._revive(child)
 
     def _revive(self, child: Child) -> None:
         now = time.monotonic()
-        if child.process is not None:
+        if child.end_by is not None:
+            child.signal(signal.SIGKILL)
+            self.say(f"{child.name} is started anew")
+        elif child.process is not None:
             # The first death is followed by a start at once, the next by pauses of 1,
             # 2, 4 seconds and so on: one that dies at its start must not be started
             # five times a second, and one that fell over by chance need not wait.
@@ -105,7 +121,7 @@ class Supervisor:
             self.say(
                 f"{child.name} ended with {child.process.returncode}; starting it again (log: {child.log})"
             )
-            child.process = None
+        child.process = None
         if now >= child.not_before:
             child.start()
 

@@ -25,20 +25,10 @@ MAPPING_KEYS = (
     "chosen_field",
     "rejected_field",
 )
-
-
 MAX_NAME = 200
-
-
 MAX_TEXT = 20_000
-
-
 MAX_FIELD = 500
-
-
 MAX_MAPPED = 10_000
-
-
 # A shard has columns for this many fields; a filter on a version with as many may name others.
 COLUMN_FIELDS = 256
 
@@ -47,9 +37,9 @@ def clean_name(value: Any, *, field: str = "name") -> str:
     """A name on one line, without space around it. MalformedError says what is wrong with it."""
     name = clean_text(value, field=field, max_length=MAX_NAME).strip()
     if not name:
-        raise _bad(field, "Give it a name.")
+        raise MalformedError.at(field, "Give it a name.")
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
-        raise _bad(field, "A name is one line without control characters.")
+        raise MalformedError.at(field, "A name is one line without control characters.")
     # An umlaut may be one character or two, by the keyboard
     # it came from; names that look alike have to be equal.
     return unicodedata.normalize("NFC", name)
@@ -58,11 +48,16 @@ def clean_name(value: Any, *, field: str = "name") -> str:
 def clean_text(value: Any, *, field: str, max_length: int = MAX_TEXT) -> str:
     """A text that any database stores: no NUL, no half of a surrogate pair, not too long."""
     if not isinstance(value, str):
-        raise _bad(field, "This is a text.")
+        raise MalformedError.at(field, "This is a text.")
     if len(value) > max_length:
-        raise _bad(field, f"At most {max_length:,} characters, these are {len(value):,}.")
+        raise MalformedError.at(
+            field,
+            "At most {max_length:,} characters, these are {count:,}.",
+            max_length=max_length,
+            count=len(value),
+        )
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise _bad(field, "The text holds a character that cannot be stored.")
+        raise MalformedError.at(field, "The text holds a character that cannot be stored.")
     return value
 
 
@@ -79,12 +74,16 @@ def clean_filename(value: Any) -> str:
 def clean_mapping(value: Any) -> dict[str, str]:
     """A field mapping: known keys, each a field's name or a template."""
     if not isinstance(value, Mapping):
-        raise _bad("field_mapping", 'A field mapping is an object such as {"instruction_field": "question"}.')
+        raise MalformedError.at(
+            "field_mapping", 'A field mapping is an object such as {"instruction_field": "question"}.'
+        )
     mapping = {}
     for key, source in value.items():
         place = f"field_mapping.{key}"
         if key not in MAPPING_KEYS:
-            raise _bad(place, f"A field mapping has no {key!r}{nearest(str(key), MAPPING_KEYS)}.")
+            raise MalformedError.at(
+                place, "A field mapping has no {key!r}{hint}.", key=key, hint=nearest(str(key), MAPPING_KEYS)
+            )
         mapping[key] = clean_text(source, field=place, max_length=MAX_MAPPED)
         parse_value(mapping[key], place=place)
     return mapping
@@ -110,10 +109,6 @@ def known_fields(version: Version | None) -> list[str] | None:
     if version is None or len(version.fields) >= COLUMN_FIELDS:
         return None
     return [field["name"] for field in version.fields]
-
-
-def _bad(field: str, message: str) -> MalformedError:
-    return MalformedError(message, fields={field: message})
 
 
 MAX_NOTE = 2_000

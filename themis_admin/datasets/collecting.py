@@ -1,6 +1,5 @@
 """The worker's side of datasets: rejected lines are kept, and shards that nothing refers to are freed."""
 
-from django.conf import settings
 from django.db import transaction
 
 from themis_admin.artifacts.services import free_unkept
@@ -8,11 +7,9 @@ from themis_admin.datasets.models import Shard, VersionShard
 from themis_admin.datasets.statistics import services as statistics
 from themis_admin.datasets.versions.publishing import is_writing
 from themis_admin.jobs.runner import RunningJob
+from themis_admin.storage import stores
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.versions import deletions
-
-# How much is read between two looks at the free space.
-SPACE_CHECK = 256 * 1024 * 1024
 
 
 def collect(job: RunningJob) -> None:
@@ -34,7 +31,7 @@ def collect_shards(job: RunningJob) -> tuple[int, int]:
     It leaves off while an ingest runs, because its shards are published before a row names them. Each shard
     goes in a transaction of its own that holds its row: a version about to use it keeps it or sees it gone.
     """
-    store = ArtifactStore(settings.THEMIS.storage)
+    store = stores.store()
     removed = freed = 0
     digests = list(store.digests("shards"))
     for done, digest in enumerate(digests, start=1):

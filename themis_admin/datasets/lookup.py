@@ -18,9 +18,7 @@ from themisdb_datasets.errors import MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
 
 Row = TypeVar("Row", bound=Model)
-
-
-Part = TypeVar("Part", bound=OfDataset)
+DatasetPart = TypeVar("DatasetPart", bound=OfDataset)
 
 
 class DatasetsApi(ThemisView):
@@ -50,13 +48,20 @@ class DatasetsApi(ThemisView):
         """A theme of the version's dataset, named in a query; NotFoundError where the user sees none."""
         found = Theme.objects.visible_to(self.user).filter(pk=pk, dataset=version.dataset_id).first()
         if found is None:
-            message = "The dataset has no such theme; its themes are listed at datasets/{id}/themes/."
-            raise NotFoundError(message, fields={"theme": message})
+            raise NotFoundError.at(
+                "theme", "The dataset has no such theme; its themes are listed at datasets/{id}/themes/."
+            )
         return found
 
     def asked(
-        self, rows: OfDatasetQuerySet[Part], dataset_id: int, given: int | str, *, field: str, noun: str
-    ) -> Part:
+        self,
+        rows: OfDatasetQuerySet[DatasetPart],
+        dataset_id: int,
+        given: int | str,
+        *,
+        field: str,
+        noun: str,
+    ) -> DatasetPart:
         """The one of this id, or of this name in the dataset in any case; NotFoundError."""
         rows = rows.visible_to(self.user)
         if isinstance(given, str):
@@ -64,14 +69,20 @@ class DatasetsApi(ThemisView):
             if (named := there.named(given).first()) is not None:
                 return named
             names = sorted(there.values_list("name", flat=True))
-            message = f"The dataset has no {noun} {given!r}{nearest(given, names)}."
+            unknown = NotFoundError.at(
+                field,
+                "The dataset has no {noun} {given!r}{hint}.",
+                noun=noun,
+                given=given,
+                hint=nearest(given, names),
+            )
         else:
-            message = f"There is no {noun} {given}."
+            unknown = NotFoundError.at(field, "There is no {noun} {given}.", noun=noun, given=given)
         # A name goes before an id: things may be called 2024.
         # The length keeps a number from overflowing the column.
         found = rows.filter(pk=given).first() if str(given).isdecimal() and len(str(given)) < 19 else None
         if found is None:
-            raise NotFoundError(message, fields={field: message})
+            raise unknown
         return found
 
     def body(self, body: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
@@ -97,7 +108,7 @@ class DatasetsApi(ThemisView):
     def number(self, text: str, field: str) -> int:
         """A query parameter that is a number."""
         if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise MalformedError("This is a whole number.", fields={field: "This is a whole number."})
+            raise MalformedError.at(field, "This is a whole number.")
         return int(text)
 
     def paginated(self, rows: QuerySet[Any], *, ordering: tuple[str, ...]) -> Response:
@@ -105,8 +116,9 @@ class DatasetsApi(ThemisView):
         asked = self.request.query_params.get("ordering", ordering[0])
         names = [name.removeprefix("-") for name in ordering]
         if asked.removeprefix("-") not in names:
-            message = f"There is no order by {asked!r}{nearest(asked, names)}."
-            raise MalformedError(message, fields={"ordering": message})
+            raise MalformedError.at(
+                "ordering", "There is no order by {asked!r}{hint}.", asked=asked, hint=nearest(asked, names)
+            )
         sign = "-" if asked.startswith("-") else ""
         paginator = self.pagination_class()
         # A cursor goes on behind a row's value, and many rows

@@ -20,17 +20,9 @@ from themis_admin.datasets.models import Dataset
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
-
-
 SNAPSHOTS_SHOWN = 10
-
-
 PARTS_SHOWN = 12  # themes and rules on a dataset's page
-
-
 VERSIONS_A_PAGE = 20
-
-
 ORDERS = {
     "name": ("by name", ["name"]),
     "changed": ("last changed first", ["-changed_at"]),

@@ -14,7 +14,7 @@ from themis_admin.jobs import events
 from themisdb_datasets.errors import ConflictError, NotFoundError
 
 Row = TypeVar("Row", Dataset, Theme, WeightingRule)
-Part = TypeVar("Part", Theme, WeightingRule)
+ThemeOrRule = TypeVar("ThemeOrRule", Theme, WeightingRule)
 NOUNS: dict[type[Any], tuple[str, str]] = {
     Theme: ("theme", "theme"),
     WeightingRule: ("weighting rule", "rule"),
@@ -23,8 +23,9 @@ NOUNS: dict[type[Any], tuple[str, str]] = {
 
 def name_taken(name: str, noun: str) -> ConflictError:
     """Somebody else has the name."""
-    message = f"There is already a {noun} named “{name}”."
-    return ConflictError(message, code="name_taken", fields={"name": message})
+    return ConflictError.at(
+        "name", "There is already a {noun} named “{name}”.", code="name_taken", noun=noun, name=name
+    )
 
 
 def still_used(error: ProtectedError) -> ConflictError:
@@ -61,7 +62,9 @@ def saved(row: Row, noun: str, **options: Any) -> Row:
     return row
 
 
-def create(model: type[Part], dataset: Dataset, *, user: User, values: Mapping[str, Any]) -> Part:
+def create(
+    model: type[ThemeOrRule], dataset: Dataset, *, user: User, values: Mapping[str, Any]
+) -> ThemeOrRule:
     """A new row of a dataset; ConflictError when its name is taken in any case."""
     noun, word = NOUNS[model]
     with transaction.atomic():
@@ -77,7 +80,7 @@ def create(model: type[Part], dataset: Dataset, *, user: User, values: Mapping[s
     return row
 
 
-def update(row: Part, *, user: User, values: Mapping[str, Any]) -> Part:
+def update(row: ThemeOrRule, *, user: User, values: Mapping[str, Any]) -> ThemeOrRule:
     """Change a row of a dataset; ConflictError when its new name is taken in any case."""
     noun, word = NOUNS[type(row)]
     with transaction.atomic():
@@ -95,7 +98,7 @@ def update(row: Part, *, user: User, values: Mapping[str, Any]) -> Part:
     return row
 
 
-def delete(row: Part, *, user: User) -> None:
+def delete(row: ThemeOrRule, *, user: User) -> None:
     """Delete a row of a dataset."""
     noun, word = NOUNS[type(row)]
     with transaction.atomic():

@@ -19,18 +19,19 @@ OBJECT = OpenApiTypes.OBJECT
 MAX_EVENTS = 1000
 
 
-Rows = TypeVar("Rows", bound="QuerySet[Any]")
+JobRows = TypeVar("JobRows", bound="QuerySet[Any]")
 
 
-def in_state(rows: Rows, request: Request, *, field: str = "job__state") -> Rows:
+def in_state(rows: JobRows, request: Request, *, field: str = "job__state") -> JobRows:
     """Those whose job is in the state that the query asks for, or all; MalformedError for one that does not exist."""
     state = request.query_params.get("state")
     if not state:
         return rows
     if state not in JobState.values:
-        message = f"There is no state {state!r}{nearest(state, JobState.values)}."
-        raise MalformedError(message, fields={"state": message})
-    found: Rows = rows.filter(**{field: state})
+        raise MalformedError.at(
+            "state", "There is no state {state!r}{hint}.", state=state, hint=nearest(state, JobState.values)
+        )
+    found: JobRows = rows.filter(**{field: state})
     return found
 
 
@@ -127,6 +128,5 @@ def find(request: Request, pk: int) -> Job:
 def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        message = f"{name} is a whole number."
-        raise MalformedError(message, fields={name: message})
+        raise MalformedError.at(name, "{name} is a whole number.", name=name)
     return int(text)

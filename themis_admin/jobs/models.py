@@ -7,6 +7,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 
+from themis_admin.web.times import iso
+
 
 class IdempotencyKey(models.Model):
     """A request that started a job under a key of the client's: sent again, it answers the same job."""
@@ -48,8 +50,6 @@ class JobState(models.TextChoices):
 
 
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
-
-
 UNENDED = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -126,8 +126,8 @@ class Job(models.Model):
             "result": self.result,
             "created_at": self.created_at.isoformat(),
             "created_by": self.owner.get_username(),
-            "started_at": self.started_at.isoformat() if self.started_at else None,
-            "finished_at": self.finished_at.isoformat() if self.finished_at else None,
+            "started_at": iso(self.started_at),
+            "finished_at": iso(self.finished_at),
         }
 
 

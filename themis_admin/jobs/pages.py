@@ -77,7 +77,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @dataclass(frozen=True)
-class Step:
+class JobStep:
     """One knot on a job's line: `mark` is the class of its looks, now, bad, todo or nothing."""
 
     name: str
@@ -86,21 +86,23 @@ class Step:
     at: datetime | None = None
 
 
-def steps(row: Job) -> list[Step]:
+def steps(row: Job) -> list[JobStep]:
     """Where the job came along, and where it is."""
     ran = row.started_at is not None
     waits = row.state == "queued"
     line = [
-        Step("queued", "circle-dashed" if waits else "circle-check", "now" if waits else "", row.created_at)
+        JobStep(
+            "queued", "circle-dashed" if waits else "circle-check", "now" if waits else "", row.created_at
+        )
     ]
     if row.ended:
         if ran:
-            line.append(Step("started", "circle-check", "", row.started_at))
+            line.append(JobStep("started", "circle-check", "", row.started_at))
         icon = {"succeeded": "circle-check", "failed": "circle-x"}.get(row.state, "ban")
-        line.append(Step(row.state, icon, "now" if row.state == "succeeded" else "bad", row.finished_at))
+        line.append(JobStep(row.state, icon, "now" if row.state == "succeeded" else "bad", row.finished_at))
         return line
-    line.append(Step("running", "play", "now" if row.state == "running" else "todo", row.started_at))
-    return [*line, Step("done", "circle", "todo")]
+    line.append(JobStep("running", "play", "now" if row.state == "running" else "todo", row.started_at))
+    return [*line, JobStep("done", "circle", "todo")]
 
 
 def log_line(event: Event) -> tuple[datetime, str] | None:

@@ -18,7 +18,7 @@ from themis_admin.snapshots import services as snapshots
 from themis_admin.snapshots.models import Snapshot
 from themis_admin.snapshots.serializers import SnapshotBody
 from themis_admin.web.api import OBJECT, ORDERING, PAGING
-from themis_admin.web.byteranges import Part
+from themis_admin.web.byteranges import AnsweredRange
 from themisdb_datasets.errors import MalformedError, NotFoundError
 
 BINARY = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
@@ -42,7 +42,7 @@ class SnapshotsApi(DatasetsApi):
         # A client that goes on where it stopped would otherwise join the beginning of one snapshot to the end
         # of the next, and the lengths may even fit. Without If-Range it gets all of the newest.
         if moves and part.status in (206, 416) and "If-Range" not in request.headers:
-            part = Part(200, 0, file.num_bytes)
+            part = AnsweredRange(200, 0, file.num_bytes)
         if request.method == "GET" and part.status in (200, 206):
             detail = {"file": file.name, "start": part.start, "num_bytes": part.num_bytes}
             audit.record(user=self.user, action="snapshot.downloaded", object=snapshot.url, detail=detail)
@@ -76,8 +76,7 @@ class SnapshotsView(SnapshotsApi):
         rows = in_state(rows, request)
         current = asked.get("current", "false")
         if current not in ("true", "false"):
-            message = "current is true or false."
-            raise MalformedError(message, fields={"current": message})
+            raise MalformedError.at("current", "current is true or false.")
         if current == "true":
             rows = rows.current()
         return self.paginated(rows, ordering=("-created_at", "created_at", "-num_bytes", "num_samples"))
@@ -95,7 +94,7 @@ class SnapshotsView(SnapshotsApi):
         versions = Version.objects.visible_to(self.user).select_related("dataset__owner")
         version = versions.filter(pk=body["version"]).first()
         if version is None:
-            raise _unknown("version", "There is no such version.")
+            raise NotFoundError.at("version", "There is no such version.")
         theme, mine = None, version.dataset_id
         if body.get("theme") is not None:
             theme = self.asked(Theme.objects.all(), mine, body["theme"], field="theme", noun="theme")
@@ -186,7 +185,3 @@ def described(snapshot: Snapshot) -> dict[str, Any]:
         for ref in snapshot.refs()
     ]
     return {**snapshot.to_dict(), "files": files, "manifest": snapshot.manifest}
-
-
-def _unknown(field: str, message: str) -> NotFoundError:
-    return NotFoundError(message, fields={field: message})

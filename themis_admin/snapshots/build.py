@@ -27,7 +27,7 @@ from themisdb_datasets.engine.snapshots.snapshot import (
     MANIFEST,
     SAMPLES,
     Frozen,
-    Known,
+    NotedFile,
     build,
     verify,
     wrong_file,
@@ -153,7 +153,7 @@ def verify_snapshot(job: RunningJob, pk: int) -> None:
         raise ConflictError("The snapshot has no files yet.", code="snapshot_unfinished")
     folder = archive.archive().folder(row.dataset_id, row.folder)
     refs = list(row.refs())
-    known = {ref.name: Known(ref.artifact.digest, ref.artifact.num_bytes) for ref in refs}
+    known = {ref.name: NotedFile(ref.artifact.digest, ref.artifact.num_bytes) for ref in refs}
     try:
         # The kept selection is what the snapshot was made of, so that is made anew.
         frozen = _frozen(row, SelectionCache(job.workdir / "selections", limits=limits()))
@@ -172,7 +172,9 @@ def verify_snapshot(job: RunningJob, pk: int) -> None:
         events.record("snapshot.verified", owner=row.owner, job=job.row, data=data)
 
 
-def _wrong_downloads(refs: Sequence[ArtifactRef], folder: Path, known: Mapping[str, Known]) -> Iterator[str]:
+def _wrong_downloads(
+    refs: Sequence[ArtifactRef], folder: Path, known: Mapping[str, NotedFile]
+) -> Iterator[str]:
     """What is wrong with the files that are sent, where they are not the archive's own."""
     for ref in refs:
         path, beside = ref.artifact.path, folder / ref.name

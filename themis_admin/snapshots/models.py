@@ -1,6 +1,5 @@
 """Snapshots: version x theme x weighting frozen, with a copy of the theme's filter and the rules' text."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
@@ -9,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from themis_admin.artifacts.models import KeepsFiles
 from themis_admin.jobs.models import Viewer
+from themis_admin.web.times import iso
 from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.weights.rules import parse_rule
@@ -16,10 +16,6 @@ from themisdb_datasets.engine.weights.weighting import Weighting
 
 if TYPE_CHECKING:
     from themis_admin.accounts.models import User
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment is not None else None
 
 
 class SnapshotQuerySet(models.QuerySet["Snapshot"]):
@@ -133,7 +129,7 @@ class Snapshot(KeepsFiles, models.Model):
             "version_digest": self.version.digest,
             "theme": theme if self.where is not None else None,
             "weighting_rules": [{"name": name, "definition": text} for name, text in self.rules],
-            "as_of": _iso(self.as_of),
+            "as_of": iso(self.as_of),
             "series": self.series,
             "current": self.is_current,
             "keep_last": self.keep_last,
@@ -141,10 +137,10 @@ class Snapshot(KeepsFiles, models.Model):
             "num_bytes": self.num_bytes,
             "weights": self.manifest["weights"] if self.manifest else None,
             "folder": f"snapshots/{self.dataset_id}/{self.folder}" if self.folder else None,
-            "verified_at": _iso(self.verified_at),
+            "verified_at": iso(self.verified_at),
             "problems": self.problems,
             "job": self.job.to_dict() if self.job is not None else None,
-            "created_at": _iso(self.created_at),
+            "created_at": iso(self.created_at),
             "created_by": self.created_by.get_username() if self.created_by is not None else None,
-            "published_at": _iso(self.published_at),
+            "published_at": iso(self.published_at),
         }

@@ -86,8 +86,7 @@ def start_snapshot(
 def _hold(version: Version, theme: Theme | None) -> None:
     """Keep what a snapshot names from being deleted until its row is there."""
     if not Version.objects.select_for_update().filter(pk=version.pk).exists():
-        message = "The version was deleted meanwhile."
-        raise NotFoundError(message, fields={"version": message})
+        raise NotFoundError.at("version", "The version was deleted meanwhile.")
     if theme is not None:
         rows.hold(theme, "theme")
 
@@ -95,15 +94,23 @@ def _hold(version: Version, theme: Theme | None) -> None:
 def _pinned(version: Version, rules: Sequence[WeightingRule]) -> list[list[Any]]:
     """The rules' names and texts, with the moment that ages are counted from: the version's creation."""
     if len(rules) > MAX_RULES:
-        raise _bad("weighting_rules", f"A snapshot has {MAX_RULES} rules at most, these are {len(rules)}.")
+        raise MalformedError.at(
+            "weighting_rules",
+            "A snapshot has {most} rules at most, these are {count}.",
+            most=MAX_RULES,
+            count=len(rules),
+        )
     if any(rule.dataset_id != version.dataset_id for rule in rules):
         raise _elsewhere("weighting_rules", "A rule")
     parsed = [(rule.name, parse_rule(rule.definition)) for rule in rules]
     if len({name for name, _ in parsed}) < len(parsed):
-        raise _bad("weighting_rules", "A rule is there twice; name each once.")
+        raise MalformedError.at("weighting_rules", "A rule is there twice; name each once.")
     if sum(rule.made for _, rule in parsed) > MAX_MADE:
-        message = f"The expressions of all rules together may make {MAX_MADE} texts of fields at most."
-        raise _bad("weighting_rules", message)
+        raise MalformedError.at(
+            "weighting_rules",
+            "The expressions of all rules together may make {most} texts of fields at most.",
+            most=MAX_MADE,
+        )
     as_of = version.as_of.timestamp()
     return [[name, rule.pinned(as_of).to_document()] for name, rule in parsed]
 
@@ -111,8 +118,11 @@ def _pinned(version: Version, rules: Sequence[WeightingRule]) -> list[list[Any]]
 def clean_series(text: str) -> str:
     """The name of a series, which is part of addresses and paths."""
     if not SERIES.fullmatch(text):
-        message = f"A series has up to {MAX_SERIES} small letters, digits and hyphens, such as laerm-fresh."
-        raise _bad("series", message)
+        raise MalformedError.at(
+            "series",
+            "A series has up to {most} small letters, digits and hyphens, such as laerm-fresh.",
+            most=MAX_SERIES,
+        )
     return text
 
 
@@ -129,7 +139,9 @@ def _usual_series(dataset: Dataset, theme: Theme | None, rules: Sequence[Weighti
 
 def _check_kept(keep_last: int | None) -> None:
     if keep_last is not None and not 1 <= keep_last <= MAX_KEPT:
-        raise _bad("keep_last", f"keep_last is from 1 to {MAX_KEPT:,}, or null to keep all.")
+        raise MalformedError.at(
+            "keep_last", "keep_last is from 1 to {most:,}, or null to keep all.", most=MAX_KEPT
+        )
 
 
 def start_verification(snapshot: Snapshot, *, user: User) -> Job:
@@ -208,9 +220,9 @@ def collect(user: User) -> None:
 
 
 def _elsewhere(field: str, what: str) -> ImpossibleError:
-    message = f"{what} is of another dataset than the version; choose those of one."
-    return ImpossibleError(message, code="different_datasets", fields={field: message})
-
-
-def _bad(field: str, message: str) -> MalformedError:
-    return MalformedError(message, fields={field: message})
+    return ImpossibleError.at(
+        field,
+        "{what} is of another dataset than the version; choose those of one.",
+        code="different_datasets",
+        what=what,
+    )

@@ -1,6 +1,8 @@
 """Room on the disk, asked for before something large is started; and how much a file may unpack to."""
 
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -32,6 +34,33 @@ def free_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+@dataclass
+class Progress:
+    """Passes what is done of long work on to `report(done, total)`, and stops it before it fills the disk of `folder`.
+
+    `every` is how much is done between two looks at the free space, in the unit of the work. The room was asked for when
+    the job was submitted, by an estimate; others have written since, and an archive may hold more than its first
+    megabytes let expect.
+    """
+
+    report: Callable[[int, int], None]
+    folder: Path
+    every: int
+    looked_at: int = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """TooLargeError where the disk is nearly full."""
+        self.report(done, total)
+        if done >= self.looked_at + self.every:
+            self.looked_at = done
+            free = free_bytes(self.folder)
+            if free < settings.THEMIS.min_free_bytes:
+                raise TooLargeError(
+                    f"The disk is nearly full ({free // 1_000_000:,} MB left); nothing was kept.",
+                    code="no_space",
+                )
 
 
 def unpacking_limits() -> UnpackingLimits:

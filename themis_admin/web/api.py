@@ -36,8 +36,6 @@ from themisdb_datasets.errors import (
 from themisdb_datasets.names import check_names
 
 log = logging.getLogger(__name__)
-
-
 STATUS: dict[type[ThemisError], int] = {
     MalformedError: 400,
     NotFoundError: 404,
@@ -48,11 +46,7 @@ STATUS: dict[type[ThemisError], int] = {
     LimitError: 429,
     CorruptError: 500,
 }
-
-
 SENTENCE, FIELDS = 1_000, 100  # how long an error may be, and how many fields it names
-
-
 CODES = {
     400: "malformed",
     401: "not_authenticated",
@@ -165,8 +159,9 @@ class ListPagination(CursorPagination):
         # A cursor of another list decodes, and fails where
         # its value is compared with a column of another type.
         except (exceptions.NotFound, ValueError, ValidationError):
-            message = "This cursor is none of this list's; start without one."
-            raise MalformedError(message, fields={"cursor": message}) from None
+            raise MalformedError.at(
+                "cursor", "This cursor is none of this list's; start without one."
+            ) from None
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data})
@@ -302,8 +297,6 @@ def server_error(request: HttpRequest) -> JsonResponse:
 
 
 OBJECT = OpenApiTypes.OBJECT
-
-
 ORDERING = OpenApiParameter("ordering", description="a field, with - before it descending")
 
 
@@ -312,7 +305,6 @@ def parse_json(text: str, *, field: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        message = f"This is no JSON: {error}"
-        raise MalformedError(message, fields={field: message}) from None
+        raise MalformedError.at(field, "This is no JSON: {reason}", reason=str(error)) from None
     except RecursionError:
-        raise MalformedError("It is nested too deeply.", fields={field: "It is nested too deeply."}) from None
+        raise MalformedError.at(field, "It is nested too deeply.") from None

@@ -8,7 +8,7 @@ RANGE = re.compile(r"bytes=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Part:
+class AnsweredRange:
     """What is answered: the status, and the bytes from `start` to before `stop`."""
 
     status: int
@@ -20,15 +20,15 @@ class Part:
         return self.stop - self.start
 
 
-def requested(headers: Mapping[str, str], *, size: int, etag: str) -> Part:
+def requested(headers: Mapping[str, str], *, size: int, etag: str) -> AnsweredRange:
     """200 with all of it, 206 with one range, 304, or 416 where the range begins past the end.
 
     What cannot be read as a range, and a request for several at once, gets the whole file, as the standard allows; so
     does a range that is asked for on the condition of another content.
     """
     if _lists(headers.get("If-None-Match", ""), etag):
-        return Part(304)
-    whole = Part(200, 0, size)
+        return AnsweredRange(304)
+    whole = AnsweredRange(200, 0, size)
     # If-Range compares strongly (RFC 9110, 13.1.5). A date there never equals the tag, so the whole file is
     # sent, which is always right; sending a range of other content never is.
     match = RANGE.fullmatch(headers.get("Range", "").strip())
@@ -45,7 +45,7 @@ def requested(headers: Mapping[str, str], *, size: int, etag: str) -> Part:
         # Such a range is invalid (14.1.1), and an invalid one may be ignored (14.2).
         if last and int(last) < int(first):
             return whole
-    return Part(206, start, stop) if start < stop else Part(416)
+    return AnsweredRange(206, start, stop) if start < stop else AnsweredRange(416)
 
 
 def _lists(condition: str, etag: str) -> bool:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
-from themis_admin.web.byteranges import Part, requested
+from themis_admin.web.byteranges import AnsweredRange, requested
 from themisdb_datasets.errors import CorruptError
 
 PIECE = 1024 * 1024
@@ -26,7 +26,7 @@ def download(path: Path | None, *, name: str, content_type: str) -> StreamingHtt
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownBytes:
     """Bytes whose SHA-256 is known and that never change, and the name they are downloaded under."""
 
     name: str
@@ -42,7 +42,7 @@ class Known:
     def etag(self) -> str:
         return f'"{self.digest}"'
 
-    def asked(self, request: HttpRequest) -> Part:
+    def asked(self, request: HttpRequest) -> AnsweredRange:
         """Which part of it the request asks for; a range has a meaning for GET only."""
         # RFC 9110, 14.2: a Range of another method is ignored.
         headers = dict(request.headers)
@@ -51,7 +51,7 @@ class Known:
         return requested(headers, size=self.num_bytes, etag=self.etag)
 
     def respond(
-        self, request: HttpRequest, part: Part, *, sent: Callable[[int], None] | None = None
+        self, request: HttpRequest, part: AnsweredRange, *, sent: Callable[[int], None] | None = None
     ) -> HttpResponseBase:
         """The response with `part`; `sent` is told, in a thread, how many bytes the client took."""
         response: HttpResponseBase
@@ -84,7 +84,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Immutable(Known):
+class Immutable(KnownBytes):
     """A file on the disk."""
 
     path: Path
@@ -94,7 +94,7 @@ class Immutable(Known):
 
 
 @dataclass(frozen=True)
-class Made(Known):
+class Made(KnownBytes):
     """What is put together while it is downloaded: `read(start, stop)` gives any part of it."""
 
     read: Callable[[int, int], Iterator[bytes]]

@@ -21,7 +21,7 @@ from themisdb_datasets.errors import CancelledError, ImpossibleError, ThemisErro
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between looks at a job
 
-Job = dict[str, Any]
+JobDocument = dict[str, Any]
 
 
 def asking(
@@ -53,12 +53,12 @@ def asking(
 
 
 def waiting(
-    server: Server, backoff: Backoff, job: Mapping[str, Any], report: Callable[[Job], None]
-) -> Steps[Job]:
+    server: Server, backoff: Backoff, job: Mapping[str, Any], report: Callable[[JobDocument], None]
+) -> Steps[JobDocument]:
     """How a job ended; ImpossibleError: it failed; CancelledError: somebody cancelled it."""
     wait = FIRST_WAIT
     while True:
-        document: Job = answer_of((yield from asking(server, backoff, "GET", job["url"])))
+        document: JobDocument = answer_of((yield from asking(server, backoff, "GET", job["url"])))
         report(document)
         if has_succeeded(document):
             return document

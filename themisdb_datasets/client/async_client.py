@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from themisdb_datasets.client.asking import Job, asking, following, waiting
+from themisdb_datasets.client.asking import JobDocument, asking, following, waiting
 from themisdb_datasets.client.client import PlanInfo
 from themisdb_datasets.client.connection import (
     TIMEOUT,
@@ -21,11 +21,20 @@ from themisdb_datasets.client.connection import (
     said,
     unreachable,
 )
-from themisdb_datasets.client.download import AT_ONCE, Report, fetching
+from themisdb_datasets.client.download import AT_ONCE, fetching
 from themisdb_datasets.client.steps import take_async
-from themisdb_datasets.client.streams import BROKE_OFF, BROKEN, PATH, TOO_SHORT, Block, Progress, passing
+from themisdb_datasets.client.streams import (
+    BROKE_OFF,
+    BROKEN,
+    PATH,
+    TOO_SHORT,
+    LineBlock,
+    StreamProgress,
+    passing,
+)
 from themisdb_datasets.client.upload import uploading
 from themisdb_datasets.errors import ConnectionLostError, ThemisError
+from themisdb_datasets.progress import Report
 
 
 class AsyncClient:
@@ -97,7 +106,7 @@ class AsyncClient:
         return await take_async(self.http, steps)
 
     async def wait(
-        self, job: Mapping[str, Any], *, report: Callable[[Job], None] = lambda job: None
+        self, job: Mapping[str, Any], *, report: Callable[[JobDocument], None] = lambda job: None
     ) -> dict[str, Any]:
         """Wait for the end of a job as `Client.wait`, for as long as `asyncio.timeout` lets it."""
         return await take_async(self.http, waiting(self.server, self.backoff, job, report))
@@ -146,7 +155,7 @@ class AsyncClient:
     ) -> "AsyncSampleStream":
         """The lines of a query of the export API, or from `cursor` on; nothing is asked before the first is wanted."""
         asked = {"cursor": cursor} if cursor is not None else query
-        progress = Progress(asked, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
+        progress = StreamProgress(asked, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
         return AsyncSampleStream(self, progress)
 
     async def aclose(self) -> None:
@@ -173,10 +182,10 @@ class AsyncClient:
         return f"AsyncClient({self.server.base_url!r})"
 
 
-class AsyncSampleStream(AsyncIterator[Block]):
+class AsyncSampleStream(AsyncIterator[LineBlock]):
     """The blocks of a stream, as `SampleStream`; what it says of its plan is known once `opened` or a block was awaited."""
 
-    def __init__(self, client: AsyncClient, progress: Progress) -> None:
+    def __init__(self, client: AsyncClient, progress: StreamProgress) -> None:
         self._client = client
         self._progress = progress
         self._patience = Patience(client.backoff, known=client.answered or "cursor" in progress.query)
@@ -214,7 +223,7 @@ class AsyncSampleStream(AsyncIterator[Block]):
             await self._connect()
         return self
 
-    async def __anext__(self) -> Block:
+    async def __anext__(self) -> LineBlock:
         progress = self._progress
         while not progress.is_complete:
             if self._chunks is None:

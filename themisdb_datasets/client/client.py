@@ -9,12 +9,13 @@ from typing import Any, NamedTuple, Self
 import httpx
 
 from themisdb_datasets.client import wire
-from themisdb_datasets.client.asking import Job, asking, following, waiting
+from themisdb_datasets.client.asking import JobDocument, asking, following, waiting
 from themisdb_datasets.client.connection import TIMEOUT, Backoff, Server, answer_of, part_of
-from themisdb_datasets.client.download import AT_ONCE, Report, fetching
+from themisdb_datasets.client.download import AT_ONCE, fetching
 from themisdb_datasets.client.steps import take
-from themisdb_datasets.client.streams import PATH, Progress, SampleStream
+from themisdb_datasets.client.streams import PATH, SampleStream, StreamProgress
 from themisdb_datasets.client.upload import uploading
+from themisdb_datasets.progress import Report
 
 
 class PlanInfo(NamedTuple):
@@ -126,7 +127,7 @@ class Client:
     ) -> SampleStream:
         """The lines of a query of the export API, or from `cursor` on; nothing is asked before the first is wanted."""
         asked = {"cursor": cursor} if cursor is not None else query
-        progress = Progress(asked, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
+        progress = StreamProgress(asked, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
         return SampleStream(self, progress)
 
     def download(
@@ -161,7 +162,7 @@ class Client:
         return take(self.http, uploading(self.server, self.backoff, Path(path), report=report))
 
     def wait(
-        self, job: Mapping[str, Any], *, report: Callable[[Job], None] = lambda job: None
+        self, job: Mapping[str, Any], *, report: Callable[[JobDocument], None] = lambda job: None
     ) -> dict[str, Any]:
         """Wait for the end of a job as `post` answered it, and answer how it ended; `report` is told how it goes.
 

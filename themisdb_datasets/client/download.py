@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +36,7 @@ from themisdb_datasets.errors import (
     CorruptError,
     ThemisError,
 )
+from themisdb_datasets.progress import Report
 
 PART_BYTES = 8 << 20
 NOTED_BYTES = 1 << 20  # of a part, after which it is noted how far it is
@@ -44,8 +45,6 @@ AT_ONCE = 4
 NAMED = re.compile(r"filename\*=UTF-8''([^;]+)|filename=\"([^\"]+)\"|filename=([^;\s]+)")
 # Repr-Digest as RFC 9530 has it, between colons, and Digest of RFC 3230 before it.
 DIGEST = re.compile(r"sha-256=:?([A-Za-z0-9+/=]+)")
-
-Report = Callable[[int, int], None]  # bytes done, in all
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def bringing(
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.part")
     with only_here(path.with_name(f"{path.name}.part.done"), what=path.name) as noted:
-        with Draft(draft, noted, remote, report=report) as parts:
+        with PartialFile(draft, noted, remote, report=report) as parts:
             several = [_part(parts, backoff, number) for number in parts.missing]
             yield Aside(several, at_once, parts.stop, parts.wait)
         if (yield Work(partial(sha256_of, draft))) != remote.sha256:
@@ -158,7 +157,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class Draft:
+class PartialFile:
     """The file while it comes in; how far each of its parts is there is noted line by line beside it.
 
     A line is the number of a part that is there, or of one that goes on at a place: `3` or `4 34603008`.
@@ -235,7 +234,7 @@ class Draft:
         """Wait so long, or until no more is wanted."""
         self._stopped.wait(seconds)
 
-    def __enter__(self) -> "Draft":
+    def __enter__(self) -> "PartialFile":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -247,7 +246,7 @@ class Draft:
         os.close(self._file)
 
 
-def _part(parts: Draft, backoff: Backoff, number: int) -> Steps[None]:
+def _part(parts: PartialFile, backoff: Backoff, number: int) -> Steps[None]:
     """Bring one part, however often the connection breaks."""
     _, stop = parts.span(number)
     patience = Patience(backoff, known=True)

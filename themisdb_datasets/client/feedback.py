@@ -48,7 +48,7 @@ class _Message(NamedTuple):
     num_losses: int
 
 
-class _Answer(msgspec.Struct):
+class _Reply(msgspec.Struct):
     """What Themis says: at first how far this sender's messages are applied, then what became of each."""
 
     ack: int = 0
@@ -369,8 +369,8 @@ def _encoded(seq: int, pairs: list[tuple[str, float]]) -> bytes:
     return msgspec.json.encode({"seq": seq, "items": items})
 
 
-def _heard(socket: ClientConnection) -> _Answer:
+def _heard(socket: ClientConnection) -> _Reply:
     try:
-        return msgspec.json.decode(socket.recv(timeout=ANSWER_SECONDS), type=_Answer)
+        return msgspec.json.decode(socket.recv(timeout=ANSWER_SECONDS), type=_Reply)
     except msgspec.DecodeError as error:
         raise ConnectionError(f"What answers is no Themis: {error}") from error

@@ -29,14 +29,14 @@ PATH = "/api/export/jsonl_llm/stream"
 BROKEN = (httpx.TransportError, httpx.DecodingError)
 
 
-class Block(NamedTuple):
+class LineBlock(NamedTuple):
     """Whole lines, each with its LF."""
 
     data: bytes
     num_lines: int
 
 
-class Progress:
+class StreamProgress:
     """What has come of a stream so far, and from it the next request; knows nothing of connections.
 
     `query` is a request of the export API; `rank` and `world_size` say which share of its positions is meant, `limit`
@@ -111,7 +111,7 @@ class Progress:
         # The piece of a line that the break cut: the cursor stands before it, so all of it comes again.
         self._begun = []
 
-    def take(self, chunk: bytes) -> Block | None:
+    def take(self, chunk: bytes) -> LineBlock | None:
         """The lines that are whole now; None while there is none. CorruptError: they are more than was promised."""
         end = chunk.rfind(b"\n") + 1
         if not end:
@@ -125,7 +125,7 @@ class Progress:
             if not data:
                 return None
         # `count` compares byte by byte before Python 3.13; this looks for them three times as fast.
-        block = Block(data, len(data) - len(data.replace(b"\n", b"")))
+        block = LineBlock(data, len(data) - len(data.replace(b"\n", b"")))
         if self.num_samples is not None and self.num_lines + block.num_lines > self.num_samples:
             raise CorruptError(f"More lines came than the {self.num_samples:,} that were promised.")
         self.num_lines += block.num_lines
@@ -160,14 +160,14 @@ class Opens(Protocol):
         ...
 
 
-class SampleStream(Iterator[Block]):
+class SampleStream(Iterator[LineBlock]):
     """The blocks of a stream. Breaks, restarts, time-outs and busy proxies are waited out, and no line comes twice.
 
     It ends when all lines have come that the server promised; ConnectionLostError where they do not, PlanChangedError
     where something else would. For one thread at a time; `with` or `close` end it early.
     """
 
-    def __init__(self, client: Opens, progress: Progress) -> None:
+    def __init__(self, client: Opens, progress: StreamProgress) -> None:
         self._client = client
         self._progress = progress
         # A cursor was got from a server that answered.
@@ -200,12 +200,12 @@ class SampleStream(Iterator[Block]):
         """The id by which Themis speaks of the connection that is open now."""
         return self._opened().export
 
-    def _opened(self) -> Progress:
+    def _opened(self) -> StreamProgress:
         while not self._progress.plan:
             self._connect()
         return self._progress
 
-    def __next__(self) -> Block:
+    def __next__(self) -> LineBlock:
         progress = self._progress
         while not progress.is_complete:
             if self._response is None:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,11 +11,10 @@ from themisdb_datasets.client.asking import asking
 from themisdb_datasets.client.connection import Backoff, Patience, Server, answer_of, part_of
 from themisdb_datasets.client.steps import Sleep, Steps, Work
 from themisdb_datasets.errors import ConflictError, GoneError, MalformedError, NotFoundError
+from themisdb_datasets.progress import Report
 
 PART_BYTES = 8 << 20  # the server takes at most 16 MB
 KEPT_SECONDS = 7 * 24 * 3600  # the server forgets uploads that nobody has touched for so long
-
-Report = Callable[[int, int], None]  # bytes done, in all
 
 
 def uploading(server: Server, backoff: Backoff, path: Path, *, report: Report) -> Steps[str]:

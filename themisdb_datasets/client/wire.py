@@ -77,7 +77,7 @@ class _Received(BufferedReader):
         return line
 
 
-class _Answer(HTTPResponse):
+class _CheckedResponse(HTTPResponse):
     """An answer whose head is whole; the standard library takes one that breaks off for one that ends there."""
 
     def __init__(self, connection: socket, *arguments: Any, **options: Any) -> None:
@@ -91,7 +91,7 @@ def _connection(url: httpx.URL, timeout: float | None) -> HTTPConnection:
         connection: HTTPConnection = HTTPSConnection(url.host, url.port, timeout=timeout, context=trust)
     else:
         connection = HTTPConnection(url.host, url.port, timeout=timeout)
-    connection.response_class = _Answer
+    connection.response_class = _CheckedResponse
     return connection
 
 

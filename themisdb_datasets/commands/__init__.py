@@ -29,7 +29,7 @@ COMPLETE = "_THEMIS_COMPLETE"  # set by a shell that wants completions
 WANTS_JSON = f"{__name__}.wants_json"
 
 
-class Themis(click.Group):
+class ThemisCommands(click.Group):
     """The group of all commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -122,7 +122,7 @@ def _version() -> str:
         return "0"
 
 
-@click.command(cls=Themis, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=ThemisCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(_version(), message="%(version)s")
 @with_options
 def main() -> None:

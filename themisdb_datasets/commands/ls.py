@@ -10,44 +10,44 @@ from themisdb_datasets.commands.places import complete_dataset, dataset_of
 from themisdb_datasets.commands.session import Session, size, table, with_session
 from themisdb_datasets.errors import MalformedError
 
-Object = Mapping[str, Any]
-Columns = dict[str, Callable[[Object], Any]]
+ApiObject = Mapping[str, Any]
+ListColumns = dict[str, Callable[[ApiObject], Any]]
 
 
-def _field(name: str) -> Callable[[Object], Any]:
+def _field(name: str) -> Callable[[ApiObject], Any]:
     return lambda each: each[name]
 
 
-def _size(each: Object) -> Any:
+def _size(each: ApiObject) -> Any:
     return size(each["num_bytes"]) if each["num_bytes"] is not None else None
 
 
-def _when(name: str) -> Callable[[Object], Any]:
+def _when(name: str) -> Callable[[ApiObject], Any]:
     return lambda each: each[name][:16].replace("T", " ") if each[name] else None
 
 
-def _latest(name: str) -> Callable[[Object], Any]:
+def _latest(name: str) -> Callable[[ApiObject], Any]:
     return lambda each: each["latest"][name] if each["latest"] is not None else None
 
 
 @dataclass(frozen=True)
-class Kind:
+class ListKind:
     """A list of the API: its path, with {} where a dataset's id belongs, its columns, and whether it can be of one dataset."""
 
     path: str
-    columns: Columns
+    columns: ListColumns
     by_dataset: bool = False
 
 
-ID: Columns = {"id": lambda each: str(each["id"])}
-MADE: Columns = {"created": _when("created_at")}
-STATE: Columns = {"state": _field("state")}
-COUNTS: Columns = {"samples": _field("num_samples"), "size": _size}
-NAME: Columns = {"name": _field("name")}
-TITLE: Columns = {"title": _field("title")}
+ID: ListColumns = {"id": lambda each: str(each["id"])}
+MADE: ListColumns = {"created": _when("created_at")}
+STATE: ListColumns = {"state": _field("state")}
+COUNTS: ListColumns = {"samples": _field("num_samples"), "size": _size}
+NAME: ListColumns = {"name": _field("name")}
+TITLE: ListColumns = {"title": _field("title")}
 
 KINDS = {
-    "datasets": Kind(
+    "datasets": ListKind(
         "datasets/",
         {
             **ID,
@@ -58,7 +58,7 @@ KINDS = {
             **MADE,
         },
     ),
-    "versions": Kind(
+    "versions": ListKind(
         "datasets/{}/versions/",
         {
             **ID,
@@ -71,23 +71,25 @@ KINDS = {
             "note": _field("note"),
         },
     ),
-    "themes": Kind("themes/", {**ID, **NAME, "description": _field("description"), **MADE}, by_dataset=True),
-    "rules": Kind(
+    "themes": ListKind(
+        "themes/", {**ID, **NAME, "description": _field("description"), **MADE}, by_dataset=True
+    ),
+    "rules": ListKind(
         "weighting-rules/",
         {**ID, **NAME, "kind": lambda each: each.get("kind"), **MADE},
         by_dataset=True,
     ),
-    "snapshots": Kind(
+    "snapshots": ListKind(
         "snapshots/", {**ID, **TITLE, "series": _field("series"), **STATE, **COUNTS, **MADE}, by_dataset=True
     ),
-    "indexes": Kind(
+    "indexes": ListKind(
         "indexes/", {**ID, "kind": _field("kind"), **TITLE, **STATE, **COUNTS, **MADE}, by_dataset=True
     ),
-    "exports": Kind(
+    "exports": ListKind(
         "exports/",
         {**ID, **TITLE, "files": _field("num_files"), **STATE, **COUNTS, "until": _when("expires_at")},
     ),
-    "links": Kind(
+    "links": ListKind(
         "links/",
         {
             **ID,
@@ -98,7 +100,7 @@ KINDS = {
             "note": _field("note"),
         },
     ),
-    "jobs": Kind(
+    "jobs": ListKind(
         "jobs/",
         {
             **ID,
@@ -110,7 +112,7 @@ KINDS = {
             **MADE,
         },
     ),
-    "streams": Kind(
+    "streams": ListKind(
         "/api/export",
         {
             "id": _field("export_id"),
@@ -120,8 +122,8 @@ KINDS = {
             "of": _field("records_total"),
         },
     ),
-    "tokenizers": Kind("tokenizers/", {**ID, **NAME, **MADE}),
-    "tokens": Kind(
+    "tokenizers": ListKind("tokenizers/", {**ID, **NAME, **MADE}),
+    "tokens": ListKind(
         "tokens/",
         {
             **ID,

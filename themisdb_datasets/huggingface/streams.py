@@ -13,7 +13,7 @@ from datasets import Dataset, Features, IterableDataset, Json, List, Value
 
 from themisdb_datasets.client.client import Client, PlanInfo
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.huggingface.typed_lines import Field, TypedLines
+from themisdb_datasets.huggingface.typed_lines import DeclaredField, TypedLines
 from themisdb_datasets.trainer.sample import parse_lines
 
 Query = Mapping[str, Any]
@@ -141,12 +141,12 @@ def _written(
     )
 
 
-def features_of(fields: Sequence[Field]) -> Features:
+def features_of(fields: Sequence[DeclaredField]) -> Features:
     """The features of a plan's lines."""
     return Features({each["name"]: _feature(each) for each in fields})
 
 
-def _feature(field: Field) -> Any:
+def _feature(field: DeclaredField) -> Any:
     if field["kind"] == "object":
         return {each["name"]: _feature(each) for each in field["fields"]}
     if field["kind"] == "list":
@@ -155,7 +155,7 @@ def _feature(field: Field) -> Any:
 
 
 @dataclass(frozen=True)
-class Shard:
+class PlanShard:
     """A stretch of a plan: so many samples from a cursor on, in the plan's order of this epoch, where it has several."""
 
     cursor: str
@@ -173,7 +173,7 @@ def _usual(num_samples: int) -> int:
     return min(MOST_SHARDS, 1 << max((num_samples // LEAST_SAMPLES).bit_length() - 1, 0))
 
 
-def _shards(plan: PlanInfo, wanted: int | None, *, epochs: int, drop_last: bool) -> list[Shard]:
+def _shards(plan: PlanInfo, wanted: int | None, *, epochs: int, drop_last: bool) -> list[PlanShard]:
     """At most so many shards of each epoch, none empty, whose lengths differ by one at most."""
     digest, _, start = plan.cursor.rpartition(".")
     ordering = plan.document["order"]
@@ -181,7 +181,7 @@ def _shards(plan: PlanInfo, wanted: int | None, *, epochs: int, drop_last: bool)
     num_samples = plan.num_samples - (plan.num_samples % count if drop_last else 0)
     cuts = [int(start) + num_samples * number // count for number in range(count + 1)]
     return [
-        Shard(
+        PlanShard(
             f"{digest}.{begin}", end - begin, int(ordering["epoch"]) + later if "epoch" in ordering else None
         )
         for later in range(epochs)
@@ -190,7 +190,7 @@ def _shards(plan: PlanInfo, wanted: int | None, *, epochs: int, drop_last: bool)
 
 
 def _generate(
-    base_url: str | None, token: str | None, shards: list[Shard], lines: TypedLines
+    base_url: str | None, token: str | None, shards: list[PlanShard], lines: TypedLines
 ) -> Iterator[dict[str, Any]]:
     client = _client(base_url, token)
     for shard in shards:

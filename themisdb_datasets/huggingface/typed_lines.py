@@ -8,8 +8,8 @@ from msgspec.structs import astuple
 
 from themisdb_datasets.errors import CorruptError
 
-Field = Mapping[str, Any]
-Line = dict[str, Any]
+DeclaredField = Mapping[str, Any]
+LineDocument = dict[str, Any]
 _TYPES: dict[str, Any] = {
     "text": str | None,
     "int64": int | None,
@@ -25,13 +25,13 @@ class TypedLines:
     stays apart from a text that looks the same.
     """
 
-    def __init__(self, fields: Sequence[Field] | None) -> None:
+    def __init__(self, fields: Sequence[DeclaredField] | None) -> None:
         self.fields = fields
         self._shape = None if fields is None else _Shape(fields)
         kind: Any = dict[str, Any] if self._shape is None else self._shape.type
         self._decode = msgspec.json.Decoder(kind).decode_lines
 
-    def read(self, lines: bytes) -> Iterator[Line]:
+    def read(self, lines: bytes) -> Iterator[LineDocument]:
         """The objects of whole lines. CorruptError: one is not what the plan says."""
         try:
             found = self._decode(lines)
@@ -46,7 +46,7 @@ class TypedLines:
 class _Shape:
     """An object with some fields: the type that it is decoded as, whose members are numbered, and the way to a dict."""
 
-    def __init__(self, fields: Sequence[Field]) -> None:
+    def __init__(self, fields: Sequence[DeclaredField]) -> None:
         self._names = [each["name"] for each in fields]
         self._plain: list[tuple[int, Callable[[Any], Any]]] = []
         members = []
@@ -60,9 +60,9 @@ class _Shape:
                 self._plain.append((number, _spelled))
             members.append((f"_{number}", kind, None))
         rename = {f"_{number}": name for number, name in enumerate(self._names)}
-        self.type: Any = msgspec.defstruct("Line", members, rename=rename)
+        self.type: Any = msgspec.defstruct("LineDocument", members, rename=rename)
 
-    def plain(self, value: Any) -> Line:
+    def plain(self, value: Any) -> LineDocument:
         """The decoded object as a dict."""
         values = list(astuple(value))
         for number, plain in self._plain:
@@ -70,7 +70,7 @@ class _Shape:
                 values[number] = plain(values[number])
         return dict(zip(self._names, values, strict=True))
 
-    def all_plain(self, values: list[Any]) -> list[Line]:
+    def all_plain(self, values: list[Any]) -> list[LineDocument]:
         return [self.plain(value) for value in values]
 
 

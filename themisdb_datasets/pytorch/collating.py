@@ -11,7 +11,7 @@ from torch.utils.data import _utils
 from themisdb_datasets.trainer.sample import Sample
 
 
-class Batch(dict[str, Any]):
+class CollatedBatch(dict[str, Any]):
     """A batch of samples by their keys.
 
     From a worker it goes to the training by value, small tensors and all: torch would hand over the memory of each by a
@@ -23,19 +23,19 @@ class Batch(dict[str, Any]):
         return _batch, (list(self), values)
 
 
-def _batch(keys: list[str], values: list[Any]) -> Batch:
+def _batch(keys: list[str], values: list[Any]) -> CollatedBatch:
     made = [torch.from_numpy(value) if isinstance(value, np.ndarray) else value for value in values]
-    return Batch(zip(keys, made, strict=True))
+    return CollatedBatch(zip(keys, made, strict=True))
 
 
-def collate_samples(batch: Sequence[dict[str, Any]], *, collate_fn_map: Any = None) -> Batch:
+def collate_samples(batch: Sequence[dict[str, Any]], *, collate_fn_map: Any = None) -> CollatedBatch:
     """A dict with every key that any of the samples has.
 
     Numbers that no sample lacks become a tensor, nested objects such as `metadata` a dict of their own, and everything
     else a list with a value for each sample: "" for a text that is absent, None for anything else.
     """
     keys = dict.fromkeys(chain.from_iterable(batch))
-    return Batch({key: _collate([sample.get(key) for sample in batch]) for key in keys})
+    return CollatedBatch({key: _collate([sample.get(key) for sample in batch]) for key in keys})
 
 
 def _collate(values: list[Any]) -> Any:

@@ -13,13 +13,14 @@ from torch.utils.data import IterableDataset, get_worker_info
 from themisdb_datasets.client.client import Client
 from themisdb_datasets.client.feedback import Feedback
 from themisdb_datasets.errors import MalformedError, PlanChangedError
+from themisdb_datasets.order import rank_size
 from themisdb_datasets.pytorch import collating, ranks
 from themisdb_datasets.pytorch.tally import Tally
 from themisdb_datasets.trainer.caches import MemoryCache
 from themisdb_datasets.trainer.disk_cache import DiskCache
 from themisdb_datasets.trainer.epochs import Epochs, Pinned, kept, pin
 from themisdb_datasets.trainer.sample import Sample, parse
-from themisdb_datasets.trainer.sharing import Share, check_rank, rank_size, share
+from themisdb_datasets.trainer.sharing import ConsumerShare, check_rank, share
 
 MEMORY_BYTES = 1 << 30
 ARGUMENTS = (
@@ -186,7 +187,7 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
         start = resumed["start"] + resumed["done"] * resumed["world_size"]
         return {**fresh, "epoch": resumed["epoch"], "start": start}
 
-    def _share(self, start: int) -> Share:
+    def _share(self, start: int) -> ConsumerShare:
         num_samples = self.pinned.num_samples
         if num_samples is not None:
             num_samples = max(num_samples - (start - self.pinned.start), 0)
@@ -231,5 +232,9 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
 def _check_query(query: Mapping[str, Any]) -> None:
     for name in ARGUMENTS:
         if name in query:
-            message = f"{name} is no part of query_params here; the dataset takes rank, world_size and drop_last itself."
-            raise MalformedError(message, code="bad_parameter", fields={name: message})
+            raise MalformedError.at(
+                name,
+                "{name} is no part of query_params here; the dataset takes rank, world_size and drop_last itself.",
+                code="bad_parameter",
+                name=name,
+            )

@@ -23,8 +23,8 @@ else:
 
 IGNORED = -100  # the label of what is no target, in torch and in transformers
 ALIKE = 0.01  # how far two logits may lie apart that are the same, as a part of the largest; others differ by a tenth
-Encoded = tuple[list[int], list[int], float]  # tokens, labels, weight
-Split = Callable[[Mapping[str, Any], "PreTrainedTokenizerBase"], tuple[str, str]]
+EncodedSample = tuple[list[int], list[int], float]  # tokens, labels, weight
+PromptSplit = Callable[[Mapping[str, Any], "PreTrainedTokenizerBase"], tuple[str, str]]
 
 
 def prompt_and_answer(sample: Mapping[str, Any], tokenizer: "PreTrainedTokenizerBase") -> tuple[str, str]:
@@ -64,7 +64,7 @@ class WeightedCollator:
         tokenizer: "PreTrainedTokenizerBase",
         *,
         max_length: int = 1024,
-        split: Split = prompt_and_answer,
+        split: PromptSplit = prompt_and_answer,
         train_on_prompt: bool = False,
     ) -> None:
         self.tokenizer, self.max_length = tokenizer, max_length
@@ -79,7 +79,7 @@ class WeightedCollator:
         mask = torch.arange(batch["input_ids"].shape[1]) < lengths[:, None]
         return {**batch, "attention_mask": mask.long()}
 
-    def encode(self, samples: Sequence[Mapping[str, Any]]) -> list[Encoded]:
+    def encode(self, samples: Sequence[Mapping[str, Any]]) -> list[EncodedSample]:
         """The tokens, labels and weight of each sample, cut to `max_length`."""
         encoded = []
         for sample in samples:
@@ -101,7 +101,7 @@ class WeightedCollator:
         told = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
         return asked + told, (asked if self.train_on_prompt else [IGNORED] * len(asked)) + told
 
-    def _tensors(self, rows: Sequence[Sequence[Encoded]], *, length: int) -> dict[str, torch.Tensor]:
+    def _tensors(self, rows: Sequence[Sequence[EncodedSample]], *, length: int) -> dict[str, torch.Tensor]:
         """Each row's samples one after the other, and padding up to a length."""
         ids = torch.full((len(rows), length), self.pad)
         labels = torch.full((len(rows), length), IGNORED)
@@ -145,9 +145,9 @@ class PackingCollator(WeightedCollator):
         # With a cache of keys and values, which models make by default, transformers would look away from the positions.
         return {**batch, "position_ids": positions, "use_cache": False}
 
-    def _pack(self, encoded: Sequence[Encoded]) -> list[list[Encoded]]:
+    def _pack(self, encoded: Sequence[EncodedSample]) -> list[list[EncodedSample]]:
         """First fit, the longest first."""
-        rows: list[list[Encoded]] = []
+        rows: list[list[EncodedSample]] = []
         free: list[int] = []
         # First fit decreasing: never more than 11/9 of the fewest possible rows, and a few (Johnson,
         # "Near-Optimal Bin Packing Algorithms", 1973).

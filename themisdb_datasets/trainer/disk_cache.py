@@ -25,14 +25,14 @@ FORMAT_VERSION = 1
 ROOM_BYTES = 16 << 20  # that are made room for at a time
 
 
-class Lines(Protocol):
+class WholeLines(Protocol):
     """Whole lines of JSON, each with its LF."""
 
     @property
     def data(self) -> bytes: ...
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class CacheManifest(msgspec.Struct, frozen=True):
     """What an entry holds; `files` are name -> SHA-256."""
 
     plan: str
@@ -75,7 +75,7 @@ class DiskCache:
             return None
         return index
 
-    def fill(self, plan: str, blocks: Iterable[Lines], *, expected: int = 0) -> None:
+    def fill(self, plan: str, blocks: Iterable[WholeLines], *, expected: int = 0) -> None:
         """Put the plan's lines in, of which `blocks` are all, unless they are there; waits while another process does.
 
         About `expected` bytes will come, for which room is made beforehand. TooLargeError: they are more than `max_bytes`;
@@ -96,7 +96,7 @@ class DiskCache:
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
 
-    def _write(self, draft: Path, plan: str, blocks: Iterable[Lines], expected: int) -> Manifest:
+    def _write(self, draft: Path, plan: str, blocks: Iterable[WholeLines], expected: int) -> CacheManifest:
         room = self._make_room(draft, expected)
         (draft / FOLDER).mkdir(parents=True)
         size = count = 0
@@ -115,13 +115,13 @@ class DiskCache:
         names = f"{SAMPLES}\n".encode() if count else b""
         (draft / FOLDER / FILES).write_bytes(names)
         digests = (samples.hexdigest(), hashlib.sha256(names).hexdigest(), rows.hexdigest())
-        manifest = Manifest(
+        manifest = CacheManifest(
             plan, count, size + count * LOCATION_BYTES, dict(zip(NAMES, digests, strict=True))
         )
         (draft / MANIFEST).write_bytes(msgspec.json.encode(manifest))
         return manifest
 
-    def _check(self, plan: str, path: Path, manifest: Manifest) -> None:
+    def _check(self, plan: str, path: Path, manifest: CacheManifest) -> None:
         """CorruptError where a file is not what the manifest says. When it was used last is noted, and of which files."""
         note = self.folder / "used" / plan
         seen = repr([_identity(path / name) for name in NAMES])
@@ -196,9 +196,9 @@ class DiskCache:
                 fcntl.flock(lock, fcntl.LOCK_UN)
 
 
-def _read_manifest(path: Path) -> Manifest:
+def _read_manifest(path: Path) -> CacheManifest:
     try:
-        manifest = msgspec.json.decode((path / MANIFEST).read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode((path / MANIFEST).read_bytes(), type=CacheManifest)
     except msgspec.DecodeError as error:
         raise CorruptError(f"{path / MANIFEST} is damaged.") from error
     if manifest.format_version != FORMAT_VERSION or manifest.plan != path.name:

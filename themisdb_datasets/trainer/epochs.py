@@ -13,19 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.client.client import Client
-from themisdb_datasets.client.streams import Block, SampleStream
+from themisdb_datasets.client.streams import LineBlock, SampleStream
 from themisdb_datasets.errors import PlanChangedError, ThemisError
 from themisdb_datasets.order import Order, Ordering, StoredOrder
 from themisdb_datasets.trainer.caches import HybridLines, MemoryCache
 from themisdb_datasets.trainer.disk_cache import DiskCache
 from themisdb_datasets.trainer.prefetch import Prefetch
 from themisdb_datasets.trainer.sample import Sample, parse_all, parse_lines
-from themisdb_datasets.trainer.sharing import Share
+from themisdb_datasets.trainer.sharing import ConsumerShare
 
 READ_ROWS = 256  # lines that are found and parsed at once: more of them leave the processor's cache
 
 Connect = Callable[[], Client]
-Positions = TypeVar("Positions", int, npt.NDArray[np.int64])
+IntOrInts = TypeVar("IntOrInts", int, npt.NDArray[np.int64])
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Pinned:
         """Whether the window is all of an epoch."""
         return self.start == 0 and self.num_samples == self.total
 
-    def wrapped(self, positions: Positions) -> Positions:
+    def wrapped(self, positions: IntOrInts) -> IntOrInts:
         """Where these are: those behind the window go round in it."""
         return positions if not self.num_samples else (positions - self.start) % self.num_samples + self.start
 
 
-class Kept(NamedTuple):
+class CachedEpoch(NamedTuple):
     """The lines that a cache holds for an epoch: all of plan `plan`, which `query` asks for, and where each is in it."""
 
     plan: str
@@ -72,7 +72,7 @@ class Kept(NamedTuple):
     order: Order
 
 
-class Numbered(Protocol):
+class NumberedLines(Protocol):
     """Lines by their number."""
 
     def __getitems__(self, numbers: Sequence[int], /) -> list[bytes]: ...
@@ -88,7 +88,7 @@ def pin(client: Client, query: Mapping[str, Any]) -> Pinned:
     return Pinned(info.digest, info.version, info.document, info.total, start, num_samples, num_bytes)
 
 
-def kept(pinned: Pinned, epoch: int) -> Kept:
+def kept(pinned: Pinned, epoch: int) -> CachedEpoch:
     """What to hold for this epoch of a plan.
 
     Stored and shuffled epochs are the same lines, which `order/1` finds in every one of them. Weighted draws and mixes are
@@ -105,7 +105,7 @@ def kept(pinned: Pinned, epoch: int) -> Kept:
     # asking; a filling checks that the two agree.
     document = {**pinned.document, "order": ordering.to_document()}
     digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
-    return Kept(digest, {"cursor": f"{pinned.plan}.0", **query}, order)
+    return CachedEpoch(digest, {"cursor": f"{pinned.plan}.0", **query}, order)
 
 
 class Epochs:
@@ -127,7 +127,9 @@ class Epochs:
         self._connect, self._prefetch_size = connect, prefetch_size
         self._filling: _Filling | None = None
 
-    def samples(self, share: Share, *, epoch: int, done: int = 0) -> Generator[list[Sample], None, None]:
+    def samples(
+        self, share: ConsumerShare, *, epoch: int, done: int = 0
+    ) -> Generator[list[Sample], None, None]:
         """The samples of a share from its `done`-th on, as many at a time as come; at their end a cache on disk is filled.
 
         They are streamed until it is, and what is left of them then comes out of it.
@@ -155,7 +157,7 @@ class Epochs:
         if lines is not None:
             yield from self._read(lines, held, share, done)
 
-    def _filled(self, held: Kept) -> "_Filling | None":
+    def _filled(self, held: CachedEpoch) -> "_Filling | None":
         """The filling of the cache on disk: the one under way, or a new one."""
         if self.disk is not None and (self._filling is None or self._filling.ended):
             self._filling = _Filling(self.disk, held, self._connect, expected=self.pinned.num_bytes)
@@ -179,7 +181,7 @@ class Epochs:
             self.memory.put(number, line)
         return line
 
-    def _held(self, held: Kept, share: Share, done: int) -> Numbered | None:
+    def _held(self, held: CachedEpoch, share: ConsumerShare, done: int) -> NumberedLines | None:
         """Lines that need no network, where all of the share are there."""
         if self.memory is not None:
             self.memory.use(held.plan)
@@ -189,17 +191,19 @@ class Epochs:
             return self.memory if self.memory.has_all(self._numbers(held, share, done, None)) else None
         return None
 
-    def _numbers(self, held: Kept, share: Share, done: int, stop: int | None) -> list[int]:
+    def _numbers(self, held: CachedEpoch, share: ConsumerShare, done: int, stop: int | None) -> list[int]:
         """The numbers of the share's lines from `done` to `stop`."""
         stop = share.num_samples if stop is None else stop
-        # As `Share.position` has it, for many at once.
+        # As `ConsumerShare.position` has it, for many at once.
         positions = np.arange(done, stop, dtype=np.int64)
         positions *= share.num_consumers
         positions += share.start + share.consumer
         numbers: list[int] = held.order.at(self.pinned.wrapped(positions).astype(np.uint64)).tolist()
         return numbers
 
-    def _read(self, lines: Numbered, held: Kept, share: Share, done: int) -> Iterator[list[Sample]]:
+    def _read(
+        self, lines: NumberedLines, held: CachedEpoch, share: ConsumerShare, done: int
+    ) -> Iterator[list[Sample]]:
         assert share.num_samples is not None
         for first in range(done, share.num_samples, READ_ROWS):
             numbers = self._numbers(held, share, first, min(first + READ_ROWS, share.num_samples))
@@ -212,7 +216,7 @@ class Epochs:
             yield samples
 
     def _streamed(
-        self, share: Share, epoch: int, done: int, held: Kept | None
+        self, share: ConsumerShare, epoch: int, done: int, held: CachedEpoch | None
     ) -> Generator[list[Sample], None, None]:
         blocks = Prefetch(self._blocks(share, epoch, done), size=self._prefetch_size, weigh=_num_lines)
         with closing(blocks):
@@ -226,7 +230,7 @@ class Epochs:
                 yield samples
                 done += block.num_lines
 
-    def _blocks(self, share: Share, epoch: int, done: int) -> Iterator[tuple[str, Block]]:
+    def _blocks(self, share: ConsumerShare, epoch: int, done: int) -> Iterator[tuple[str, LineBlock]]:
         """The plan that is streamed, with each block of it."""
         with self._connect() as client:
             for start, rank, world_size, limit in self._requests(share, done):
@@ -236,7 +240,7 @@ class Epochs:
                     _check_version(stream, self.pinned)
                     yield stream.plan, block
 
-    def _requests(self, share: Share, done: int) -> Iterator[tuple[int, int, int, int | None]]:
+    def _requests(self, share: ConsumerShare, done: int) -> Iterator[tuple[int, int, int, int | None]]:
         """What to ask for: start, rank, number of ranks and limit.
 
         The server goes round in the whole epoch only, so what wraps round in a part of it is asked for one by one.
@@ -253,7 +257,7 @@ class Epochs:
             yield self.pinned.wrapped(share.position(number)), 0, 1, 1
 
     def _remembered(
-        self, memory: MemoryCache, block: Block, held: Kept, share: Share, done: int
+        self, memory: MemoryCache, block: LineBlock, held: CachedEpoch, share: ConsumerShare, done: int
     ) -> list[Sample]:
         numbers = self._numbers(held, share, done, done + block.num_lines)
         lines = block.data.split(b"\n")[:-1]
@@ -261,7 +265,7 @@ class Epochs:
             memory.put(number, line)
         return parse_all(lines)
 
-    def _add_cursors(self, samples: list[Sample], plan: str, share: Share, done: int) -> None:
+    def _add_cursors(self, samples: list[Sample], plan: str, share: ConsumerShare, done: int) -> None:
         for number, sample in enumerate(samples, done):
             sample["cursor"] = f"{plan}.{self.pinned.wrapped(share.position(number))}"
 
@@ -269,7 +273,7 @@ class Epochs:
 class _Filling:
     """A cache on disk being filled in a thread, or waited for while another process fills it."""
 
-    def __init__(self, disk: DiskCache, held: Kept, connect: Connect, *, expected: int) -> None:
+    def __init__(self, disk: DiskCache, held: CachedEpoch, connect: Connect, *, expected: int) -> None:
         self._disk, self._held, self._connect = disk, held, connect
         self._expected = expected
         self._error: ThemisError | OSError | None = None
@@ -281,7 +285,7 @@ class _Filling:
         """Whether it is over, well or not."""
         return not self._thread.is_alive()
 
-    def has_filled(self, held: Kept) -> bool:
+    def has_filled(self, held: CachedEpoch) -> bool:
         """Whether it is over, and these lines are there now."""
         return self.ended and self._error is None and self._held.plan == held.plan
 
@@ -298,7 +302,7 @@ class _Filling:
         except (ThemisError, OSError) as error:
             self._error = error
 
-    def _blocks(self) -> Iterator[Block]:
+    def _blocks(self) -> Iterator[LineBlock]:
         with self._connect() as client:
             stream = client.stream(self._held.query)
             if stream.plan != self._held.plan:
@@ -306,7 +310,7 @@ class _Filling:
             yield from stream
 
 
-def _num_lines(item: tuple[str, Block]) -> int:
+def _num_lines(item: tuple[str, LineBlock]) -> int:
     return item[1].num_lines
 
 

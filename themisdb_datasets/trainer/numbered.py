@@ -28,7 +28,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Source(Protocol[T_co]):
+class SampleSource(Protocol[T_co]):
     """Where samples come from: `numbers` are from 0 and below its length. It can be pickled, and shared by threads."""
 
     def __len__(self) -> int: ...
@@ -53,7 +53,9 @@ class Numbered(Sequence[T]):
     samples has. It may be shared by threads and forked workers, and pickled.
     """
 
-    def __init__(self, source: Source[T], *, shuffle: bool = False, seed: int = 0, epoch: int = 0) -> None:
+    def __init__(
+        self, source: SampleSource[T], *, shuffle: bool = False, seed: int = 0, epoch: int = 0
+    ) -> None:
         self._source = source
         self._ordering = Ordering("shuffled" if shuffle else "stored", seed)
         self._drawn: tuple[int, Order] | None = None  # for which epoch
@@ -124,7 +126,7 @@ def _shared(number: int) -> Any:
     return [number] if torch is None else torch.tensor([number]).share_memory_()
 
 
-class Lines(Generic[T]):
+class DecodedLines(Generic[T]):
     """The lines of an offset index, each decoded."""
 
     def __init__(self, index: OffsetIndex, decode: Callable[[bytes], T]) -> None:
@@ -152,7 +154,7 @@ class ThemisDataset(Numbered[Any]):
 
     def __init__(
         self,
-        path: str | Path | Source[Any],
+        path: str | Path | SampleSource[Any],
         *,
         shuffle: bool = False,
         seed: int = 0,
@@ -170,14 +172,14 @@ class ThemisDataset(Numbered[Any]):
         return cls(open_index(index, Client(base_url, token)), **options)
 
 
-def _open(path: Path, cache_dir: str | Path | None) -> Source[Any]:
+def _open(path: Path, cache_dir: str | Path | None) -> SampleSource[Any]:
     if (path / tokens.FOLDER).is_dir():
         return TokenIndex.open(path)
     if (path / FOLDER).is_dir():
-        return Lines(OffsetIndex.open(path), _object)
+        return DecodedLines(OffsetIndex.open(path), _object)
     if path.suffix in SNAPSHOTS or any(any(path.glob(f"*{suffix}")) for suffix in SNAPSHOTS):
         # They need DuckDB or pyarrow, which nothing else here does.
-        table: Source[Any] = import_ours("trainer.snapshot_table").SnapshotTable(
+        table: SampleSource[Any] = import_ours("trainer.snapshot_table").SnapshotTable(
             path, cache_dir=None if cache_dir is None else Path(cache_dir)
         )
         return table
@@ -201,7 +203,7 @@ class Forager(Numbered[T]):
         if not isinstance(sample_index, OffsetIndex):
             files = [Path(file) for file in sample_index.file_locations]
             sample_index = OffsetIndex(sample_index.sample_locations, files)
-        super().__init__(Lines(sample_index, decode), shuffle=shuffle, seed=seed)
+        super().__init__(DecodedLines(sample_index, decode), shuffle=shuffle, seed=seed)
         self.name = name or type(self).__name__
 
     @classmethod

@@ -25,11 +25,11 @@ class _Found(msgspec.Struct):
     sample: msgspec.Raw
 
 
-class _Answer(msgspec.Struct):
+class _Results(msgspec.Struct):
     results: list[_Found]
 
 
-_ANSWER = msgspec.json.Decoder(_Answer)
+_ANSWER = msgspec.json.Decoder(_Results)
 _TOKENS = msgspec.json.Decoder(list[int])
 
 

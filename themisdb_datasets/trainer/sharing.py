@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.order import rank_size
 
 
 @dataclass(frozen=True)
-class Share:
+class ConsumerShare:
     """The positions of one consumer: `start + consumer`, then every `num_consumers`-th, `num_samples` in all.
 
     `num_samples` is None where the plan has no end.
@@ -30,11 +31,6 @@ class Share:
         return None if self.num_samples is None else max(self.num_samples - done, 0)
 
 
-def rank_size(num_samples: int, *, world_size: int, drop_last: bool) -> int:
-    """How many samples each rank gets of so many: the last are wrapped round to the epoch's begin, or left out."""
-    return num_samples // world_size if drop_last else -(-num_samples // world_size)
-
-
 def share(
     start: int,
     num_samples: int | None,
@@ -44,7 +40,7 @@ def share(
     worker: int = 0,
     num_workers: int = 1,
     drop_last: bool = False,
-) -> Share:
+) -> ConsumerShare:
     """The share of worker `worker` of `num_workers` on rank `rank` of `world_size`.
 
     Shared out are `num_samples` positions from `start` on, or without end. A rank has the positions `start + rank + k *
@@ -56,13 +52,18 @@ def share(
     # k * num_workers: one progression again, so a worker asks the server as if it were a rank.
     consumer, num_consumers = worker * world_size + rank, num_workers * world_size
     if num_samples is None:
-        return Share(start, consumer, num_consumers, None)
+        return ConsumerShare(start, consumer, num_consumers, None)
     each = rank_size(num_samples, world_size=world_size, drop_last=drop_last)
-    return Share(start, consumer, num_consumers, max(-(-(each - worker) // num_workers), 0))
+    return ConsumerShare(start, consumer, num_consumers, max(-(-(each - worker) // num_workers), 0))
 
 
 def check_rank(rank: int, world_size: int) -> None:
     """MalformedError for a rank that does not exist."""
     if not 0 <= rank < world_size:
-        message = f"rank {rank} does not exist among world_size {world_size}: it is 0 or more and below it."
-        raise MalformedError(message, code="bad_parameter", fields={"rank": message})
+        raise MalformedError.at(
+            "rank",
+            "rank {rank} does not exist among world_size {world_size}: it is 0 or more and below it.",
+            code="bad_parameter",
+            rank=rank,
+            world_size=world_size,
+        )

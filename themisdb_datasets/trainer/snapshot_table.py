@@ -122,10 +122,13 @@ def _convert(source: Path, cached: Path, about: Mapping[str, Any]) -> None:
             cached.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=cached.parent, prefix=f".{cached.name}.")
         except OSError as error:
-            message = (
-                f"{cached.parent} cannot be written to ({error.strerror}); name a folder that can: cache_dir."
-            )
-            raise ImpossibleError(message, code="no_cache_dir", fields={"cache_dir": message}) from error
+            raise ImpossibleError.at(
+                "cache_dir",
+                "{folder} cannot be written to ({reason}); name a folder that can: cache_dir.",
+                code="no_cache_dir",
+                folder=cached.parent,
+                reason=error.strerror,
+            ) from error
         try:
             with os.fdopen(handle, "wb") as out, pa.ipc.new_file(out, schema) as writer:
                 for batch in batches:
@@ -148,14 +151,14 @@ def _batches(source: Path) -> Iterator[tuple[pa.Schema, list[str], Iterator[pa.R
             yield file.schema_arrow, _json_columns(columns), file.iter_batches(READ)
         return
     # A Parquet file needs no DuckDB.
-    with import_ours("engine.query.duck").read_database(source) as connection:
+    duck = import_ours("engine.query.duck")
+    with duck.read_database(source) as connection:
         (columns,) = connection.execute("SELECT value FROM manifest WHERE name = 'columns'").fetchone() or (
             "[]",
         )
         # Both tables have the samples in one order.
-        reader = connection.execute(
-            "SELECT samples.*, weight FROM samples POSITIONAL JOIN weights"
-        ).to_arrow_reader(READ)
+        found = connection.execute("SELECT samples.*, weight FROM samples POSITIONAL JOIN weights")
+        reader = duck.batches(found, rows=READ)
         yield reader.schema, _json_columns(msgspec.json.decode(columns)), iter(reader)
 
 

@@ -93,7 +93,7 @@ def test_an_index_that_was_removed_is_closed(as_alice: APIClient, alice: User, v
     index, _ = built(as_alice, version=version.pk)
     assert as_alice.get(f"{index['url']}samples/0").status_code == 200
     places = reading.kept_paths(Index.objects.get())["locations.bin"]
-    kept: reading.Opened[OffsetIndex] = reading.Opened()
+    kept: reading.OpenIndexes[OffsetIndex] = reading.OpenIndexes()
     gone = kept.get(places, make=lambda: OffsetIndex(places, []))
     assert kept.get(places, make=lambda: OffsetIndex(places, [])) is gone
     closed = weakref.ref(gone)

@@ -25,6 +25,21 @@ def test_a_database_of_a_later_release_is_refused(running: Running) -> None:
         database.execute("DELETE FROM django_migrations WHERE name = ?", row[1:])
 
 
+def test_a_database_from_before_the_first_release_is_refused(running: Running) -> None:
+    """It has datasets, but not the app that came with the first release's tables."""
+    running.stop()
+    with sqlite3.connect(running.data / "themis.sqlite3") as database:
+        where = "app = 'artifacts' AND name = '0001_initial'"
+        (applied,) = database.execute(f"SELECT applied FROM django_migrations WHERE {where}").fetchone()
+        database.execute(f"DELETE FROM django_migrations WHERE {where}")
+    said = refused(running.data, running.port)
+    assert "before the first release" in said
+    assert "Traceback" not in said
+    with sqlite3.connect(running.data / "themis.sqlite3") as database:
+        row = ("artifacts", "0001_initial", applied)
+        database.execute("INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, ?)", row)
+
+
 def test_a_database_of_an_earlier_release_is_migrated(running: Running) -> None:
     """As it was before the last migration of the exports app."""
     environment = user_environment(DATA=str(running.data))

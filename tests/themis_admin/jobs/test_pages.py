@@ -67,7 +67,7 @@ def test_what_happens_while_a_page_is_made_is_told_to_it(
     place = events.last_id()
     steps = pages.steps
 
-    def steps_of_before(row: Job) -> list[pages.Step]:
+    def steps_of_before(row: Job) -> list[pages.JobStep]:
         services.cancel(Job.objects.get(pk=row.pk))
         return steps(row)
 

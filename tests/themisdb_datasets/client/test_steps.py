@@ -10,7 +10,7 @@ from tests.themisdb_datasets.client.test_streams import answer
 from tests.themisdb_datasets.conftest import QUICK, quick_client
 from tests.themisdb_datasets.proxy import before, cut
 from themisdb_datasets import Backoff, Client
-from themisdb_datasets.client.streams import Progress
+from themisdb_datasets.client.streams import StreamProgress
 from themisdb_datasets.errors import (
     AuthError,
     ConnectionLostError,
@@ -50,7 +50,7 @@ def test_a_server_that_is_not_there_is_given_up_soon() -> None:
 
 
 def test_another_plan_is_refused() -> None:
-    progress = Progress({"theme": "x"})
+    progress = StreamProgress({"theme": "x"})
     progress.answered(answer(plan="a" * 64, position=0, count=3))
     assert progress.take(b"{}\n{") == (b"{}\n", 1)
     assert progress.request() == {"cursor": f"{'a' * 64}.1", "limit": 2}
@@ -64,7 +64,7 @@ def test_another_plan_is_refused() -> None:
 
 
 def test_more_lines_than_were_promised_are_refused() -> None:
-    progress = Progress({"theme": "x"})
+    progress = StreamProgress({"theme": "x"})
     progress.answered(answer(plan="a" * 64, position=0, count=1))
     with pytest.raises(CorruptError):
         progress.take(b"{}\n{}\n")

@@ -9,7 +9,7 @@ from tests.running import Running
 from tests.themisdb_datasets.conftest import quick_client
 from tests.themisdb_datasets.proxy import before, cut, ended
 from themisdb_datasets import Client
-from themisdb_datasets.client.streams import Progress
+from themisdb_datasets.client.streams import StreamProgress
 from themisdb_datasets.errors import (
     MalformedError,
 )
@@ -71,7 +71,7 @@ def test_a_cursor_goes_on_in_another_process_life(
 
 
 def test_keep_alive_lines_of_a_stream_without_an_end_are_no_samples() -> None:
-    progress = Progress({"theme": "x"})
+    progress = StreamProgress({"theme": "x"})
     progress.answered(answer(plan="a" * 64, position=0, count=None))
     assert progress.take(b"\n") is None
     assert progress.take(b"{}\n\n\n{}\n\n{") == (b"{}\n{}\n", 2)

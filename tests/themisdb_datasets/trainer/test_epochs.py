@@ -15,7 +15,7 @@ from themisdb_datasets.trainer.caches import MemoryCache
 from themisdb_datasets.trainer.disk_cache import DiskCache
 from themisdb_datasets.trainer.epochs import Epochs, Pinned, kept, pin
 from themisdb_datasets.trainer.sample import Sample, parse_lines
-from themisdb_datasets.trainer.sharing import Share, share
+from themisdb_datasets.trainer.sharing import ConsumerShare, share
 
 ORDERS: dict[str, dict[str, Any]] = {
     "stored": {},
@@ -64,7 +64,7 @@ def read(lists: Iterator[list[Sample]]) -> list[Sample]:
     return [sample for samples in lists for sample in samples]
 
 
-def whole(plan: Pinned) -> Share:
+def whole(plan: Pinned) -> ConsumerShare:
     return share(plan.start, plan.num_samples)
 
 

@@ -19,10 +19,10 @@ from data_forager.index_stores.fs_based import IndexStore
 from tests.processes import ROOT
 from tests.tokenizers import byte_level
 from tests.versions import make_version
-from themisdb_datasets.engine.indexes.locations import index_files
 from themisdb_datasets.engine.indexes.packing import Packing, build_tokens
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.errors import CorruptError, MalformedError, NotFoundError
+from themisdb_datasets.offsets import index_files
 from themisdb_datasets.order import ShuffledOrder
 from themisdb_datasets.trainer.numbered import JsonlDataset, ThemisDataset, TokensDataset
 

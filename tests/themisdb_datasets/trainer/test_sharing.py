@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from themisdb_datasets.errors import MalformedError
-from themisdb_datasets.trainer.sharing import Share, share
+from themisdb_datasets.trainer.sharing import ConsumerShare, share
 
 SIZES = [0, 1, 2, 5, 12, 13, 100]
 TOPOLOGIES = list(itertools.product([1, 2, 3, 7], [1, 2, 4]))
@@ -14,7 +14,7 @@ TOPOLOGIES = list(itertools.product([1, 2, 3, 7], [1, 2, 4]))
 
 def shares(
     size: int, world_size: int, num_workers: int, drop_last: bool, start: int = 0
-) -> list[list[Share]]:
+) -> list[list[ConsumerShare]]:
     """The shares by rank and worker."""
     return [
         [
@@ -33,7 +33,7 @@ def shares(
     ]
 
 
-def positions(each: Share) -> list[int]:
+def positions(each: ConsumerShare) -> list[int]:
     assert each.num_samples is not None
     return [each.position(done) for done in range(each.num_samples)]
 

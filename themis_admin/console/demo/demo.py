@@ -8,7 +8,6 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from django.db import transaction
 from themis_admin.accounts import services as accounts
 from themis_admin.accounts.models import ApiToken, User
 from themis_admin.console.demo.corpus import THEMES, write_corpus
+from themis_admin.console.supervisor import Say
 from themis_admin.datasets import services as datasets
 from themis_admin.datasets.ingest import services as ingest
 from themis_admin.datasets.models import Dataset, Upload
@@ -39,7 +39,6 @@ USERNAME = "admin"
 TOKEN_NAME = "first run"  # noqa: S105 - a name
 PART = 8 * 1024 * 1024
 PATIENCE = 600.0
-Say = Callable[[str], object]
 FINISHED = ("succeeded", "failed", "cancelled")
 
 

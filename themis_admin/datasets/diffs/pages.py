@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from themis_admin.datasets.diffs import services as diffs
 from themis_admin.datasets.diffs import shifts
-from themis_admin.datasets.diffs.wordwise import Piece, folded, pieces
+from themis_admin.datasets.diffs.wordwise import TextStretch, folded, pieces
 from themis_admin.datasets.lookup import get_version
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.samples import cards
@@ -28,7 +28,7 @@ class Shown:
 
     card: cards.Card
     version: Version
-    fields: list[tuple[str, list[Piece], list[Piece]]]
+    fields: list[tuple[str, list[TextStretch], list[TextStretch]]]
 
 
 @dataclass(eq=False)
@@ -123,7 +123,7 @@ def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:
     there = cards.parsed(sample.against_line) if sample.against_line is not None else {}
     position = sample.position if sample.position is not None else sample.against_position
     assert position is not None  # it is in one of the two
-    card = cards.card(here or there, cards.Layout.of(row.dataset, version), position)
+    card = cards.card(here or there, cards.CardLayout.of(row.dataset, version), position)
     fields = [(name, *folded(list(pieces(_text(there, name), _text(here, name))))) for name in sample.fields]
     return Shown(card, version, fields)
 

@@ -74,8 +74,11 @@ def between(version: Version, against: Version) -> Diff:
 def check_pair(version: Version, against: Version) -> None:
     """ImpossibleError for versions of two datasets."""
     if version.dataset_id != against.dataset_id:
-        message = "The two versions are of different datasets; compare versions of one."
-        raise ImpossibleError(message, code="different_datasets", fields={"against": message})
+        raise ImpossibleError.at(
+            "against",
+            "The two versions are of different datasets; compare versions of one.",
+            code="different_datasets",
+        )
 
 
 def page(
@@ -84,14 +87,24 @@ def page(
     """A page of the samples that were added, removed or changed, in stored order; of the changed those with `field`."""
     found = between(version, against)
     if kind not in KINDS:
-        message = f"There is no kind {kind!r}{nearest(kind, KINDS)}; there are {', '.join(KINDS)}."
-        raise MalformedError(message, fields={"kind": message})
+        raise MalformedError.at(
+            "kind",
+            "There is no kind {kind!r}{hint}; there are {known}.",
+            kind=kind,
+            hint=nearest(kind, KINDS),
+            known=", ".join(KINDS),
+        )
     if field and kind != "changed":
-        message = "Only changed samples are found by a field; ask for the kind changed."
-        raise MalformedError(message, fields={"field": message})
+        raise MalformedError.at(
+            "field", "Only changed samples are found by a field; ask for the kind changed."
+        )
     if field and field not in found.names:
-        message = f"The field {field!r} differs in no sample{nearest(field, found.names)}."
-        raise MalformedError(message, fields={"field": message})
+        raise MalformedError.at(
+            "field",
+            "The field {field!r} differs in no sample{hint}.",
+            field=field,
+            hint=nearest(field, found.names),
+        )
     rows = found.rows(field) if field else range(getattr(found.counts, kind))
     shown: list[DiffSample] = []
     size = 0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from themis_admin.datasets.diffs import services as diffs
 from themis_admin.datasets.models import Theme, Version, WeightingRule
@@ -14,9 +13,9 @@ from themis_admin.storage.stores import limits
 from themisdb_datasets.engine.weights.preview import spread
 from themisdb_datasets.engine.weights.rules import parse_rule
 from themisdb_datasets.errors import ThemisError
+from themisdb_datasets.vectors import Mask
 
 MAX_RULES = 20
-Kept = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,14 @@ def of_themes(version: Version, against: Version) -> Iterator[ThemeShift]:
         yield ThemeShift(theme, _count(now), _count(before), joined, left)
 
 
-def _kept(version: Version, theme: Theme) -> Kept:
+def _kept(version: Version, theme: Theme) -> Mask:
     """Of each sample of a version, whether a theme keeps it."""
     kept = np.zeros(version.num_samples, np.bool_)
     kept[np.asarray(windows.Window(version, theme.where).positions, np.int64)] = True
     return kept
 
 
-def _count(kept: Kept) -> int:
+def _count(kept: Mask) -> int:
     return int(np.count_nonzero(kept))
 
 

@@ -20,38 +20,38 @@ Op = tuple[
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextStretch:
     """A stretch of a text: `op` is equal, ins, del or gap."""
 
     op: str
     text: str
 
 
-def pieces(old: str, new: str) -> Iterator[Piece]:
+def pieces(old: str, new: str) -> Iterator[TextStretch]:
     """Two texts as one, with what is equal shortened to the words around the differences."""
     for piece in _pieces(old, new):
         is_long = len(piece.text) > MAX_CHARS
-        yield Piece(piece.op, f"{piece.text[:MAX_CHARS]} …") if is_long else piece
+        yield TextStretch(piece.op, f"{piece.text[:MAX_CHARS]} …") if is_long else piece
 
 
-def folded(found: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+def folded(found: Sequence[TextStretch]) -> tuple[list[TextStretch], list[TextStretch]]:
     """The pieces that are seen at once, and those for whoever wants all: none where that would be little."""
     total = sum(len(piece.text) for piece in found)
     left = FOLD_CHARS if total > 1.5 * FOLD_CHARS else total
-    seen: list[Piece] = []
-    rest: list[Piece] = []
+    seen: list[TextStretch] = []
+    rest: list[TextStretch] = []
     for piece in found:
         cut = len(piece.text)
         if cut > left:
             cut = piece.text.rfind(" ", 0, left) + 1 or left
-            rest.append(Piece(piece.op, piece.text[cut:]))
+            rest.append(TextStretch(piece.op, piece.text[cut:]))
         if cut:
-            seen.append(Piece(piece.op, piece.text[:cut]))
+            seen.append(TextStretch(piece.op, piece.text[:cut]))
         left = left - cut if not rest else 0
     return seen, rest
 
 
-def _pieces(old: str, new: str) -> Iterator[Piece]:
+def _pieces(old: str, new: str) -> Iterator[TextStretch]:
     before, after = WORDS.findall(old), WORDS.findall(new)
     # What is alike at both ends needs no matching; with one edit in a long text that is nearly all of it. The
     # tail is looked for behind the head, so that no word counts as both.
@@ -68,11 +68,11 @@ def _pieces(old: str, new: str) -> Iterator[Piece]:
             yield from _equal(left[i:j])
             continue
         if i < j:
-            yield Piece("del", "".join(left[i:j]))
+            yield TextStretch("del", "".join(left[i:j]))
         if k < m:
-            yield Piece("ins", "".join(right[k:m]))
+            yield TextStretch("ins", "".join(right[k:m]))
     if is_cut:
-        yield Piece("gap", "…")
+        yield TextStretch("gap", "…")
     yield from _equal(before[len(before) - tail :], last=True)
 
 
@@ -154,15 +154,15 @@ def _alike(before: list[str], after: list[str]) -> int:
     return next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after)))
 
 
-def _equal(words: list[str], *, first: bool = False, last: bool = False) -> Iterator[Piece]:
+def _equal(words: list[str], *, first: bool = False, last: bool = False) -> Iterator[TextStretch]:
     head = [] if first else words[:CONTEXT]
     tail = [] if last else words[-CONTEXT:]
     if len(words) <= len(head) + len(tail):
         if words:
-            yield Piece("equal", "".join(words))
+            yield TextStretch("equal", "".join(words))
         return
     if head:
-        yield Piece("equal", "".join(head))
-    yield Piece("gap", "…")
+        yield TextStretch("equal", "".join(head))
+    yield TextStretch("gap", "…")
     if tail:
-        yield Piece("equal", "".join(tail))
+        yield TextStretch("equal", "".join(tail))

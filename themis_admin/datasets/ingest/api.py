@@ -46,8 +46,11 @@ class DatasetVersionsView(DatasetsApi):
             return version_services.start_delete(dataset, user=self.user, where=body["where"], note=note)
         services.check_mode(mode, (*services.MODES, "delete"))
         if "uri" in body:
-            message = "Objects in a bucket cannot be ingested yet; upload the file instead."
-            raise ImpossibleError(message, code="uri_unavailable", fields={"uri": message})
+            raise ImpossibleError.at(
+                "uri",
+                "Objects in a bucket cannot be ingested yet; upload the file instead.",
+                code="uri_unavailable",
+            )
         paths = body.get("paths", [body["path"]] if "path" in body else [])
         sources = [
             *body.get("file", ()),
@@ -59,5 +62,5 @@ class DatasetVersionsView(DatasetsApi):
     def _upload(self, pk: UUID) -> Upload:
         upload = Upload.objects.visible_to(self.user).filter(pk=pk).first()
         if upload is None:
-            raise NotFoundError("There is no such upload.", fields={"upload": "There is no such upload."})
+            raise NotFoundError.at("upload", "There is no such upload.")
         return upload

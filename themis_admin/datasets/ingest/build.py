@@ -14,21 +14,21 @@ from django.db import transaction
 from themis_admin.datasets.models import Dataset, Upload
 from themis_admin.datasets.versions.publishing import (
     Draft,
-    Piece,
-    Progress,
+    ShardPiece,
     find_dataset,
     finish_unchanged,
     open_pieces,
     pieces_of,
+    progress_of,
 )
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.files import keep_rejects, rejects_path
 from themis_admin.jobs.models import Job, JobState
 from themis_admin.jobs.runner import RunningJob
+from themis_admin.storage import stores
 from themis_admin.storage.space import remove_file, unpacking_limits
 from themis_admin.storage.stores import kept_files
-from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.engine.shards.ingest import IngestResult, ingest
 from themisdb_datasets.engine.sources.source import open_source
@@ -69,8 +69,8 @@ class Ingested(msgspec.Struct):
     num_blank: int
 
     @property
-    def pieces(self) -> list[Piece]:
-        return [Piece(*shard) for shard in self.shards]
+    def pieces(self) -> list[ShardPiece]:
+        return [ShardPiece(*shard) for shard in self.shards]
 
     def counts(self) -> dict[str, Any]:
         """What a job tells of it."""
@@ -166,12 +166,12 @@ def submit_collect(dataset: Dataset) -> None:
 def _ingest(job: RunningJob, file: SourceFile, key: str) -> Ingested:
     result: IngestResult = ingest(
         open_source(file.open_path(), file.name, limits=unpacking_limits()),
-        store=ArtifactStore(settings.THEMIS.storage),
+        store=stores.store(),
         workdir=job.workdir,
         shard_bytes=settings.THEMIS.shard_bytes,
         max_line_bytes=settings.THEMIS.max_line_bytes,
         key=key,
-        report=Progress(job),
+        report=progress_of(job),
     )
     keep_rejects(job.id, result.rejects_path)
     # Only what a row of a shard needs: this is kept as the result
@@ -269,8 +269,8 @@ def _join_rejects(job: RunningJob, parts: Sequence[Job], files: Sequence[SourceF
 
 
 def _upserted(
-    job: RunningJob, target: Dataset, pieces: list[Piece]
-) -> tuple[dict[str, int], list[Piece], bool]:
+    job: RunningJob, target: Dataset, pieces: list[ShardPiece]
+) -> tuple[dict[str, int], list[ShardPiece], bool]:
     """What becomes of samples that are put in by their key, what the dataset is made of then, and whether the shards
     were rewritten because most of their samples are there already."""
     known = pieces_of(target.latest)
@@ -285,11 +285,11 @@ def _upserted(
     if is_rewritten:
         shards = rewrite(
             left,
-            store=ArtifactStore(settings.THEMIS.storage),
+            store=stores.store(),
             workdir=job.workdir / "rewritten",
             shard_bytes=settings.THEMIS.shard_bytes,
         )
-        pieces = [Piece(shard.digest, shard.num_samples, shard.num_bytes) for shard in shards]
+        pieces = [ShardPiece(shard.digest, shard.num_samples, shard.num_bytes) for shard in shards]
     else:
         pieces = _less(job, pieces, found.new)
     counts = {
@@ -301,9 +301,9 @@ def _upserted(
     return counts, [*_less(job, known, found.base), *pieces], is_rewritten
 
 
-def _less(job: RunningJob, pieces: Sequence[Piece], deleted: Deleted) -> list[Piece]:
+def _less(job: RunningJob, pieces: Sequence[ShardPiece], deleted: Deleted) -> list[ShardPiece]:
     """These pieces with these deletions, which are published; one that has nothing left is dropped."""
-    store = ArtifactStore(settings.THEMIS.storage)
+    store = stores.store()
     left = []
     for piece, rows in zip(pieces, deleted, strict=True):
         count = 0 if rows is None else len(rows)

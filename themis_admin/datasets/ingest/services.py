@@ -28,11 +28,7 @@ from themisdb_datasets.errors import (
 from themisdb_datasets.names import nearest
 
 MODES = ("append", "upsert", "replace")  # of an ingest
-
-
 MAX_FILES = 1_000  # of one ingest
-
-
 # Unpacked text, its shards, and the columns with what is being built of them.
 ROOM_FACTOR = 3
 
@@ -53,11 +49,13 @@ def start_ingest(
     check_mode(mode, MODES)
     note = cleaning.clean_text(note, field="note", max_length=MAX_NOTE)
     if mode == "upsert" and not dataset.key_field:
-        message = "An upsert goes by the key: give the dataset a key field first."
-        raise ImpossibleError(message, code="no_key_field", fields={"mode": message})
+        raise ImpossibleError.at(
+            "mode", "An upsert goes by the key: give the dataset a key field first.", code="no_key_field"
+        )
     if not 1 <= len(sources) <= MAX_FILES:
-        message = f"Give at least one file, and at most {MAX_FILES:,} at once."
-        raise MalformedError(message, fields={"file": message})
+        raise MalformedError.at(
+            "file", "Give at least one file, and at most {most:,} at once.", most=MAX_FILES
+        )
     # Files of this request are taken before the transaction:
     # moving gigabytes inside it would hold up all other writers.
     received: list[Upload] = []
@@ -107,8 +105,13 @@ def _path_of(source: Upload | Path) -> Path:
 def _described(source: Upload | Path) -> dict[str, Any]:
     """A file as the job is told of it; ConflictError, NotFoundError, ImpossibleError for one it could not read."""
     if isinstance(source, Upload) and source.state == Upload.State.OPEN:
-        message = f"The upload has {source.received:,} of {source.num_bytes:,} bytes; send the rest first."
-        raise ConflictError(message, code="upload_incomplete", fields={"upload": message})
+        raise ConflictError.at(
+            "upload",
+            "The upload has {received:,} of {num_bytes:,} bytes; send the rest first.",
+            code="upload_incomplete",
+            received=source.received,
+            num_bytes=source.num_bytes,
+        )
     name = cleaning.clean_filename(source.filename if isinstance(source, Upload) else source.name)
     if not _is_file(_path_of(source)):
         raise _not_there(name)
@@ -127,15 +130,16 @@ def _is_file(path: Path) -> bool:
 def check_mode(mode: str, known: Sequence[str]) -> None:
     """Refuse modes that do not exist."""
     if mode not in known:
-        message = f"There is no mode {mode!r}{nearest(mode, known)}."
-        raise MalformedError(message, fields={"mode": message})
+        raise MalformedError.at(
+            "mode", "There is no mode {mode!r}{hint}.", mode=mode, hint=nearest(mode, known)
+        )
 
 
 def allowed_path(text: Any) -> Path:
     """The file on the server that a request names: it lies under a configured ingest root, and the way to it from there
     goes over no link and no `..`."""
     if not isinstance(text, str) or not text or "\x00" in text:
-        raise MalformedError("The path is a text.", fields={"path": "The path is a text."})
+        raise MalformedError.at("path", "The path is a text.")
     path = Path(text)
     try:
         for root in map(Path, settings.THEMIS.ingest_roots):
@@ -147,11 +151,11 @@ def allowed_path(text: Any) -> Path:
                     return real
     except (OSError, RuntimeError, ValueError):  # a name too long, a loop of links, half a surrogate pair
         raise _not_there(path.name) from None
-    message = (
-        "Files are taken from the folders of THEMIS_INGEST_ROOTS only, and over no link and no “..”; upload this one"
-        " instead."
+    raise ImpossibleError.at(
+        "path",
+        "Files are taken from the folders of THEMIS_INGEST_ROOTS only, and over no link and no “..”; upload this one instead.",
+        code="path_not_allowed",
     )
-    raise ImpossibleError(message, code="path_not_allowed", fields={"path": message})
 
 
 def _not_there(name: str) -> NotFoundError:
@@ -161,5 +165,6 @@ def _not_there(name: str) -> NotFoundError:
 def _take(upload: Upload) -> None:
     """Mark the upload as used by this ingest; of two that ask for it at once only one gets it."""
     if not Upload.objects.filter(pk=upload.pk, state=Upload.State.COMPLETE).update(state=Upload.State.USED):
-        message = "Another ingest has taken this upload; upload the file again."
-        raise ConflictError(message, code="upload_used", fields={"upload": message})
+        raise ConflictError.at(
+            "upload", "Another ingest has taken this upload; upload the file again.", code="upload_used"
+        )

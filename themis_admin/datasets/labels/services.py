@@ -23,8 +23,12 @@ def find_version(dataset: Dataset, name: str | int, *, field: str = "version") -
     text = str(name)
     if text.casefold() == LATEST:
         if dataset.latest is None:
-            message = f"The dataset {dataset.name!r} has no version yet; upload samples first."
-            raise ImpossibleError(message, code="no_version", fields={field: message})
+            raise ImpossibleError.at(
+                field,
+                "The dataset {dataset!r} has no version yet; upload samples first.",
+                code="no_version",
+                dataset=dataset.name,
+            )
         return dataset.latest
     versions = dataset.versions.select_related("dataset", "created_by")
     # A label begins with a letter, and a digest is longer than any label, so the three never mean each other.
@@ -38,8 +42,14 @@ def find_version(dataset: Dataset, name: str | int, *, field: str = "version") -
     if found is None:
         labels = list(dataset.labels.values_list("name", flat=True)[:1000])
         newest = f"; the newest is {dataset.latest.number}" if dataset.latest else ""
-        message = f"The dataset {dataset.name!r} has no version {text!r}{nearest(text, labels) or newest}."
-        raise NotFoundError(message, code="unknown_version", fields={field: message})
+        raise NotFoundError.at(
+            field,
+            "The dataset {dataset!r} has no version {text!r}{hint}.",
+            code="unknown_version",
+            dataset=dataset.name,
+            text=text,
+            hint=nearest(text, labels) or newest,
+        )
     return found
 
 
@@ -48,8 +58,13 @@ def find_label(dataset: Dataset, name: str) -> VersionLabel:
     found = dataset.labels.select_related("version", "created_by").filter(name__iexact=name).first()
     if found is None:
         known = list(dataset.labels.values_list("name", flat=True)[:1000])
-        message = f"The dataset {dataset.name!r} has no label {name!r}{nearest(name, known)}."
-        raise NotFoundError(message, fields={"name": message})
+        raise NotFoundError.at(
+            "name",
+            "The dataset {dataset!r} has no label {name!r}{hint}.",
+            dataset=dataset.name,
+            name=name,
+            hint=nearest(name, known),
+        )
     return found
 
 
@@ -85,12 +100,14 @@ def clean_label(value: Any) -> str:
     """A label that cannot be confused with a number, a digest or `latest`. MalformedError."""
     text = clean_text(value, field="name", max_length=MAX_LABEL)
     if not NAME.fullmatch(text):
-        message = 'A label begins with a letter and goes on with letters, digits, ".", "_" and "-".'
-    elif text.casefold() == LATEST:
-        message = f'"{LATEST}" is always the newest version; choose another label.'
-    else:
-        return text
-    raise MalformedError(message, fields={"name": message})
+        raise MalformedError.at(
+            "name", 'A label begins with a letter and goes on with letters, digits, ".", "_" and "-".'
+        )
+    if text.casefold() == LATEST:
+        raise MalformedError.at(
+            "name", '"{name}" is always the newest version; choose another label.', name=LATEST
+        )
+    return text
 
 
 def _tell(label: VersionLabel, action: str, *, user: User, before: Version | None) -> None:

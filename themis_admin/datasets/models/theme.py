@@ -6,12 +6,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 
-from themis_admin.datasets.models.dataset import API, Dataset, Viewer, ids_named, sees_everything, username_of
+from themis_admin.datasets.models.dataset import API, Dataset, ids_named, sees_everything, username_of
+from themis_admin.jobs.models import Viewer
 
-Kind = TypeVar("Kind", bound="OfDataset")
+OfDatasetT = TypeVar("OfDatasetT", bound="OfDataset")
 
 
-class OfDatasetQuerySet(models.QuerySet[Kind]):
+class OfDatasetQuerySet(models.QuerySet[OfDatasetT]):
     """What belongs to a dataset and has a name there."""
 
     def visible_to(self, user: Viewer) -> Self:

@@ -8,9 +8,10 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 
-from themis_admin.datasets.models.dataset import API, Dataset, Viewer, sees_everything, username_of
+from themis_admin.datasets.models.dataset import API, Dataset, sees_everything, username_of
+from themis_admin.jobs.models import Viewer
+from themis_admin.storage import stores
 from themis_admin.storage.stores import FILES
-from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.versions import deletions
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import GoneError
@@ -93,12 +94,12 @@ class Version(models.Model):
 
     def shard_paths(self) -> list[Path]:
         """The folders of this version's shards, in order."""
-        store = ArtifactStore(settings.THEMIS.storage)
+        store = stores.store()
         digests = self.version_shards.order_by("ordinal").values_list("shard__digest", flat=True)
         return [store.shard_path(digest) for digest in digests]
 
     def open(self) -> OpenVersion:
-        store = ArtifactStore(settings.THEMIS.storage)
+        store = stores.store()
         rows = self.version_shards.order_by("ordinal").values_list("shard__digest", "deletions")
         shards = [store.shard_path(shard) for shard, _ in rows]
         deleted = [store.path(deletions.KIND, digest) if digest else None for _, digest in rows]

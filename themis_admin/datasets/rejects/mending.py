@@ -59,8 +59,7 @@ def start_mended(
     MalformedError where a line is none of them, was cut, or is no sample yet: all of these at once, by field.
     """
     if not 1 <= len(lines) <= MAX_LINES:
-        message = f"Send 1 to {MAX_LINES:,} mended lines at a time."
-        raise MalformedError(message, fields={"lines": message})
+        raise MalformedError.at("lines", "Send 1 to {most:,} mended lines at a time.", most=MAX_LINES)
     services.check_mode(mode, MODES)
     key = rejected.dataset.key_field if mode == "upsert" else ""
     # Lines are named by their number and looked up in the file, so that a line which was cut when it was
@@ -114,7 +113,8 @@ def as_lines(given: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     lines: dict[int, str] = {}
     for place, each in enumerate(given):
         if each["number"] in lines:
-            message = f"Line {each['number']} is there twice."
-            raise MalformedError(message, fields={f"lines[{place}].number": message})
+            raise MalformedError.at(
+                f"lines[{place}].number", "Line {number} is there twice.", number=each["number"]
+            )
         lines[each["number"]] = each["text"]
     return lines

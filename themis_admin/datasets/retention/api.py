@@ -74,6 +74,9 @@ class RetentionView(DatasetsApi):
         given = {name: query[name] for name in ("keep_last", "older_than_days") if name in query}
         policy = Policy.parse(given) if given else Policy.of(dataset)
         if policy is None:
-            message = "The dataset has no retention of its own; ask with keep_last, older_than_days, or both."
-            raise ImpossibleError(message, code="no_retention", fields={"keep_last": message})
+            raise ImpossibleError.at(
+                "keep_last",
+                "The dataset has no retention of its own; ask with keep_last, older_than_days, or both.",
+                code="no_retention",
+            )
         return policy

@@ -63,7 +63,7 @@ def _act(request: HttpRequest, dataset: Dataset, given: QueryDict, texts: dict[s
         messages.success(request, "This is done every day from now on.")
         return redirect("dataset-retention", dataset.pk)
     if given.get("name", "").strip() != dataset.name:
-        raise MalformedError("This is not its name.", fields={"name": "This is not its name."})
+        raise MalformedError.at("name", "This is not its name.")
     return redirect("job", retention.start(dataset, user=user, policy=policy).pk)
 
 

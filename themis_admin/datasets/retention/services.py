@@ -35,16 +35,23 @@ class Policy:
     def parse(cls, given: Any) -> "Policy":
         """What people write. MalformedError names the field."""
         if not isinstance(given, dict):
-            raise _bad(
+            raise MalformedError.at(
                 "retention", 'A retention is an object such as {"keep_last": 10, "older_than_days": 30}.'
             )
         for name in given:
             if name not in MOST:
-                raise _bad(str(name), f"A retention has no {name!r}{nearest(str(name), list(MOST))}.")
+                raise MalformedError.at(
+                    str(name),
+                    "A retention has no {name!r}{hint}.",
+                    name=name,
+                    hint=nearest(str(name), list(MOST)),
+                )
         values = {name: _whole(name, value) for name, value in given.items() if value is not None}
         if not values:
-            message = "Say how many versions stay (keep_last), from which age on they go (older_than_days), or both."
-            raise _bad("keep_last", message)
+            raise MalformedError.at(
+                "keep_last",
+                "Say how many versions stay (keep_last), from which age on they go (older_than_days), or both.",
+            )
         return cls(**values)
 
     @classmethod
@@ -130,8 +137,11 @@ def start(dataset: Dataset, *, user: User, policy: Policy | None) -> Job:
     """Queue the job that removes what the policy, or the dataset's own, leaves to go."""
     policy = policy or Policy.of(dataset)
     if policy is None:
-        message = "The dataset has no retention of its own; say keep_last, older_than_days, or both."
-        raise ImpossibleError(message, code="no_retention", fields={"keep_last": message})
+        raise ImpossibleError.at(
+            "keep_last",
+            "The dataset has no retention of its own; say keep_last, older_than_days, or both.",
+            code="no_retention",
+        )
     with transaction.atomic():
         job = jobs.submit(
             KIND,
@@ -176,9 +186,7 @@ def tidy() -> None:
 def _whole(name: str, value: Any) -> int:
     least = 1 if name == "keep_last" else 0
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST[name]:
-        raise _bad(name, f"This is a whole number from {least} to {MOST[name]:,}.")
+        raise MalformedError.at(
+            name, "This is a whole number from {least} to {most:,}.", least=least, most=MOST[name]
+        )
     return value
-
-
-def _bad(field: str, message: str) -> MalformedError:
-    return MalformedError(message, fields={field: message})

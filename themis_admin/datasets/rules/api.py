@@ -13,7 +13,6 @@ from themis_admin.datasets.rules import comparisons
 from themis_admin.datasets.rules import services as rules
 from themis_admin.datasets.rules.serializers import CompareBody, ExplainBody
 from themis_admin.web.api import OBJECT, ORDERING, PAGING
-from themisdb_datasets.engine.weights.preview import Spread
 from themisdb_datasets.engine.weights.rules import parse_rule
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 from themisdb_datasets.names import nearest
@@ -36,8 +35,12 @@ class RulesApi(DatasetsApi):
             rule = known.get(name.casefold())
             if rule is None:
                 there = [each.name for each in known.values()]
-                message = f"There is no weighting rule {name!r}{nearest(name, there)}."
-                raise MalformedError(message, fields={f"{place}[{number}]": message})
+                raise MalformedError.at(
+                    f"{place}[{number}]",
+                    "There is no weighting rule {name!r}{hint}.",
+                    name=name,
+                    hint=nearest(name, there),
+                )
             found.append(rule)
         return found
 
@@ -45,8 +48,7 @@ class RulesApi(DatasetsApi):
         """A version of the dataset; without a number the latest."""
         version = dataset.latest if pk is None else dataset.versions.filter(pk=pk).first()
         if version is None:
-            message = "The dataset has no such version."
-            raise NotFoundError(message, fields={"version": message})
+            raise NotFoundError.at("version", "The dataset has no such version.")
         return version
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -93,7 +95,7 @@ class DatasetRulesView(RulesApi):
         dataset = self.dataset(pk)
         own, definition = self.parts()
         if "name" not in own:
-            raise MalformedError("Give the rule a name.", fields={"name": "Give the rule a name."})
+            raise MalformedError.at("name", "Give the rule a name.")
         rule = rules.create_rule(dataset, user=self.user, definition=definition, **own)
         return Response(rule.to_dict(), status=201, headers={"Location": rule.url})
 
@@ -108,7 +110,7 @@ class RulePreviewView(RulesApi):
         dataset = self.dataset(pk)
         _, definition = self.parts()
         where = definition.pop("where", None)
-        return Response(spread_document(rules.preview(dataset, definition, where)))
+        return Response(rules.spread_document(rules.preview(dataset, definition, where)))
 
 
 class RulesExplainView(RulesApi):
@@ -180,19 +182,6 @@ class RuleExplainView(RulesApi):
         if version is None:
             raise ImpossibleError("The dataset has no version yet; upload samples first.", code="no_version")
         return Response(_explained(version, position, {rule.name: parse_rule(rule.definition)}))
-
-
-def spread_document(spread: Spread) -> dict[str, Any]:
-    """A spread as the API tells it."""
-    return {
-        "num_samples": spread.num_samples,
-        "num_missing": spread.num_missing,
-        "least": spread.least,
-        "mean": spread.mean,
-        "most": spread.most,
-        "bins": [{"from": start, "to": stop, "num_samples": number} for start, stop, number in spread.bins],
-        "curve": spread.curve,
-    }
 
 
 def _explained(version: Version, position: int, chosen: dict[str, Any]) -> dict[str, Any]:

@@ -35,11 +35,13 @@ def compare_rules(
 def _weighting(version: Version, rules: Sequence[WeightingRule], place: str) -> Weighting:
     parsed = [(row.name, parse_rule(row.definition)) for row in rules]
     if len(parsed) > MAX_RULES or len(dict(parsed)) < len(parsed):
-        message = f"A weighting has up to {MAX_RULES} rules, each once."
-        raise MalformedError(message, fields={place: message})
+        raise MalformedError.at(place, "A weighting has up to {most} rules, each once.", most=MAX_RULES)
     if sum(rule.made for _, rule in parsed) > MAX_MADE:
-        message = f"The expressions of all rules together may make {MAX_MADE} texts of fields at most."
-        raise MalformedError(message, fields={place: message})
+        raise MalformedError.at(
+            place,
+            "The expressions of all rules together may make {most} texts of fields at most.",
+            most=MAX_MADE,
+        )
     as_of = version.as_of.timestamp()
     return Weighting(rules=tuple((name, rule.pinned(as_of)) for name, rule in parsed))
 

@@ -18,7 +18,6 @@ from themis_admin.datasets.lookup import chosen_dataset, get_dataset, get_rule, 
 from themis_admin.datasets.models import Dataset, Theme, Version, WeightingRule
 from themis_admin.datasets.rules import comparisons
 from themis_admin.datasets.rules import services as rules
-from themis_admin.datasets.rules.api import spread_document
 from themis_admin.datasets.rules.forms import RuleForm, RulesField
 from themis_admin.datasets.samples import cards
 from themis_admin.web.forms import ServiceForm
@@ -27,8 +26,6 @@ from themisdb_datasets.engine.weights.rules import parse_rule
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
-
-
 KINDS = {
     "value": "the field's own number",
     "map": "a factor for each value",
@@ -39,13 +36,9 @@ KINDS = {
     "expression": "a free expression",
     "adaptive": "what a training run found hard",
 }
-
-
 WRITTEN = {
     kind: what for kind, what in KINDS.items() if kind != "adaptive"
 }  # by hand; that one is made of a run
-
-
 START = {"kind": "freshness", "half_life_days": 365}
 
 
@@ -135,7 +128,7 @@ def rule(request: HttpRequest, pk: int) -> HttpResponse:
     if latest is not None:
         try:
             spread = rules.preview(row.dataset, row.definition)
-            context.update(spread=spread, spread_data=spread_document(spread))
+            context.update(spread=spread, spread_data=rules.spread_document(spread))
             context.update(_sample(request, row))
         except ThemisError as error:
             context["error"] = str(error)
@@ -152,7 +145,7 @@ def _sample(request: HttpRequest, row: WeightingRule) -> dict[str, Any]:
     if not latest.num_samples:
         return {}
     explained = rules.explain_sample(latest, position, {row.name: parse_rule(row.definition)})
-    shown = cards.cards(latest.open(), cards.Layout.of(row.dataset, latest), [position])
+    shown = cards.cards(latest.open(), cards.CardLayout.of(row.dataset, latest), [position])
     return {
         "position": position,
         "factor": explained.factors[row.name],
@@ -244,6 +237,6 @@ def _compared(dataset: Dataset, version: Version, chosen: dict[str, Any]) -> dic
 
 def _shown(dataset: Dataset, version: Version, changes: Iterable[Change]) -> list[tuple[cards.Card, Change]]:
     changes = list(changes)
-    layout = cards.Layout.of(dataset, version)
+    layout = cards.CardLayout.of(dataset, version)
     shown = cards.cards(version.open(), layout, [each.position for each in changes])
     return list(zip(shown, changes, strict=True))

@@ -21,10 +21,11 @@ def clean_definition(value: Any, dataset: Dataset) -> dict[str, Any]:
     """A rule's definition over the dataset's latest version, written canonically."""
     rule = parse_rule(value, fields=cleaning.known_fields(dataset.latest))
     if isinstance(rule, AdaptiveRule) and not dataset.factors.filter(digest=rule.factors).exists():
-        message = (
-            "The dataset has no such factors; they are made of what a run told, at feedback/{id}/weighting/."
+        raise MalformedError.at(
+            "factors",
+            "The dataset has no such factors; they are made of what a run told, at feedback/{id}/weighting/.",
+            code="bad_rule",
         )
-        raise MalformedError(message, code="bad_rule", fields={"factors": message})
     return rule.to_document()
 
 
@@ -52,8 +53,11 @@ def update_rule(rule: WeightingRule, *, user: User, **changes: Any) -> Weighting
     # A plan names the rule's factors by their digest, and people name the rule. If it could read another
     # run's factors tomorrow, two runs that used it would not be comparable, and nobody would see it.
     if rule.definition["kind"] == "adaptive" and values.get("definition", rule.definition) != rule.definition:
-        message = "The rule is made of a run, so only its name and description may change; make another rule."
-        raise ConflictError(message, code="immutable_rule", fields={"definition": message})
+        raise ConflictError.at(
+            "definition",
+            "The rule is made of a run, so only its name and description may change; make another rule.",
+            code="immutable_rule",
+        )
     return rows.update(rule, user=user, values=values)
 
 
@@ -79,14 +83,21 @@ def explain_sample(version: Version, position: int, rules: Mapping[str, Rule]) -
     try:
         return explain(version.open(), weighting, position, limits=stores.limits())
     except IndexError:
-        message = f"The version has {version.num_samples:,} samples, counted from 0."
-        raise NotFoundError(message, fields={"position": message}) from None
+        raise NotFoundError.at(
+            "position",
+            "The version has {num_samples:,} samples, counted from 0.",
+            num_samples=version.num_samples,
+        ) from None
 
 
 def _latest(dataset: Dataset) -> Version:
     if dataset.latest is None:
-        message = f"The dataset {dataset.name!r} has no version yet; upload samples first."
-        raise ImpossibleError(message, code="no_version", fields={"dataset": message})
+        raise ImpossibleError.at(
+            "dataset",
+            "The dataset {name!r} has no version yet; upload samples first.",
+            code="no_version",
+            name=dataset.name,
+        )
     return dataset.latest
 
 
@@ -96,8 +107,11 @@ def _values(dataset: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
         if field == "name":
             values[field] = cleaning.clean_name(value)
             if values[field].casefold() in RESERVED:
-                message = f"{values[field]!r} is the name of a factor that every request has; take another."
-                raise MalformedError(message, fields={"name": message})
+                raise MalformedError.at(
+                    "name",
+                    "{name!r} is the name of a factor that every request has; take another.",
+                    name=values[field],
+                )
         elif field == "description":
             values[field] = cleaning.clean_text(value, field=field)
         elif field == "definition":
@@ -105,3 +119,16 @@ def _values(dataset: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             raise TypeError(f"a weighting rule has no {field}")
     return values
+
+
+def spread_document(spread: Spread) -> dict[str, Any]:
+    """A spread as the API tells it."""
+    return {
+        "num_samples": spread.num_samples,
+        "num_missing": spread.num_missing,
+        "least": spread.least,
+        "mean": spread.mean,
+        "most": spread.most,
+        "bins": [{"from": start, "to": stop, "num_samples": number} for start, stop, number in spread.bins],
+        "curve": spread.curve,
+    }

@@ -65,7 +65,7 @@ class Browser:
         window = windows.Window(version, self.where, self.search, self.order)
         try:
             page = Paginator(window, self.size).get_page(self.page)
-            layout = cards.Layout.of(version.dataset, version)
+            layout = cards.CardLayout.of(version.dataset, version)
             found = cards.cards(version.open(), layout, page.object_list, search=self.search)
         except ThemisError as error:
             return {**context, "cards": [], "error": str(error)}

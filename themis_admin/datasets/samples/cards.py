@@ -20,7 +20,7 @@ MAX_DIGITS = sys.int_info.default_max_str_digits
 
 
 @dataclass(frozen=True)
-class Layout:
+class CardLayout:
     """The fields that a version's samples are shown by; None where there is none."""
 
     title: str | None
@@ -28,7 +28,7 @@ class Layout:
     facts: tuple[str, ...]
 
     @classmethod
-    def of(cls, dataset: Dataset, version: Version) -> "Layout":
+    def of(cls, dataset: Dataset, version: Version) -> "CardLayout":
         """Chosen by the dataset's mapping and by the usual names, then by whatever holds text."""
         texts = [field["name"] for field in version.fields if "string" in field["types"]]
         mapped = dataset.field_mapping
@@ -52,7 +52,9 @@ class Card:
     text_field: str | None = None
 
 
-def cards(opened: OpenVersion, layout: Layout, positions: Iterable[int], *, search: str = "") -> list[Card]:
+def cards(
+    opened: OpenVersion, layout: CardLayout, positions: Iterable[int], *, search: str = ""
+) -> list[Card]:
     """The samples at `positions`, with the text cut around the first hit of `search`."""
     return [card(parsed(opened.line(position)), layout, position, search=search) for position in positions]
 
@@ -67,7 +69,7 @@ def _integer(text: str) -> int | str:
     return int(text) if len(text) <= MAX_DIGITS else text
 
 
-def card(sample: dict[str, Any], layout: Layout, position: int, *, search: str = "") -> Card:
+def card(sample: dict[str, Any], layout: CardLayout, position: int, *, search: str = "") -> Card:
     """One parsed sample by its layout."""
     facts: list[tuple[str, str]] = []
     for name in layout.facts:
@@ -96,7 +98,7 @@ def shown_value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def passages(sample: dict[str, Any], layout: Layout) -> list[tuple[str, str]]:
+def passages(sample: dict[str, Any], layout: CardLayout) -> list[tuple[str, str]]:
     """The sample's long texts, the main one first."""
     names = dict.fromkeys([*([layout.text] if layout.text else []), *sample])
     texts = ((name, value_at(sample, name)) for name in names if name != layout.title)

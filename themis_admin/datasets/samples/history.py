@@ -12,16 +12,12 @@ from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import NotFoundError
 
 MAX_VERSIONS = 50
-
-
 MAX_POSITIONS = 10
-
-
 QUIET = ("unchanged", "absent")
 
 
 @dataclass(frozen=True)
-class Step:
+class VersionStep:
     """One version: `state` is added, changed, unchanged, removed or absent, against the version before it.
 
     In the oldest version that is looked into, what is there is present. `fields` are those that changed, where the
@@ -58,12 +54,12 @@ class History:
     """The steps, newest first; `more` where older versions were not looked into."""
 
     identity: Identity
-    steps: list[Step]
+    steps: list[VersionStep]
     more: bool
 
-    def told(self, version: Version) -> list[Step | list[Step]]:
+    def told(self, version: Version) -> list[VersionStep | list[VersionStep]]:
         """The steps with those that tell nothing put together, but for that of `version`."""
-        found: list[Step | list[Step]] = []
+        found: list[VersionStep | list[VersionStep]] = []
         for step in self.steps:
             if step.state not in QUIET or step.version == version:
                 found.append(step)
@@ -100,14 +96,14 @@ def of_sample(version: Version, position: int) -> History:
     oldest, _, there = looked_into[-1]
     # In the very first version it was added; in the oldest that was looked into nobody knows.
     state = "present" if len(rows) > MAX_VERSIONS else "added"
-    steps.append(Step(oldest, None, there, state if there else "absent", []))
+    steps.append(VersionStep(oldest, None, there, state if there else "absent", []))
     return History(identity, steps, len(rows) > MAX_VERSIONS)
 
 
 LookedInto = tuple[Version, OpenVersion, list[Occurrence]]
 
 
-def _step(newer: LookedInto, older: LookedInto) -> Step:
+def _step(newer: LookedInto, older: LookedInto) -> VersionStep:
     version, opened, now = newer
     before, opened_before, then = older
     fields: list[str] = []
@@ -120,4 +116,4 @@ def _step(newer: LookedInto, older: LookedInto) -> Step:
         if len(now) == len(then) == 1:
             lines = opened.line(now[0].position), opened_before.line(then[0].position)
             fields = list(differing(*lines))
-    return Step(version, before, now, state, fields)
+    return VersionStep(version, before, now, state, fields)

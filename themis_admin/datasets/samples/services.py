@@ -16,12 +16,8 @@ from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import ImpossibleError, MalformedError, NotFoundError
 
 MAX_LENGTH = 100
-
-
 # A page ends early rather than being larger than this; samples may have megabytes each.
 MAX_PAGE_BYTES = 8 * 1024 * 1024
-
-
 PREVIEWED = 10
 
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from themis_admin.datasets.lookup import DatasetsApi
-from themis_admin.datasets.statistics.services import Asked, title_of
+from themis_admin.datasets.statistics.services import StatisticsRequest, title_of
 
 RETRY_SECONDS = 2
 
@@ -35,7 +35,7 @@ class StatisticsView(DatasetsApi):
         version = self.version(pk)
         chosen = self.query(StatisticsQuery).get("theme")
         theme = None if chosen is None else self.theme_of(version, chosen)
-        asked = Asked.of(version, None if theme is None else theme.where)
+        asked = StatisticsRequest.of(version, None if theme is None else theme.where)
         kept = asked.kept()
         if kept is not None:
             named = {"version": version.pk, "theme": None if theme is None else theme.pk}

@@ -8,7 +8,7 @@ import numpy as np
 
 from themis_admin.datasets.models import StatisticsDocument, Version
 from themis_admin.datasets.samples import services as samples
-from themis_admin.datasets.statistics.services import Asked
+from themis_admin.datasets.statistics.services import StatisticsRequest
 from themis_admin.jobs import events
 from themis_admin.jobs.runner import RunningJob
 from themis_admin.storage import stores
@@ -41,8 +41,8 @@ def build_statistics(job: RunningJob, *, version: int, where: dict[str, Any] | N
 
 def _wanted(
     job: RunningJob, version: Version, where: dict[str, Any] | None, *, themes: bool
-) -> Iterator[Asked]:
-    yield Asked.of(version, where)
+) -> Iterator[StatisticsRequest]:
+    yield StatisticsRequest.of(version, where)
     if themes:
         for theme in version.dataset.themes.order_by("pk")[:MAX_THEMES]:
             try:
@@ -50,10 +50,10 @@ def _wanted(
             except MalformedError as error:  # saved by a release that took it
                 job.log(f"The theme {theme.name} is left out: {error.message}")
                 continue
-            yield Asked.of(version, theme.where)
+            yield StatisticsRequest.of(version, theme.where)
 
 
-def _document(job: RunningJob, asked: Asked, number: int, total: int) -> dict[str, Any] | None:
+def _document(job: RunningJob, asked: StatisticsRequest, number: int, total: int) -> dict[str, Any] | None:
     """One of `total` statistics, as JSON has it; None for a theme that cannot be asked of this version."""
     opened = asked.version.open()
     if asked.where is not None:

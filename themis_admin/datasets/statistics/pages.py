@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from themis_admin.datasets.lookup import get_version
 from themis_admin.datasets.models import Theme, Version
-from themis_admin.datasets.statistics.services import Asked, title_of
+from themis_admin.datasets.statistics.services import StatisticsRequest, title_of
 from themis_admin.jobs.models import ENDED
 from themisdb_datasets.errors import ThemisError
 
@@ -25,7 +25,7 @@ def version_statistics(request: HttpRequest, pk: int) -> HttpResponse:
     if chosen.isascii() and chosen.isdigit() and len(chosen) < 19:
         theme = get_object_or_404(Theme.objects.visible_to(request.user), pk=chosen, dataset=row.dataset_id)
     if request.method == "POST":
-        asked = Asked.of(row, theme.where if theme else None)
+        asked = StatisticsRequest.of(row, theme.where if theme else None)
         try:
             if asked.kept() is None:
                 asked.start(title=title_of(row, theme))
@@ -37,17 +37,13 @@ def version_statistics(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 CHARTS = ("line_bytes", "text_chars", "times", "text_field")
-
-
 SHOWN_VALUES = 6
-
-
 NEARLY = 0.85  # estimates of how many are different are off by up to a tenth or so
 
 
 def section(version: Version, theme: Theme | None = None) -> dict[str, Any]:
     """What the template needs: the statistics, or the job that is at them, or neither."""
-    asked = Asked.of(version, theme.where if theme else None)
+    asked = StatisticsRequest.of(version, theme.where if theme else None)
     kept = asked.kept()
     address = reverse("version-statistics", args=[version.pk])
     context: dict[str, Any] = {

@@ -17,7 +17,7 @@ KIND = "statistics"
 
 
 @dataclass(frozen=True)
-class Asked:
+class StatisticsRequest:
     """Which statistics: of a version, or of what a filter keeps of it."""
 
     version: Version
@@ -26,11 +26,11 @@ class Asked:
     time_field: str
 
     @classmethod
-    def of(cls, version: Version, where: dict[str, Any] | None = None) -> "Asked":
+    def of(cls, version: Version, where: dict[str, Any] | None = None) -> "StatisticsRequest":
         """Those of the version's main text and the dataset's timestamps, where the version has them."""
         dataset = version.dataset
         names = {field["name"] for field in version.fields}
-        text = cards.Layout.of(dataset, version).text
+        text = cards.CardLayout.of(dataset, version).text
         time = dataset.timestamp_field if dataset.timestamp_field in names else ""
         return cls(version, where, text or "", time)
 
@@ -68,8 +68,13 @@ class Asked:
         # It is not tried again by itself: what failed once over
         # the same samples would fail at every look at the page.
         if job.state == JobState.FAILED:
-            message = f"The statistics could not be computed: {job.error} Retry job {job.pk}."
-            raise ImpossibleError(message, code="statistics_failed", fields={"job": message})
+            raise ImpossibleError.at(
+                "job",
+                "The statistics could not be computed: {reason} Retry job {job}.",
+                code="statistics_failed",
+                reason=job.error,
+                job=job.pk,
+            )
         return job
 
 
@@ -90,7 +95,7 @@ def after_saving(theme: Theme) -> None:
     if latest is None:
         return
     # Statistics are kept by what they depend on, so a theme that was renamed has them already.
-    if Asked.of(latest, theme.where).kept() is None:
+    if StatisticsRequest.of(latest, theme.where).kept() is None:
         _submit(latest, where=theme.where, themes=False, title=title_of(latest, theme))
 
 

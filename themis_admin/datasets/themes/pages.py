@@ -23,8 +23,6 @@ from themis_admin.datasets.themes.forms import ThemeForm
 from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
-
-
 PREVIEWED = 8
 
 
@@ -109,7 +107,7 @@ def theme_preview(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _cards(dataset: Dataset, window: windows.Window) -> list[cards.Card]:
     version = window.version
-    return cards.cards(version.open(), cards.Layout.of(dataset, version), window[0 : window.page_size])
+    return cards.cards(version.open(), cards.CardLayout.of(dataset, version), window[0 : window.page_size])
 
 
 @login_required

@@ -74,10 +74,7 @@ def _standing(upload: Upload) -> dict[str, str]:
 def _header(request: Request, name: str) -> int:
     text = request.headers.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        message = (
-            f"The header {name} says at which byte the part begins."
-            if name == "Upload-Offset"
-            else "Not a number."
-        )
-        raise MalformedError(message, fields={name: message})
+        if name == "Upload-Offset":
+            raise MalformedError.at(name, "The header {name} says at which byte the part begins.", name=name)
+        raise MalformedError.at(name, "Not a number.")
     return int(text)

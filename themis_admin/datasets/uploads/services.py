@@ -191,8 +191,11 @@ def _write(file: IO[bytes], part: Readable, *, offset: int, room: int) -> int:
         if size > MAX_PART:
             raise _part_too_large()
         if size > room:
-            message = f"The upload was opened for a file that has only {room:,} more bytes."
-            raise MalformedError(message, fields={"Upload-Offset": message})
+            raise MalformedError.at(
+                "Upload-Offset",
+                "The upload was opened for a file that has only {room:,} more bytes.",
+                room=room,
+            )
         file.write(chunk)
     if not size:
         raise MalformedError("The part is empty.")

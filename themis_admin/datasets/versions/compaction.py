@@ -17,17 +17,17 @@ from themis_admin.datasets import cleaning
 from themis_admin.datasets.models import Dataset
 from themis_admin.datasets.versions.publishing import (
     Draft,
-    Piece,
-    Progress,
+    ShardPiece,
     find_dataset,
     finish_unchanged,
     pieces_of,
+    progress_of,
 )
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
 from themis_admin.jobs.runner import RunningJob
+from themis_admin.storage import stores
 from themis_admin.storage.space import check_room
-from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.versions.compaction import runs
 from themisdb_datasets.engine.versions.rewriting import rewrite
 from themisdb_datasets.errors import ConflictError, ImpossibleError
@@ -103,11 +103,11 @@ def compact(job: RunningJob, *, dataset: int, note: str) -> None:
     if not worth:
         finish_unchanged(job, latest, told)
         return
-    progress, written = Progress(job), 0
+    progress, written = progress_of(job), 0
     for number, run in reversed(list(enumerate(worth))):  # from the end, so that places before it stay
         shards = rewrite(
             run.of(opened),
-            store=ArtifactStore(settings.THEMIS.storage),
+            store=stores.store(),
             workdir=job.workdir / str(number),
             shard_bytes=settings.THEMIS.shard_bytes,
             # A default binds the figure as it is in this round; a
@@ -115,7 +115,7 @@ def compact(job: RunningJob, *, dataset: int, note: str) -> None:
             report=lambda done, _, before=written: progress(before + done, told["num_bytes"]),  # type: ignore[misc]
         )
         pieces[run.start : run.stop] = [
-            Piece(each.digest, each.num_samples, each.num_bytes) for each in shards
+            ShardPiece(each.digest, each.num_samples, each.num_bytes) for each in shards
         ]
         written += run.num_bytes
     told["num_shards"] = len(pieces)

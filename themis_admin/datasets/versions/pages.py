@@ -21,8 +21,6 @@ from themis_admin.datasets.versions.forms import DeleteForm
 from themisdb_datasets.errors import ThemisError
 
 MAX_SHOWN = 200_000
-
-
 MAX_THEMES = 200
 
 
@@ -65,7 +63,7 @@ def version_sample(request: HttpRequest, pk: int, n: int) -> HttpResponse:
         raise Http404
     line = row.open().line(n)
     sample = cards.parsed(line)
-    layout = cards.Layout.of(row.dataset, row)
+    layout = cards.CardLayout.of(row.dataset, row)
     texts = cards.passages(sample, layout)
     context = {
         "version": row,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,21 @@ from themis_admin.datasets.statistics import services as statistics
 from themis_admin.jobs import events
 from themis_admin.jobs.models import Job, JobState
 from themis_admin.jobs.runner import RunningJob
-from themis_admin.storage.space import free_bytes
-from themisdb_datasets.artifacts import ArtifactStore
+from themis_admin.storage import stores
+from themis_admin.storage.space import Progress
 from themisdb_datasets.engine.versions import deletions
 from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
-from themisdb_datasets.errors import ConflictError, CorruptError, GoneError, NotFoundError, TooLargeError
+from themisdb_datasets.errors import ConflictError, CorruptError, GoneError, NotFoundError
 
-# How much is read between two looks at the free space.
-# The room was asked for when the job was submitted, by an estimate; others have written since, and an archive
-# may hold more than its first megabytes let expect.
-SPACE_CHECK = 256 * 1024 * 1024
+SPACE_CHECK = 256 << 20  # bytes read between two looks at the free space
+# Jobs that publish shards and deletions before a row names them; while one is at it, nothing is collected.
+WRITING_KINDS = ("ingest", "delete", "compact")
+CONFLICT = "Another version was published meanwhile; start again."
+
+
+def progress_of(job: RunningJob) -> Progress:
+    """Of a job that reads samples and writes shards: its bytes are told, and the disk is watched."""
+    return Progress(partial(job.report, unit="bytes"), Path(settings.THEMIS.storage), every=SPACE_CHECK)
 
 
 def finish_unchanged(
@@ -35,34 +41,8 @@ def finish_unchanged(
         afterwards()
 
 
-@dataclass
-class Progress:
-    """Passes the bytes read on to the job, and stops the work before it fills the disk."""
-
-    job: RunningJob
-    checked: int = 0
-
-    def __call__(self, done: int, total: int) -> None:
-        self.job.report(done, total, unit="bytes")
-        if done >= self.checked + SPACE_CHECK:
-            self.checked = done
-            free = free_bytes(Path(settings.THEMIS.storage))
-            if free < settings.THEMIS.min_free_bytes:
-                raise TooLargeError(
-                    f"The disk is nearly full ({free // 1_000_000:,} MB left); nothing was kept.",
-                    code="no_space",
-                )
-
-
-# Jobs that publish shards and deletions before a row names them; while one is at it, nothing is collected.
-WRITING_KINDS = ("ingest", "delete", "compact")
-
-
-CONFLICT = "Another version was published meanwhile; start again."
-
-
 @dataclass(frozen=True)
-class Piece:
+class ShardPiece:
     """A published shard as part of a version, and the digest of the rows that are deleted there, if any are."""
 
     digest: str
@@ -72,21 +52,23 @@ class Piece:
     num_deleted: int = 0
 
 
-def pieces_of(version: Version | None) -> list[Piece]:
+def pieces_of(version: Version | None) -> list[ShardPiece]:
     """What a version is made of; nothing where there is none."""
     if version is None:
         return []
     # The order is part of the version: its digest and every position follow from it.
     rows = version.version_shards.order_by("ordinal").select_related("shard")
     return [
-        Piece(row.shard.digest, row.shard.num_samples, row.shard.num_bytes, row.deletions, row.num_deleted)
+        ShardPiece(
+            row.shard.digest, row.shard.num_samples, row.shard.num_bytes, row.deletions, row.num_deleted
+        )
         for row in rows
     ]
 
 
-def open_pieces(pieces: Sequence[Piece]) -> OpenVersion:
+def open_pieces(pieces: Sequence[ShardPiece]) -> OpenVersion:
     """The version that these make."""
-    store = ArtifactStore(settings.THEMIS.storage)
+    store = stores.store()
     return OpenVersion.open(
         [store.shard_path(piece.digest) for piece in pieces],
         [store.path(deletions.KIND, piece.deletions) if piece.deletions else None for piece in pieces],
@@ -99,7 +81,7 @@ class Draft:
 
     dataset: int
     parent: Version | None
-    pieces: Sequence[Piece]
+    pieces: Sequence[ShardPiece]
     mode: str
     note: str
     source_name: str = ""
@@ -185,9 +167,9 @@ class Draft:
         )
 
 
-def attach(version: Version, pieces: Sequence[Piece]) -> None:
+def attach(version: Version, pieces: Sequence[ShardPiece]) -> None:
     """One row a piece, its shard known or new; the collector takes no shard while its row is held here."""
-    store = ArtifactStore(settings.THEMIS.storage)
+    store = stores.store()
     rows: dict[str, Shard] = {}
     for piece in pieces:
         values = {"num_samples": piece.num_samples, "num_bytes": piece.num_bytes}

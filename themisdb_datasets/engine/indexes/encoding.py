@@ -16,8 +16,8 @@ from themisdb_datasets.engine.indexes.tokenizer import Tokenizer, encode_all
 from themisdb_datasets.engine.kernels.words import SEPARATOR, Pattern, pattern_of
 from themisdb_datasets.vectors import Ints
 
-Tokens = npt.NDArray[np.uint32]
-Column = TypeVar("Column", Ints, Tokens)
+TokenIds = npt.NDArray[np.uint32]
+Vector = TypeVar("Vector", Ints, TokenIds)
 
 END = bytes([SEPARATOR])
 MAX_WORDS = 1 << 19  # remembered, and their tokens; then it begins anew
@@ -29,11 +29,11 @@ LONG_WORD = 256  # bytes; what is longer is not likely to come again
 class Encoded:
     """The tokens of some texts one after the other, and where each text ends among them."""
 
-    tokens: Tokens
+    tokens: TokenIds
     ends: Ints
 
 
-class Encoder:
+class TextEncoder:
     """Encodes texts, with the tokens `after` behind each. Threads may share one."""
 
     def __init__(self, tokenizer: Tokenizer, *, after: tuple[int, ...] = ()) -> None:
@@ -121,7 +121,7 @@ class WordTable:
         found = tokens[np.arange(ends[-1]) + np.repeat(place - (ends - count), count)]
         return Encoded(found, ends[data[starts] == SEPARATOR])
 
-    def _look_up(self, words: list[bytes]) -> tuple[Ints, Ints, Tokens]:
+    def _look_up(self, words: list[bytes]) -> tuple[Ints, Ints, TokenIds]:
         """Where the tokens of each word begin among all tokens, how many they are, and all tokens."""
         known = self._known
         if known.is_full:  # who has begun with it goes on with it
@@ -182,7 +182,7 @@ class KnownWords:
         return first
 
 
-def _with_room(array: Column, size: int) -> Column:
+def _with_room(array: Vector, size: int) -> Vector:
     """The array, or one of at least twice its length that begins with it, where it has less than `size`."""
     if size <= len(array):
         return array

@@ -1,27 +1,22 @@
-"""Building byte-offset indexes: of files of lines at the speed of memory, and of a version's samples from their shards."""
+"""Building the byte-offset index of a version's samples from those of their shards."""
 
-import os
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from themisdb_datasets.engine.shards.shard import map_file
 from themisdb_datasets.engine.versions.version import OpenVersion
-from themisdb_datasets.newlines import Newlines
-from themisdb_datasets.offsets import FILES, FOLDER, LOCATION_BYTES, LOCATIONS
+from themisdb_datasets.offsets import LOCATION_BYTES
 from themisdb_datasets.vectors import Ints
 
-CHUNK_BYTES = 2 << 20  # which stay in the processor's cache
 COPY_BYTES = 1 << 20
 BLOCK = 65_536
 NO_ROWS = np.empty((0, 3), np.uint64)
 
 
-class Positions(Protocol):
+class AscendingPositions(Protocol):
     """Ascending positions of a version, an array or a range."""
 
     def __len__(self) -> int: ...
@@ -29,61 +24,12 @@ class Positions(Protocol):
     def __getitem__(self, part: slice) -> "npt.ArrayLike": ...
 
 
-def index_files(base: Path, files: Sequence[Path]) -> int:
-    """Write base/index over every line of these files, in their order; answers how many lines these are.
-
-    A line goes to its LF or to the end of its file; empty ones count. Byte for byte the index that data-forager 0.2
-    writes. FileExistsError where `base` has an index.
-    """
-    folder = Path(base) / FOLDER
-    folder.mkdir(parents=True)
-    names: list[str] = []
-    total = 0
-    with (folder / LOCATIONS).open("wb", buffering=0) as out:
-        for path in files:
-            count = index_lines(Path(path), out, number=len(names))
-            # data-forager names no file without lines.
-            if count:
-                names.append(os.path.relpath(path, base))
-            total += count
-    (folder / FILES).write_text("".join(f"{name}\n" for name in names))
-    return total
-
-
-def index_lines(path: Path, out: BinaryIO, *, number: int = 0) -> int:
-    """Append to `out` where the lines of one file lie, whose number this is; answers how many there are."""
-    start = count = 0
-    room = np.empty((0, 3), np.int64)
-    for ends in line_ends(path):
-        if len(ends) > len(room):
-            room = np.empty((len(ends), 3), np.int64)
-        rows = room[: len(ends)]
-        rows[:, 0] = number
-        # Each line begins where the one before it ended, that of the batch before for the first.
-        rows[0, 1], rows[1:, 1] = start, ends[:-1]
-        np.subtract(ends, rows[:, 1], out=rows[:, 2])
-        out.write(rows.data)
-        start, count = int(ends[-1]), count + len(ends)
-    return count
-
-
-def line_ends(path: Path) -> Iterator[Ints]:
-    """Where each line of the file ends, just past its LF, in non-empty batches; a last one without LF at the file's end."""
-    size, last = path.stat().st_size, 0
-    newlines = Newlines(CHUNK_BYTES)
-    data = np.frombuffer(map_file(path), np.uint8)
-    for at in range(0, size, CHUNK_BYTES):
-        ends = newlines.places(data[at : at + CHUNK_BYTES])
-        if len(ends):
-            ends += at + 1
-            last = int(ends[-1])
-            yield ends
-    if last < size:
-        yield np.array([size])
-
-
 def index_version(
-    version: OpenVersion, positions: "Positions | None", path: Path, *, base: tuple[Path, int] | None = None
+    version: OpenVersion,
+    positions: "AscendingPositions | None",
+    path: Path,
+    *,
+    base: tuple[Path, int] | None = None,
 ) -> int:
     """Write to `path` where the samples at `positions`, or all, lie in the files of the version's shards.
 

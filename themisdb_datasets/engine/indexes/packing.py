@@ -8,23 +8,33 @@ document each, there is no EOS. `tokens.py` has the layout and reads it.
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from themisdb_datasets.engine.indexes.encoding import Encoded, Encoder
+from themisdb_datasets.engine.indexes.encoding import Encoded, TextEncoder
 from themisdb_datasets.engine.indexes.texts import texts_of
 from themisdb_datasets.engine.indexes.tokenizer import Tokenizer
 from themisdb_datasets.engine.query.mapping import MappedValue
 from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import ImpossibleError, MalformedError
-from themisdb_datasets.tokens import DTYPES, FILES, FOLDER, FORMAT_VERSION, LOCATIONS, MANIFEST, SUFFIX
+from themisdb_datasets.progress import ReportDone
+from themisdb_datasets.tokens import (
+    DTYPES,
+    FILES,
+    FOLDER,
+    FORMAT_VERSION,
+    LOCATIONS,
+    MANIFEST,
+    SUFFIX,
+    TokenWriter,
+)
 from themisdb_datasets.vectors import Ints
 
 MAX_SAMPLE_SIZE = 1 << 20
@@ -33,8 +43,7 @@ BLOCK_SAMPLES = 8_192
 MAX_THREADS = 4
 
 Dtype = Literal["uint16", "uint32"]
-Report = Callable[[int], None]
-Positions = npt.NDArray[np.integer[Any]] | range
+PositionArray = npt.NDArray[np.integer[Any]] | range
 
 
 @dataclass(frozen=True)
@@ -49,25 +58,27 @@ class Packing:
     eos_token: str | None = None
     dtype: Dtype | None = None
 
-    def checked(self, tokenizer: Tokenizer) -> "Checked":
+    def checked(self, tokenizer: Tokenizer) -> "CheckedPacking":
         """What follows for this tokenizer. MalformedError, ImpossibleError: it cannot be."""
         if self.sample_size is not None and not 1 <= self.sample_size <= MAX_SAMPLE_SIZE:
-            message = f"A sample has 1 to {MAX_SAMPLE_SIZE:,} tokens."
-            raise MalformedError(message, fields={"sample_size": message})
+            raise MalformedError.at("sample_size", "A sample has 1 to {most:,} tokens.", most=MAX_SAMPLE_SIZE)
         eos = self.eos_token
         if self.sample_size is None:
             eos = None
         elif eos is None:
             eos = tokenizer.usual_eos
             if eos is None:
-                message = "Name the token that ends a document; the tokenizer has none of the usual ones."
-                raise MalformedError(message, code="unknown_token", fields={"eos_token": message})
+                raise MalformedError.at(
+                    "eos_token",
+                    "Name the token that ends a document; the tokenizer has none of the usual ones.",
+                    code="unknown_token",
+                )
         number = None if eos is None else tokenizer.number(eos)
-        return Checked(self, tokenizer, _dtype(tokenizer, self.dtype), eos, number)
+        return CheckedPacking(self, tokenizer, _dtype(tokenizer, self.dtype), eos, number)
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedPacking:
     """A packing that its tokenizer can do."""
 
     packing: Packing
@@ -78,7 +89,7 @@ class Checked:
 
 
 @dataclass
-class Counts:
+class IndexCounts:
     """What has gone into an index. `num_tokens` are all of the documents, with their EOS, also those dropped."""
 
     num_samples: int = 0
@@ -91,23 +102,24 @@ class Counts:
 def _dtype(tokenizer: Tokenizer, wanted: Dtype | None) -> Dtype:
     fits: Dtype = "uint16" if tokenizer.vocabulary_size <= 1 << 16 else "uint32"
     if wanted == "uint16" and fits == "uint32":
-        message = (
-            f"A vocabulary of {tokenizer.vocabulary_size:,} does not fit uint16, which has 65,536 numbers;"
-            " take uint32, or leave it out."
+        raise ImpossibleError.at(
+            "dtype",
+            "A vocabulary of {vocabulary_size:,} does not fit uint16, which has 65,536 numbers; take uint32, or leave it out.",
+            code="dtype_too_small",
+            vocabulary_size=tokenizer.vocabulary_size,
         )
-        raise ImpossibleError(message, code="dtype_too_small", fields={"dtype": message})
     return wanted or fits
 
 
 def build_tokens(
     version: OpenVersion,
-    positions: Positions,
+    positions: PositionArray,
     packing: Packing,
     tokenizer: Tokenizer,
     folder: Path,
     *,
     stem: str,
-    report: Report,
+    report: ReportDone,
     themes: Mapping[str, npt.NDArray[np.integer[Any]]] | None = None,
     threads: int | None = None,
 ) -> dict[str, Any]:
@@ -121,11 +133,11 @@ def build_tokens(
     (folder / FOLDER).mkdir(parents=True)
     (folder / "index").mkdir()
     name = f"{FOLDER}/{stem}{SUFFIX}"
-    counts = Counts(themes=dict.fromkeys(themes or (), 0))
+    counts = IndexCounts(themes=dict.fromkeys(themes or (), 0))
     with (folder / name).open("wb") as samples, (folder / LOCATIONS).open("wb") as locations:
-        writer = _Writer(checked, samples, locations)
+        writer = TokenWriter(samples, locations, dtype=checked.dtype, sample_size=packing.sample_size)
         for block in _blocks(version, positions, checked, threads or min(MAX_THREADS, os.cpu_count() or 1)):
-            writer.write(block.encoded)
+            writer.write(block.encoded.tokens, block.encoded.ends)
             _count(counts, block, themes or {})
             report(counts.num_documents + counts.num_without_text)
     counts.num_samples = writer.num_samples
@@ -144,9 +156,11 @@ class _Block:
     encoded: Encoded
 
 
-def _blocks(version: OpenVersion, positions: Positions, checked: Checked, threads: int) -> Iterator[_Block]:
+def _blocks(
+    version: OpenVersion, positions: PositionArray, checked: CheckedPacking, threads: int
+) -> Iterator[_Block]:
     """All documents in order, encoded by several threads, of which each has at most two blocks waiting."""
-    encoder = Encoder(checked.tokenizer, after=() if checked.eos_id is None else (checked.eos_id,))
+    encoder = TextEncoder(checked.tokenizer, after=() if checked.eos_id is None else (checked.eos_id,))
 
     def encode(some: Ints) -> _Block:
         texts = texts_of(version, some, checked.packing.text)
@@ -172,7 +186,7 @@ def _blocks(version: OpenVersion, positions: Positions, checked: Checked, thread
                 future.cancel()
 
 
-def _cuts(version: OpenVersion, positions: Positions) -> Iterator[Ints]:
+def _cuts(version: OpenVersion, positions: PositionArray) -> Iterator[Ints]:
     """The positions, in blocks of about 2 MB of samples."""
     for start in range(0, len(positions), BLOCK_SAMPLES):
         some = np.asarray(positions[start : start + BLOCK_SAMPLES], np.int64)
@@ -195,7 +209,7 @@ def _sizes(version: OpenVersion, rows: Ints) -> Ints:
     return sizes
 
 
-def _count(counts: Counts, block: _Block, themes: Mapping[str, npt.NDArray[np.integer[Any]]]) -> None:
+def _count(counts: IndexCounts, block: _Block, themes: Mapping[str, npt.NDArray[np.integer[Any]]]) -> None:
     counts.num_documents += len(block.positions)
     counts.num_without_text += block.num_without_text
     counts.num_tokens += len(block.encoded.tokens)
@@ -211,39 +225,7 @@ def _count(counts: Counts, block: _Block, themes: Mapping[str, npt.NDArray[np.in
         counts.themes[theme] += int(sizes[np.isin(block.positions, positions[start:stop])].sum())
 
 
-class _Writer:
-    """Writes the tokens of documents as samples, and where each of these lies."""
-
-    def __init__(self, checked: Checked, samples: IO[bytes], locations: IO[bytes]) -> None:
-        self.num_samples = 0
-        self._dtype = DTYPES[checked.dtype]
-        self._size = checked.packing.sample_size
-        self._samples = samples
-        self._locations = locations
-        self._place = 0  # in the file of samples
-        self._rest = np.empty(0, np.uint32)  # of the sample that is not full yet
-
-    def write(self, encoded: Encoded) -> None:
-        tokens, ends = encoded.tokens, encoded.ends
-        if self._size is not None:
-            tokens = np.concatenate([self._rest, tokens])
-            # The rest goes on with the next block, also across shards; the last one is never written, as
-            # data-forager drops it.
-            full = len(tokens) // self._size
-            # A copy, so that the block it is of can go.
-            tokens, self._rest = tokens[: full * self._size], tokens[full * self._size :].copy()
-            ends = self._size * np.arange(1, full + 1)
-        self._samples.write(tokens.astype(self._dtype).data)
-        sizes = np.diff(ends, prepend=0) * self._dtype.itemsize
-        rows = np.zeros((len(sizes), 3), "<u8")
-        rows[:, 1] = self._place + np.cumsum(sizes) - sizes
-        rows[:, 2] = sizes
-        self._locations.write(rows.data)
-        self._place += len(tokens) * self._dtype.itemsize
-        self.num_samples += len(sizes)
-
-
-def _manifest(checked: Checked, counts: Counts, folder: Path, name: str) -> dict[str, Any]:
+def _manifest(checked: CheckedPacking, counts: IndexCounts, folder: Path, name: str) -> dict[str, Any]:
     packing, tokenizer = checked.packing, checked.tokenizer
     kept = (folder / name).stat().st_size // DTYPES[checked.dtype].itemsize
     return {

@@ -16,7 +16,7 @@ PIECE_BYTES = 1 << 20
 END = b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
-class Content(Protocol):
+class TarContent(Protocol):
     """A file's bytes, wherever they come from."""
 
     @property
@@ -28,7 +28,7 @@ class Content(Protocol):
 
 
 @dataclass(frozen=True)
-class Bytes:
+class HeldBytes:
     """A short file that is held in memory."""
 
     data: bytes
@@ -59,7 +59,7 @@ class File:
                 yield piece
 
 
-class Lines:
+class IndexLines:
     """The samples of an index end to end; `places` [num_samples, 3] says where each of them lies then."""
 
     def __init__(self, index: OffsetIndex, places: Path) -> None:
@@ -90,8 +90,8 @@ class Tar:
 
     content_type = "application/x-tar"
 
-    def __init__(self, members: Sequence[tuple[str, Content]]) -> None:
-        self._parts: list[Content] = []
+    def __init__(self, members: Sequence[tuple[str, TarContent]]) -> None:
+        self._parts: list[TarContent] = []
         for name, content in members:
             about = tarfile.TarInfo(name)
             about.size = content.size
@@ -99,8 +99,8 @@ class Tar:
             # TarInfo's own owner and time are 0: nothing of this machine gets into the file. GNU's format,
             # for a size in ustar ends at 8 GiB.
             padding = b"\0" * (-content.size % tarfile.BLOCKSIZE)
-            self._parts += [Bytes(about.tobuf(tarfile.GNU_FORMAT)), content, Bytes(padding)]
-        self._parts.append(Bytes(END))
+            self._parts += [HeldBytes(about.tobuf(tarfile.GNU_FORMAT)), content, HeldBytes(padding)]
+        self._parts.append(HeldBytes(END))
         self._starts = np.cumsum([0, *(part.size for part in self._parts)]).tolist()
 
     @property
@@ -114,7 +114,7 @@ class Tar:
                 yield from part.read(max(start - begin, 0), min(stop, end) - begin)
 
 
-def sha256_of(content: Content, pulse: Callable[[int], None] = lambda size: None) -> str:
+def sha256_of(content: TarContent, pulse: Callable[[int], None] = lambda size: None) -> str:
     """SHA-256 of all of it, in hexadecimal; `pulse` is told the size of each piece."""
     digest = hashlib.sha256()
     for piece in content.read(0, content.size):

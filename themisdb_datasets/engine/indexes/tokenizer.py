@@ -47,11 +47,15 @@ class Tokenizer:
     def load(cls, data: bytes) -> "Tokenizer":
         """Read a tokenizer.json. MalformedError: it is none, or one that cannot encode."""
         if len(data) > MAX_BYTES:
-            raise _bad(f"A tokenizer.json has at most {MAX_BYTES >> 20} MB.")
+            raise MalformedError.at(
+                "file", "A tokenizer.json has at most {most} MB.", code="bad_tokenizer", most=MAX_BYTES >> 20
+            )
         try:
             document = msgspec.json.decode(data, type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError) as error:
-            raise _bad(f"This is no tokenizer.json: {error}.") from None
+            raise MalformedError.at(
+                "file", "This is no tokenizer.json: {reason}.", code="bad_tokenizer", reason=str(error)
+            ) from None
         with panics_as_errors():
             library = Library.from_buffer(data)
             library.no_truncation()
@@ -61,9 +65,13 @@ class Tokenizer:
             library.encode(PROBE, add_special_tokens=False)
             vocabulary = library.get_vocab(with_added_tokens=True)
         if not vocabulary:
-            raise _bad("The tokenizer has no vocabulary.")
+            raise MalformedError.at("file", "The tokenizer has no vocabulary.", code="bad_tokenizer")
         if isinstance(model := document.get("model"), dict) and model.get("dropout"):
-            raise _bad("The tokenizer drops merges at random; set model.dropout to null.")
+            raise MalformedError.at(
+                "file",
+                "The tokenizer drops merges at random; set model.dropout to null.",
+                code="bad_tokenizer",
+            )
         size = max(vocabulary.values()) + 1
         return cls(hashlib.sha256(data).hexdigest(), document, library, size)
 
@@ -82,9 +90,13 @@ class Tokenizer:
         """The number of a token. MalformedError: the vocabulary has no such token."""
         number = self.library.token_to_id(token)
         if number is None:
-            hint = nearest(token, self.added_tokens)
-            message = f"The tokenizer has no token {token!r}{hint}."
-            raise MalformedError(message, code="unknown_token", fields={"eos_token": message})
+            raise MalformedError.at(
+                "eos_token",
+                "The tokenizer has no token {token!r}{hint}.",
+                code="unknown_token",
+                token=token,
+                hint=nearest(token, self.added_tokens),
+            )
         return int(number)
 
 
@@ -106,8 +118,6 @@ def panics_as_errors() -> Iterator[None]:
     except BaseException as error:
         if type(error) not in (Exception, ValueError, TypeError) and "Panic" not in type(error).__name__:
             raise
-        raise _bad(f"The tokenizer does not work: {error}.") from error
-
-
-def _bad(message: str) -> MalformedError:
-    return MalformedError(message, code="bad_tokenizer", fields={"file": message})
+        raise MalformedError.at(
+            "file", "The tokenizer does not work: {reason}.", code="bad_tokenizer", reason=str(error)
+        ) from error

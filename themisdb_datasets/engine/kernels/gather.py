@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from themisdb_datasets.errors import CorruptError
+from themisdb_datasets.vectors import Ints, Words
 
 VIEW = np.dtype([("length", "<i4"), ("prefix", "<i4"), ("buffer", "<i4"), ("offset", "<i4")])
 INLINE = 12  # Arrow: a view of at most 12 bytes carries them inside itself
@@ -25,8 +26,6 @@ _OWN = np.array([divmod(2 ** (32 + 8 * size) - 1, 2**64)[::-1] for size in range
 Views = npt.NDArray[np.void]
 # A view as two little-endian words: length and prefix, buffer and offset; numpy is much faster with these than with
 # the members of a record.
-Words = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
 
 
 def inline_words(texts: Sequence[bytes]) -> Words:

@@ -4,8 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-Ints = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
+from themisdb_datasets.vectors import Bytes, Ints
 
 PIECE_BYTES = 512 << 10  # stays in the processor's cache
 BACKSLASH = 0x5C

@@ -13,17 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, Whitespace, WhitespaceSplit
 
-from themisdb_datasets.vectors import Bytes, Ints
+from themisdb_datasets.vectors import Bytes, Ints, Mask
 
 SEPARATOR = 0xFF  # a byte that UTF-8 never has: it ends a text, and is a word by itself
 UNKNOWN, LETTER, NUMBER, OTHER, SPACE, BETWEEN = range(6)
 NUM_CHARACTERS = 0x110000
 ASCII = 128
 BLANK, APOSTROPHE = ord(" "), ord("'")
-Mask = npt.NDArray[np.bool_]
 
 
 class WordFinder(Protocol):

@@ -12,21 +12,14 @@ from themisdb_datasets.engine.selections.selection import Selection
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.engine.weights.weighting import UNIT
 from themisdb_datasets.errors import ConflictError, ImpossibleError
-from themisdb_datasets.order import Ordering
-from themisdb_datasets.permutation import Ints, Words
+from themisdb_datasets.order import Ordering, rank_size
+from themisdb_datasets.vectors import Ints, Words
 
 CHUNK_BYTES = 4 << 20  # no chunk is larger, unless one line is
-
-
 USUAL_BYTES = 1 << 20
-
-
 BLOCK_ROWS = 4096  # lines laid out at once, before they are joined
-
-
-ORDER_ROWS = (
-    4 * BLOCK_ROWS
-)  # positions whose samples are found at once, which is cheaper than in smaller blocks
+# Positions whose samples are found at once, which is cheaper than in smaller blocks.
+ORDER_ROWS = 4 * BLOCK_ROWS
 
 
 class Chunk(NamedTuple):
@@ -97,10 +90,15 @@ class Delivery:
         the last positions are beyond the end and wrap round to the epoch's begin. ImpossibleError past the end.
         """
         if start > self.num_samples:
-            message = f"Position {start:,} is past the end: the plan has {self.num_samples:,} samples."
-            raise ImpossibleError(message, code="past_the_end", fields={"start": message})
-        left = self.num_samples - start
-        each = left // world_size if drop_last else -(-left // world_size)
+            raise ImpossibleError.at(
+                "start",
+                "Position {start:,} is past the end: the plan has {num_samples:,} samples.",
+                code="past_the_end",
+                start=start,
+                num_samples=self.num_samples,
+            )
+        # After j lines each, all ranks stand at start + j * W, so another number of ranks can go on from there.
+        each = rank_size(self.num_samples - start, world_size=world_size, drop_last=drop_last)
         each = each if limit is None else min(each, limit)
         return range(start + rank, start + rank + each * world_size, world_size)
 
@@ -110,6 +108,8 @@ class Delivery:
         The first chunk has `batch_size` lines, so that the first byte comes at once; later ones hold about 1 MiB, or
         `batch_size` lines where that is more, which keeps the cost of a chunk small beside its bytes.
         """
+        # Few lines first, for their samples are looked up before the first byte; then ORDER_ROWS at a time, whose order
+        # is found at once and which are rendered in blocks that stay in the cache.
         done, rows = 0, min(batch_size, BLOCK_ROWS)
         while done < len(window):
             part = window[done : done + rows]
@@ -133,6 +133,7 @@ class Delivery:
                     totals[0] += len(part), 0, sizes.sum()
                     continue
                 number, index = self.schedule.at(self._positions(part))
+                # An index beyond the part's size is one of its later passes.
                 again = index >= self.schedule.sizes[number]
                 for column, weights in enumerate((None, again, sizes)):
                     totals[:, column] += np.bincount(number, weights, len(totals)).astype(np.int64)
@@ -144,6 +145,7 @@ class Delivery:
 
     def _positions(self, window: range) -> Words:
         positions = np.arange(window.start, window.stop, window.step, dtype=np.uint64)
+        # Only where it passes the end: the modulo costs as much as all the rest.
         if len(window) and window[-1] >= self.num_samples:
             positions %= np.uint64(max(self.num_samples, 1))
         return positions
@@ -155,6 +157,7 @@ class Delivery:
         if self.schedule is None:
             return self._parts[0].at(positions)
         part, index = self.schedule.at(positions)
+        # Every part finds its own samples; `put` brings them back into the order of the mix.
         mixed = Samples.empty(len(positions), self._num_factors)
         for number, each in enumerate(self._parts):
             mine = np.flatnonzero(part == number)

@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow as pa
 from themisdb_datasets.engine.plans.delivery import Chunk, Delivery
 from themisdb_datasets.engine.plans.tables import Columns, TableFile, split
 from themisdb_datasets.errors import ImpossibleError
+from themisdb_datasets.progress import ReportDone
 
 # Each with its media type.
 TYPES = {
@@ -28,8 +29,6 @@ GZIP_LEVEL = 6
 GZIP = 31  # zlib's number for the gzip format; its header has neither name nor time, so equal lines are equal files
 BATCH = 4_096
 BINS = 20
-
-Report = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def write_files(
     stem: str,
     kind: str,
     max_bytes: int | None,
-    report: Report,
+    report: ReportDone,
 ) -> tuple[list[WrittenFile], dict[str, Any] | None]:
     """Write the lines of `window` into `folder`; answers the files, and the summary of the lines' weights.
 
@@ -69,7 +68,7 @@ def write_files(
     every few MB, and may raise to stop. ImpossibleError for more than 1,000 files.
     """
     columns = _columns(delivery, window, report) if kind == "parquet" else None
-    weights = Weights() if delivery.plan.form.weight else None
+    weights = WeightSummary() if delivery.plan.form.weight else None
     drafts: list[_Draft] = []
     done = 0
     for lines, fresh in _cut(delivery.chunks(window, batch_size=BATCH), max_bytes):
@@ -92,7 +91,7 @@ def write_files(
     return files, weights.summary() if weights is not None else None
 
 
-def _columns(delivery: Delivery, window: range, report: Report) -> Columns:
+def _columns(delivery: Delivery, window: range, report: ReportDone) -> Columns:
     columns, done = Columns(), 0
     for chunk in delivery.chunks(window, batch_size=BATCH):
         columns.look(bytes(chunk.data))
@@ -213,7 +212,7 @@ class _Weighted(msgspec.Struct):
     weight: float
 
 
-class Weights:
+class WeightSummary:
     """What the weights of the lines are, all in all."""
 
     def __init__(self) -> None:

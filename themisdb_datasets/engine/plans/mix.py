@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from themisdb_datasets.engine.selections.criteria import Condition, condition_document, parse_condition
+from themisdb_datasets.engine.selections.criteria import Criterion, condition_document, parse_condition
 from themisdb_datasets.errors import ImpossibleError
-from themisdb_datasets.permutation import Ints, Words
+from themisdb_datasets.vectors import Ints, Words
 
 MAX_PARTS = 64
 PERIOD = 10_000  # proportions are shared out over so many places, which then repeat
@@ -18,18 +18,18 @@ STOPS = ("first_exhausted", "all_exhausted")
 
 
 @dataclass(frozen=True)
-class Part:
+class MixPart:
     """One theme of a mix: the condition it adds, and how many places of the schedule's period it has."""
 
     name: str
-    condition: Condition
+    condition: Criterion
     share: int
 
     def to_document(self) -> dict[str, Any]:
         return {"name": self.name, "condition": condition_document(self.condition), "share": self.share}
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> "Part":
+    def from_document(cls, document: dict[str, Any]) -> "MixPart":
         """The part that `to_document` wrote."""
         return cls(document["name"], parse_condition(document["condition"]), document["share"])
 
@@ -38,7 +38,7 @@ class Part:
 class Mix:
     """Parts, and when the mix ends: before the first part would repeat itself, or when all have come once."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[MixPart, ...]
     stop: str = "first_exhausted"
 
     def to_document(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Mix:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Mix":
         """The mix that `to_document` wrote."""
-        return cls(tuple(Part.from_document(part) for part in document["parts"]), document["stop"])
+        return cls(tuple(MixPart.from_document(part) for part in document["parts"]), document["stop"])
 
     def over(self, sizes: Sequence[int]) -> "Schedule":
         """The schedule for parts of so many samples; ImpossibleError for one that has none."""
@@ -112,8 +112,12 @@ class Schedule:
 
 def empty_part(name: str) -> ImpossibleError:
     """A theme that keeps no samples cannot be mixed."""
-    message = f"The theme {name!r} keeps no samples, so nothing can be mixed with it."
-    return ImpossibleError(message, code="empty_theme", fields={"themes": message})
+    return ImpossibleError.at(
+        "themes",
+        "The theme {name!r} keeps no samples, so nothing can be mixed with it.",
+        code="empty_theme",
+        name=name,
+    )
 
 
 def shares(proportions: Sequence[float], per_sample: Sequence[float] | None = None) -> list[int]:

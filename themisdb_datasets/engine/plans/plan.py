@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -14,8 +15,6 @@ from themisdb_datasets.errors import ConflictError, MalformedError
 from themisdb_datasets.order import Ordering
 
 SCHEME = 1
-
-
 _CURSOR = re.compile(r"([0-9a-f]{64})\.(\d{1,18})")
 
 
@@ -50,6 +49,7 @@ class Plan:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Plan":
         """The plan that `to_document` wrote; ConflictError for one of another scheme."""
+        # Refused and not converted: what an old scheme meant, a byte of it, may no longer be what this one writes.
         if document.get("plan") != SCHEME:
             raise ConflictError(
                 "This plan was made by another release of Themis; start it anew.", code="plan_scheme"
@@ -73,9 +73,11 @@ class Plan:
             for part in self.mix.parts
         ]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the document, 64 hex digits."""
+        # Sorted names and no whitespace: every release has to write this document alike, for cursors that people keep
+        # name it.
         return hashlib.sha256(msgspec.json.encode(self.to_document(), order="deterministic")).hexdigest()
 
 
@@ -94,6 +96,7 @@ class Cursor:
         """Read `<plan digest>.<position>`; MalformedError otherwise."""
         match = _CURSOR.fullmatch(text)
         if match is None:
-            message = "A cursor is the plan's 64 hex digits, a dot and a position."
-            raise MalformedError(message, code="bad_cursor", fields={"cursor": message})
+            raise MalformedError.at(
+                "cursor", "A cursor is the plan's 64 hex digits, a dot and a position.", code="bad_cursor"
+            )
         return cls(match[1], int(match[2]))

@@ -6,13 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 from duckdb import DuckDBPyConnection as Connection
 from duckdb import DuckDBPyRelation as Relation
 from duckdb import Error
 
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 
-__all__ = ["Connection", "DuckLimits", "Error", "Relation", "connect", "read_database", "write_database"]
+__all__ = [
+    "Connection",
+    "DuckLimits",
+    "Error",
+    "Relation",
+    "batches",
+    "connect",
+    "read_database",
+    "write_database",
+]
 
 # Of the files that are written: from here on long texts can be compressed. DuckDB 1.2 and later read it.
 STORAGE_VERSION = "v1.2.0"
@@ -57,6 +67,13 @@ def read_database(
     attached = f"ATTACH {_quote(str(path))} AS file (READ_ONLY)"
     with _opened(directories, limits or DuckLimits(), attached) as connection:
         yield connection
+
+
+def batches(found: Relation | Connection, *, rows: int) -> pa.RecordBatchReader:
+    """What a query finds, so many rows at a time."""
+    if hasattr(found, "to_arrow_reader"):
+        return found.to_arrow_reader(rows)
+    return found.fetch_record_batch(rows)  # its name before DuckDB 1.5
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import msgspec
 from themisdb_datasets.engine.query.duck import Error, connect
 from themisdb_datasets.engine.query.patterns import check_regex, like_to_regex
 from themisdb_datasets.engine.query.sql import ShardQuery
-from themisdb_datasets.engine.query.terms import Call, Choice, Column, Constant, Instant, Node, Type
+from themisdb_datasets.engine.query.terms import Call, Choice, Constant, FieldTerm, Instant, Node, Type
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.names import nearest
 
@@ -107,23 +107,35 @@ def parse_expression(
 ) -> Expression:
     """Check an expression; MalformedError names the place and, for a name or function, the nearest known one."""
     if not isinstance(text, str) or not text.strip():
-        raise _bad(place, "An expression is a text such as: length(text) > 200 and law like 'B%'.")
+        raise MalformedError.at(
+            place,
+            "An expression is a text such as: length(text) > 200 and law like 'B%'.",
+            code="bad_expression",
+        )
     if len(text) > MAX_TEXT:
-        raise _bad(place, f"An expression has {MAX_TEXT:,} characters at most, this one {len(text):,}.")
+        raise MalformedError.at(
+            place,
+            "An expression has {most:,} characters at most, this one {count:,}.",
+            code="bad_expression",
+            most=MAX_TEXT,
+            count=len(text),
+        )
     try:
         expression = _parsed(text)
     except ValueError as error:
-        raise _bad(place, str(error)) from None
+        raise MalformedError.at(place, "{reason}", code="bad_expression", reason=str(error)) from None
     if fields is not None:
         known = set(fields)
         for name in expression.fields:
             if not any(".".join(name.split(".")[:cut]) in known for cut in range(1, name.count(".") + 2)):
-                raise _bad(place, f"There is no field {name!r} in this dataset{nearest(name, known)}.")
+                raise MalformedError.at(
+                    place,
+                    "There is no field {name!r} in this dataset{hint}.",
+                    code="bad_expression",
+                    name=name,
+                    hint=nearest(name, known),
+                )
     return expression
-
-
-def _bad(place: str, message: str) -> MalformedError:
-    return MalformedError(message, code="bad_expression", fields={place: message})
 
 
 @lru_cache(maxsize=256)
@@ -207,7 +219,7 @@ class _Builder:
 
     def _column(self, tree: dict[str, Any]) -> Node:
         self.fields.append(".".join(tree["column_names"]))
-        return Column(self.fields[-1])
+        return FieldTerm(self.fields[-1])
 
     def _constant(self, tree: dict[str, Any]) -> Node:
         value, kind = tree["value"], tree["value"]["type"]["id"]
@@ -296,7 +308,7 @@ class _Builder:
             return self._joined(f"{name}({', '.join(_slots(len(children)))})", children, "number", "number")
         if name in ("epoch", "year") and len(children) == 1:
             child = self.node(children[0])
-            if not isinstance(child, Column):
+            if not isinstance(child, FieldTerm):
                 raise ValueError(f"{name}() takes a field.")
             return Instant(child.name, name == "year")
         if name == "round" and 1 <= len(children) <= 2:

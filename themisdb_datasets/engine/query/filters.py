@@ -121,17 +121,23 @@ class _Parser:
 
     def parse(self, document: Any, place: str, depth: int) -> Filter:
         if depth > MAX_DEPTH:
-            raise _bad(place, f"A filter may be nested {MAX_DEPTH} deep at most.")
+            raise MalformedError.at(
+                place, "A filter may be nested {most} deep at most.", code="bad_filter", most=MAX_DEPTH
+            )
         if not isinstance(document, dict):
-            raise _bad(
-                place, 'A filter is an object such as {"field": "law", "op": "contains", "value": "BImSch"}.'
+            raise MalformedError.at(
+                place,
+                'A filter is an object such as {"field": "law", "op": "contains", "value": "BImSch"}.',
+                code="bad_filter",
             )
         for kind in ("all", "any"):
             if kind in document:
                 _only(document, {kind}, place)
                 items = document[kind]
                 if not isinstance(items, list):
-                    raise _bad(f"{place}.{kind}", f'"{kind}" takes a list of filters.')
+                    raise MalformedError.at(
+                        f"{place}.{kind}", '"{kind}" takes a list of filters.', code="bad_filter", kind=kind
+                    )
                 parsed = (self.parse(item, f"{place}.{kind}[{i}]", depth + 1) for i, item in enumerate(items))
                 return Group(kind, tuple(parsed))
         if "not" in document:
@@ -147,29 +153,44 @@ class _Parser:
         expression = parse_expression(text, fields=self.fields, place=place)
         self.made += expression.made
         if self.made > MAX_MADE:
-            raise _bad(place, f"The expressions of a filter may make {MAX_MADE} texts of fields at most.")
+            raise MalformedError.at(
+                place,
+                "The expressions of a filter may make {most} texts of fields at most.",
+                code="bad_filter",
+                most=MAX_MADE,
+            )
         return Free(expression)
 
     def _one_more(self, place: str) -> None:
         self.conditions += 1
         if self.conditions > MAX_CONDITIONS:
-            raise _bad(place, f"A filter may have {MAX_CONDITIONS} conditions at most.")
+            raise MalformedError.at(
+                place, "A filter may have {most} conditions at most.", code="bad_filter", most=MAX_CONDITIONS
+            )
 
     def condition(self, document: dict[str, Any], place: str) -> Condition:
         self._one_more(place)
         _only(document, {"field", "op", "value", "case_sensitive"}, place)
         name, op = document.get("field"), document.get("op")
         if not isinstance(name, str) or not name:
-            raise _bad(f"{place}.field", "A condition names its field.")
+            raise MalformedError.at(f"{place}.field", "A condition names its field.", code="bad_filter")
         self._known(name, f"{place}.field")
         if not isinstance(op, str) or op not in OPS:
-            near = nearest(str(op), OPS)
-            raise _bad(f"{place}.op", f"{op!r} is no operator{near}; there are {', '.join(OPS)}.")
+            raise MalformedError.at(
+                f"{place}.op",
+                "{op!r} is no operator{hint}; there are {known}.",
+                code="bad_filter",
+                op=op,
+                hint=nearest(str(op), OPS),
+                known=", ".join(OPS),
+            )
         case_sensitive = document.get("case_sensitive", False)
         if not isinstance(case_sensitive, bool):
-            raise _bad(f"{place}.case_sensitive", "case_sensitive is true or false.")
+            raise MalformedError.at(
+                f"{place}.case_sensitive", "case_sensitive is true or false.", code="bad_filter"
+            )
         if "value" not in document and op != "exists":
-            raise _bad(f"{place}.value", f'"{op}" needs a value.')
+            raise MalformedError.at(f"{place}.value", '"{op}" needs a value.', code="bad_filter", op=op)
         value = _value(op, document.get("value", True), f"{place}.value")
         return Condition(name, op, value, case_sensitive and op in TEXT_OPS)
 
@@ -180,54 +201,68 @@ class _Parser:
         parts = name.split(".")
         if any(".".join(parts[:cut]) in self.fields for cut in range(1, len(parts))):
             return
-        raise _bad(place, f"There is no field {name!r} in this dataset{nearest(name, self.fields)}.")
-
-
-def _bad(place: str, message: str) -> MalformedError:
-    return MalformedError(message, code="bad_filter", fields={place: message})
+        raise MalformedError.at(
+            place,
+            "There is no field {name!r} in this dataset{hint}.",
+            code="bad_filter",
+            name=name,
+            hint=nearest(name, self.fields),
+        )
 
 
 def _only(document: dict[str, Any], allowed: set[str], place: str) -> None:
     for key in document:
         if key not in allowed:
-            raise _bad(f"{place}.{key}", f"A filter has no part {key!r} beside {', '.join(sorted(allowed))}.")
+            raise MalformedError.at(
+                f"{place}.{key}",
+                "A filter has no part {key!r} beside {known}.",
+                code="bad_filter",
+                key=key,
+                known=", ".join(sorted(allowed)),
+            )
 
 
 def _value(op: str, value: Any, place: str) -> Any:
     if op == "exists":
         if not isinstance(value, bool):
-            raise _bad(place, '"exists" takes true or false.')
+            raise MalformedError.at(place, '"exists" takes true or false.', code="bad_filter")
         return value
     if op == "between":
         if not isinstance(value, list) or len(value) != 2:
-            raise _bad(place, '"between" takes a list of two values, both included.')
+            raise MalformedError.at(
+                place, '"between" takes a list of two values, both included.', code="bad_filter"
+            )
         return [_scalar(item, f"{place}[{i}]") for i, item in enumerate(value)]
     if op == "in":
         if not isinstance(value, list) or not 0 < len(value) <= 10_000:
-            raise _bad(place, '"in" takes a list of 1 to 10,000 values.')
+            raise MalformedError.at(place, '"in" takes a list of 1 to 10,000 values.', code="bad_filter")
         return [_scalar(item, f"{place}[{i}]") for i, item in enumerate(value)]
     value = _scalar(value, place)
     if op not in TEXT_OPS:
         return value
     if not isinstance(value, str) or not value:
-        raise _bad(place, f'"{op}" takes a text that is not empty.')
+        raise MalformedError.at(place, '"{op}" takes a text that is not empty.', code="bad_filter", op=op)
     if op == "matches":
         try:
             check_regex(value)
         except ValueError as error:
-            raise _bad(place, str(error)) from None
+            raise MalformedError.at(place, "{reason}", code="bad_filter", reason=str(error)) from None
     return value
 
 
 def _scalar(value: Any, place: str) -> Value:
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
-            raise _bad(place, f"A value may have {MAX_TEXT:,} characters at most.")
+            raise MalformedError.at(
+                place, "A value may have {most:,} characters at most.", code="bad_filter", most=MAX_TEXT
+            )
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise _bad(
-                place, "The value holds half of a surrogate pair, which no text can contain."
+            raise MalformedError.at(
+                place,
+                "The value holds half of a surrogate pair, which no text can contain.",
+                code="bad_filter",
             ) from None
         return value
     # An integer beyond 10^308 has no float at all.
@@ -236,8 +271,10 @@ def _scalar(value: Any, place: str) -> Value:
     if isinstance(value, float) and value == value and abs(value) != float("inf"):
         return value
     if value is None:
-        raise _bad(place, 'A value cannot be null; use {"op": "exists", "value": false}.')
-    raise _bad(place, "A value is a text, a number or true or false.")
+        raise MalformedError.at(
+            place, 'A value cannot be null; use {"op": "exists", "value": false}.', code="bad_filter"
+        )
+    raise MalformedError.at(place, "A value is a text, a number or true or false.", code="bad_filter")
 
 
 def _compare(column: Column, op: str, value: Value, query: ShardQuery) -> str:

@@ -14,7 +14,7 @@ MAX_FIELDS = (
 
 
 @dataclass(frozen=True)
-class Part:
+class TemplatePart:
     """A piece of a template: text as it is, or the name of a field."""
 
     kind: Literal["text", "field"]
@@ -26,7 +26,7 @@ class MappedValue:
     """A field taken as it is (one field part, `template` false), or a template whose result is always a text."""
 
     source: str
-    parts: tuple[Part, ...]
+    parts: tuple[TemplatePart, ...]
     template: bool
 
     @property
@@ -58,24 +58,38 @@ def parse_value(source: str, *, place: str = "field_mapping") -> MappedValue:
     if not source:
         raise MalformedError("A mapping names a field or holds a template.", fields={place: "empty"})
     if len(source) > MAX_SOURCE:
-        message = f"A template has {MAX_SOURCE:,} characters at most, this one {len(source):,}."
-        raise MalformedError(message, code="bad_template", fields={place: message})
+        raise MalformedError.at(
+            place,
+            "A template has {most:,} characters at most, this one {count:,}.",
+            code="bad_template",
+            most=MAX_SOURCE,
+            count=len(source),
+        )
     if "{" not in source and "}" not in source:
-        return MappedValue(source, (Part("field", source),), False)
-    parts: list[Part] = []
+        return MappedValue(source, (TemplatePart("field", source),), False)
+    parts: list[TemplatePart] = []
     try:
         for text, name, spec, conversion in Formatter().parse(source):
             if text:
-                parts.append(Part("text", text))
+                parts.append(TemplatePart("text", text))
             if name is None:
                 continue
             if not name or spec or conversion:
                 raise ValueError("a field's name alone stands between braces")
-            parts.append(Part("field", name))
+            parts.append(TemplatePart("field", name))
     except ValueError as error:
-        message = f"The template {source!r} cannot be read: {error}. A brace itself is written twice."
-        raise MalformedError(message, code="bad_template", fields={place: message}) from None
+        raise MalformedError.at(
+            place,
+            "The template {source!r} cannot be read: {reason}. A brace itself is written twice.",
+            code="bad_template",
+            source=source,
+            reason=str(error),
+        ) from None
     if sum(part.kind == "field" for part in parts) > MAX_FIELDS:
-        message = f"A template names {MAX_FIELDS} fields at most, each as often as it is there."
-        raise MalformedError(message, code="bad_template", fields={place: message})
+        raise MalformedError.at(
+            place,
+            "A template names {most} fields at most, each as often as it is there.",
+            code="bad_template",
+            most=MAX_FIELDS,
+        )
     return MappedValue(source, tuple(parts), True)

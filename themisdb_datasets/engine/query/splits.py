@@ -56,8 +56,14 @@ class Splitting:
         """The part of this name; MalformedError with the known ones for another."""
         names = [known for known, _ in self.parts]
         if name not in names:
-            message = f"The split has no part {name!r}{nearest(name, names)}; there are {', '.join(names)}."
-            raise MalformedError(message, code="unknown_split", fields={"split": message})
+            raise MalformedError.at(
+                "split",
+                "The split has no part {name!r}{hint}; there are {known}.",
+                code="unknown_split",
+                name=name,
+                hint=nearest(name, names),
+                known=", ".join(names),
+            )
         # A part's hashes begin where the fractions before it end, so that the parts meet and leave nothing out.
         place = names.index(name)
         before = sum(fraction for _, fraction in self.parts[:place])
@@ -70,40 +76,54 @@ class Splitting:
 def parse_splitting(document: Any) -> Splitting:
     """Read `{"by": "law", "seed": "", "parts": [{"name": "train", "fraction": 0.9}, …]}`; fractions add up to 1."""
     if not isinstance(document, Mapping):
-        raise _bad(
-            "split", 'A split is an object such as {"parts": [{"name": "train", "fraction": 0.9}, …]}.'
+        raise MalformedError.at(
+            "split",
+            'A split is an object such as {"parts": [{"name": "train", "fraction": 0.9}, …]}.',
+            code="bad_split",
         )
     for name in document:
         if name not in ("by", "seed", "parts"):
-            raise _bad(
-                f"split.{name}", f"A split has no {name!r}{nearest(str(name), ('by', 'seed', 'parts'))}."
+            raise MalformedError.at(
+                f"split.{name}",
+                "A split has no {name!r}{hint}.",
+                code="bad_split",
+                name=name,
+                hint=nearest(str(name), ("by", "seed", "parts")),
             )
     by, seed, parts = document.get("by", ""), document.get("seed", ""), document.get("parts")
     for place, text in (("by", by), ("seed", seed)):
         if not isinstance(text, str) or len(text) > 500:
-            raise _bad(f"split.{place}", "This is a text of at most 500 characters.")
+            raise MalformedError.at(
+                f"split.{place}", "This is a text of at most 500 characters.", code="bad_split"
+            )
     if not isinstance(parts, list) or not 1 < len(parts) <= MAX_PARTS:
-        raise _bad("split.parts", f"A split has a list of 2 to {MAX_PARTS} parts.")
+        raise MalformedError.at(
+            "split.parts", "A split has a list of 2 to {most} parts.", code="bad_split", most=MAX_PARTS
+        )
     read = tuple(_part(part, f"split.parts[{number}]") for number, part in enumerate(parts))
     names = [name for name, _ in read]
     if len(set(names)) < len(names):
-        raise _bad("split.parts", "Two parts have the same name.")
+        raise MalformedError.at("split.parts", "Two parts have the same name.", code="bad_split")
     total = sum(fraction for _, fraction in read)
     if abs(total - 1) > 1e-6:
-        raise _bad("split.parts", f"The fractions add up to {total:g}; make it 1.")
+        raise MalformedError.at(
+            "split.parts", "The fractions add up to {total:g}; make it 1.", code="bad_split", total=total
+        )
     return Splitting(by, seed, read)
 
 
 def _part(document: Any, place: str) -> tuple[str, float]:
     if not isinstance(document, Mapping) or set(document) != {"name", "fraction"}:
-        raise _bad(place, 'A part is an object such as {"name": "train", "fraction": 0.9}.')
+        raise MalformedError.at(
+            place, 'A part is an object such as {"name": "train", "fraction": 0.9}.', code="bad_split"
+        )
     name, fraction = document["name"], document["fraction"]
     if not isinstance(name, str) or not name.strip() or len(name) > 100:
-        raise _bad(f"{place}.name", "A part has a name of at most 100 characters.")
+        raise MalformedError.at(
+            f"{place}.name", "A part has a name of at most 100 characters.", code="bad_split"
+        )
     if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 1e-6 <= fraction < 1:
-        raise _bad(f"{place}.fraction", "A fraction is a number above 0 and below 1.")
+        raise MalformedError.at(
+            f"{place}.fraction", "A fraction is a number above 0 and below 1.", code="bad_split"
+        )
     return name.strip(), float(fraction)
-
-
-def _bad(place: str, message: str) -> MalformedError:
-    return MalformedError(message, code="bad_split", fields={place: message})

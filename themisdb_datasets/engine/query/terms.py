@@ -31,7 +31,7 @@ class Node(Protocol):
 
 
 @dataclass(frozen=True)
-class Column:
+class FieldTerm:
     """A field, read as what is wanted."""
 
     name: str

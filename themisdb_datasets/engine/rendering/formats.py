@@ -14,14 +14,14 @@ import msgspec
 from themisdb_datasets.engine.query.mapping import MappedValue, parse_value
 from themisdb_datasets.engine.rendering.messages import END, START, Messages, Shape
 from themisdb_datasets.engine.rendering.pieces import (
-    Factor,
-    Inside,
-    Key,
-    Line,
+    FactorPiece,
+    InsidePiece,
+    KeyPiece,
+    LinePiece,
     Piece,
-    Text,
-    Value,
-    Weight,
+    TextPiece,
+    ValuePiece,
+    WeightPiece,
     weight_texts,
 )
 
@@ -85,7 +85,7 @@ class Format:
 def pieces_of(form: Format, certain: Set[str]) -> list[Piece]:
     """A line of the format; `certain` fields have a value in every sample."""
     if form.name == "raw":
-        return [Line()]
+        return [LinePiece()]
     body = {
         "instruction_tuning": _instruction,
         "alpaca": _alpaca,
@@ -98,51 +98,51 @@ def pieces_of(form: Format, certain: Set[str]) -> list[Piece]:
     }[form.name](form.mapping)
     after = b',"metadata":{' if form.metadata else b"}\n"
     if form.explain:
-        body += [Weight(weight_texts(b',"weight":', b"")), *_factors(form.explain), Text(after)]
+        body += [WeightPiece(weight_texts(b',"weight":', b"")), *_factors(form.explain), TextPiece(after)]
     else:
-        body.append(Weight(weight_texts(b',"weight":', after)) if form.weight else Text(after))
+        body.append(WeightPiece(weight_texts(b',"weight":', after)) if form.weight else TextPiece(after))
     for number, name in enumerate(form.metadata):
         key, before = b"," + msgspec.json.encode(name) + b":", form.metadata[:number]
         if name in certain and (not before or not certain.isdisjoint(before)):
-            body.append(Text(key if before else key[1:]))
+            body.append(TextPiece(key if before else key[1:]))
         else:
-            body.append(Key(name, before, key))
-        body.append(Value(name, b""))
-    return [*body, Text(b"}}\n")] if form.metadata else body
+            body.append(KeyPiece(name, before, key))
+        body.append(ValuePiece(name, b""))
+    return [*body, TextPiece(b"}}\n")] if form.metadata else body
 
 
 def _factors(names: tuple[str, ...]) -> list[Piece]:
-    pieces: list[Piece] = [Text(b',"weight_factors":{')]
+    pieces: list[Piece] = [TextPiece(b',"weight_factors":{')]
     for number, name in enumerate(names):
-        pieces += [Text(b"," * bool(number) + msgspec.json.encode(name) + b":"), Factor(number)]
-    return [*pieces, Text(b"}")]
+        pieces += [TextPiece(b"," * bool(number) + msgspec.json.encode(name) + b":"), FactorPiece(number)]
+    return [*pieces, TextPiece(b"}")]
 
 
 Mapping = dict[str, MappedValue]
 
 
 def _instruction(mapping: Mapping) -> list[Piece]:
-    pieces: list[Piece] = [Text(b'{"instruction":'), *_mapped(mapping["instruction"])]
+    pieces: list[Piece] = [TextPiece(b'{"instruction":'), *_mapped(mapping["instruction"])]
     if "input" in mapping:
         given = mapping["input"]
-        pieces += [Text(b',"input":', given), *_mapped(given, when=given)]
-    return [*pieces, Text(b',"output":'), *_mapped(mapping["output"])]
+        pieces += [TextPiece(b',"input":', given), *_mapped(given, when=given)]
+    return [*pieces, TextPiece(b',"output":'), *_mapped(mapping["output"])]
 
 
 def _alpaca(mapping: Mapping) -> list[Piece]:
-    given = _mapped(mapping["input"]) if "input" in mapping else [Text(b'""')]
-    start = [Text(b'{"instruction":'), *_mapped(mapping["instruction"]), Text(b',"input":'), *given]
-    return [*start, Text(b',"output":'), *_mapped(mapping["output"])]
+    given = _mapped(mapping["input"]) if "input" in mapping else [TextPiece(b'""')]
+    start = [TextPiece(b'{"instruction":'), *_mapped(mapping["instruction"]), TextPiece(b',"input":'), *given]
+    return [*start, TextPiece(b',"output":'), *_mapped(mapping["output"])]
 
 
 def _completion(mapping: Mapping) -> list[Piece]:
-    return [Text(b'{"text":'), *_mapped(mapping["text"])]
+    return [TextPiece(b'{"text":'), *_mapped(mapping["text"])]
 
 
 def _preference(mapping: Mapping) -> list[Piece]:
     pieces: list[Piece] = []
     for start, role in ((b"{", "prompt"), (b",", "chosen"), (b",", "rejected")):
-        pieces += [Text(start + msgspec.json.encode(role) + b":"), *_mapped(mapping[role])]
+        pieces += [TextPiece(start + msgspec.json.encode(role) + b":"), *_mapped(mapping[role])]
     return pieces
 
 
@@ -156,55 +156,68 @@ def _sharegpt(mapping: Mapping) -> list[Piece]:
 
 def _conversation(mapping: Mapping, start: bytes, shape: Shape, keys: tuple[bytes, bytes]) -> list[Piece]:
     if "messages" in mapping:
-        return [Text(start), Messages(mapping["messages"].parts[0].text, shape)]
+        return [TextPiece(start), Messages(mapping["messages"].parts[0].text, shape)]
     names = ("system", "user", "assistant") if shape == "openai" else ("system", "human", "gpt")
     system, user, assistant = (keys[0] + msgspec.json.encode(name) + keys[1] for name in names)
-    pieces: list[Piece] = [Text(start + b"[")]
+    pieces: list[Piece] = [TextPiece(start + b"[")]
     if "system" in mapping:
         given = mapping["system"]
-        pieces += [Text(system, given), *_mapped(given, when=given), Text(b"},", given)]
-    pieces += [Text(user), *_asked(mapping), Text(b"}," + assistant), *_mapped(mapping["assistant"])]
-    return [*pieces, Text(b"}]")]
+        pieces += [TextPiece(system, given), *_mapped(given, when=given), TextPiece(b"},", given)]
+    pieces += [
+        TextPiece(user),
+        *_asked(mapping),
+        TextPiece(b"}," + assistant),
+        *_mapped(mapping["assistant"]),
+    ]
+    return [*pieces, TextPiece(b"}]")]
 
 
 def _asked(mapping: Mapping) -> list[Piece]:
     """What the user says: with an input, both in one text, an empty line between them."""
     if "input" not in mapping:
         return _mapped(mapping["user"])
-    return [Text(b'"'), *_said(mapping), Text(b'"')]
+    return [TextPiece(b'"'), *_said(mapping), TextPiece(b'"')]
 
 
 def _said(mapping: Mapping) -> list[Piece]:
     if "input" not in mapping:
         return _inside(mapping["user"])
     given = mapping["input"]
-    return [*_inside(mapping["user"]), Text(rb"\n\n", given), *_inside(given, when=given)]
+    return [*_inside(mapping["user"]), TextPiece(rb"\n\n", given), *_inside(given, when=given)]
 
 
 def _chatml(mapping: Mapping) -> list[Piece]:
-    start = Text(b'{"text":"')
+    start = TextPiece(b'{"text":"')
     if "messages" in mapping:
-        return [start, Messages(mapping["messages"].parts[0].text, "chatml"), Text(b'"')]
+        return [start, Messages(mapping["messages"].parts[0].text, "chatml"), TextPiece(b'"')]
     end = _written(f"{END}\n")
     pieces: list[Piece] = [start]
     if "system" in mapping:
         given = mapping["system"]
-        pieces += [Text(_written(f"{START}system\n"), given), *_inside(given, when=given), Text(end, given)]
-    pieces += [Text(_written(f"{START}user\n")), *_said(mapping), Text(end + _written(f"{START}assistant\n"))]
-    return [*pieces, *_inside(mapping["assistant"]), Text(end + b'"')]
+        pieces += [
+            TextPiece(_written(f"{START}system\n"), given),
+            *_inside(given, when=given),
+            TextPiece(end, given),
+        ]
+    pieces += [
+        TextPiece(_written(f"{START}user\n")),
+        *_said(mapping),
+        TextPiece(end + _written(f"{START}assistant\n")),
+    ]
+    return [*pieces, *_inside(mapping["assistant"]), TextPiece(end + b'"')]
 
 
 def _mapped(value: MappedValue, *, when: MappedValue | None = None) -> list[Piece]:
     """A value as it is, or a template as a text."""
     if not value.template:
-        return [Value(value.parts[0].text, when=when)]
-    return [Text(b'"', when), *_inside(value, when=when), Text(b'"', when)]
+        return [ValuePiece(value.parts[0].text, when=when)]
+    return [TextPiece(b'"', when), *_inside(value, when=when), TextPiece(b'"', when)]
 
 
 def _inside(value: MappedValue, *, when: MappedValue | None = None) -> list[Piece]:
     """A value or a template within a text."""
     return [
-        Text(_written(part.text), when) if part.kind == "text" else Inside(part.text, when)
+        TextPiece(_written(part.text), when) if part.kind == "text" else InsidePiece(part.text, when)
         for part in value.parts
     ]
 

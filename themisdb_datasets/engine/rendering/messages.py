@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from themisdb_datasets.engine.kernels.gather import Words
 from themisdb_datasets.engine.rendering.pieces import NULL, QUOTE, Batch
 from themisdb_datasets.engine.shards.reasons import too_deep
+from themisdb_datasets.vectors import Words
 
 Shape = Literal["openai", "sharegpt", "chatml"]
 Json = bytes | memoryview

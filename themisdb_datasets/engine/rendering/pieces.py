@@ -10,20 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from themisdb_datasets.engine.kernels.gather import HIGH, INLINE, LOW, Words, carried, inline_words, stale
+from themisdb_datasets.engine.kernels.gather import HIGH, INLINE, LOW, carried, inline_words, stale
 from themisdb_datasets.engine.query.mapping import MappedValue
 from themisdb_datasets.engine.shards.shard import Shard
 from themisdb_datasets.engine.weights.weighting import UNIT
+from themisdb_datasets.vectors import Ints, Mask, Words
 
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Rows = slice | Ints
 
 MAX_UNITS = 2 * UNIT
 QUOTE, BRACE, BRACKET, NULL = b'"{[n'
 
 
-class Source:
+class ShardSource:
     """A shard as lines are made of it: buffer `number`, where the samples begin, and where their fields lie in them."""
 
     def __init__(self, shard: Shard, number: int, names: Iterable[str]) -> None:
@@ -45,7 +44,7 @@ class Batch:
 
     def __init__(
         self,
-        source: Source,
+        source: ShardSource,
         rows: Rows,
         weights: npt.NDArray[np.uint16],
         factors: npt.NDArray[np.float64] | None,
@@ -164,7 +163,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Text:
+class TextPiece:
     """The same bytes in every line, or in those where `when` has something in it."""
 
     text: bytes
@@ -177,7 +176,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Value:
+class ValuePiece:
     """A plain field's raw value; `text` stands where it is absent or null."""
 
     name: str
@@ -194,7 +193,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Inside:
+class InsidePiece:
     """A field's value inside a text, nothing where it is absent or null."""
 
     name: str
@@ -208,7 +207,7 @@ class Inside:
 
 
 @dataclass(frozen=True)
-class Key:
+class KeyPiece:
     """A metadata field's name with its comma, which the first field that a sample has goes without."""
 
     name: str
@@ -226,7 +225,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Line:
+class LinePiece:
     """The sample itself, as it is."""
 
     text: bytes = b""
@@ -236,7 +235,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Weight:
+class WeightPiece:
     """The weight with four decimals; `text` has all there are, one after the other, with what stands around them."""
 
     text: bytes
@@ -250,7 +249,7 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Factor:
+class FactorPiece:
     """One factor of the weight, in the fewest digits that tell it from any other number."""
 
     number: int
@@ -293,8 +292,8 @@ def joined(pieces: Iterable[Piece]) -> list[Piece]:
     out: list[Piece] = []
     for piece in pieces:
         last: Any = out[-1] if out else None
-        if isinstance(piece, Text) and isinstance(last, Text) and piece.when == last.when:
-            out[-1] = Text(last.text + piece.text, piece.when)
+        if isinstance(piece, TextPiece) and isinstance(last, TextPiece) and piece.when == last.when:
+            out[-1] = TextPiece(last.text + piece.text, piece.when)
         else:
             out.append(piece)
     return out

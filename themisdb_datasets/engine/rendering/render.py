@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from themisdb_datasets.engine.kernels.gather import LOW, Words, gather
+from themisdb_datasets.engine.kernels.gather import LOW, gather
 from themisdb_datasets.engine.rendering.formats import Format, pieces_of
-from themisdb_datasets.engine.rendering.pieces import Batch, Ints, Rows, Source, Text, constant, joined
+from themisdb_datasets.engine.rendering.pieces import Batch, Rows, ShardSource, TextPiece, constant, joined
 from themisdb_datasets.engine.versions.version import OpenVersion
+from themisdb_datasets.vectors import Ints, Words
 
 
 @dataclass
-class Lines:
+class RenderedLines:
     """Lines before they are joined: views [lines, pieces, 2] into buffers."""
 
     words: Words
@@ -57,7 +58,7 @@ class Renderer:
     def __init__(self, version: OpenVersion, form: Format) -> None:
         self.version = version
         self.sources = [
-            Source(part, number, form.fields) for number, part in enumerate(version.parts, start=1)
+            ShardSource(part, number, form.fields) for number, part in enumerate(version.parts, start=1)
         ]
         # A field that every sample of every shard has needs no second spelling, so what stands around it is
         # constant.
@@ -70,7 +71,7 @@ class Renderer:
         self.pieces = [
             (number, piece, constants[number])
             for number, piece in enumerate(pieces)
-            if not isinstance(piece, Text) or piece.when is not None
+            if not isinstance(piece, TextPiece) or piece.when is not None
         ]
         self.buffers = [
             _pool(tuple(piece.text for piece in pieces)),
@@ -82,7 +83,7 @@ class Renderer:
         positions: Ints,
         weights: npt.NDArray[np.uint16],
         factors: npt.NDArray[np.float64] | None = None,
-    ) -> Lines:
+    ) -> RenderedLines:
         """The lines of the samples at `positions` of the version, with `weights` in units of 1/10,000.
 
         `factors` [n, number of factors] are for a format that explains its weights.
@@ -100,9 +101,9 @@ class Renderer:
                 piece.fill(part[:, number], batch, text)
             if not isinstance(mine, slice):
                 words[mine] = part
-        return Lines(words, buffers)
+        return RenderedLines(words, buffers)
 
-    def _by_source(self, positions: Ints) -> Iterator[tuple[Source, Rows, Rows]]:
+    def _by_source(self, positions: Ints) -> Iterator[tuple[ShardSource, Rows, Rows]]:
         """(source, rows in it, which of `positions` these are) for every shard that is touched."""
         rows, starts = self.version.rows_of(positions), self.version.row_starts
         part = np.searchsorted(starts, rows, side="right") - 1

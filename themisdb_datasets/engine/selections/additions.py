@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.engine.kernels.npy import NpyWriter
-from themisdb_datasets.engine.query.duck import DuckLimits, connect
+from themisdb_datasets.engine.query.duck import DuckLimits, batches, connect
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.selections.selection import Selection, SelectionCache
 from themisdb_datasets.engine.versions.version import OpenVersion
@@ -87,5 +87,5 @@ def _new_positions(
                 )
                 connection.execute(f"INSERT INTO {name} {select}", query.arguments(select))
         rows = connection.sql("SELECT place FROM new ANTI JOIN old USING (id) ORDER BY place")
-        for batch in rows.to_arrow_reader(BATCH):
+        for batch in batches(rows, rows=BATCH):
             yield after.positions_of(batch.column(0).to_numpy())

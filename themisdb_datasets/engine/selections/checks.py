@@ -14,10 +14,9 @@ from themisdb_datasets.engine.rendering.render import Renderer
 from themisdb_datasets.engine.selections.schemas import compiled
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.vectors import Mask
 
 BLOCK = 4096
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,12 @@ def parse_schema(document: Any, *, of: MappedValue, rejects: bool, place: str) -
     try:
         compiled(text)
     except ValueError as error:
-        message = f"This JSON Schema cannot be used: {str(error).splitlines()[0][:300]}."
-        raise MalformedError(message, code="bad_schema", fields={place: message}) from None
+        raise MalformedError.at(
+            place,
+            "This JSON Schema cannot be used: {reason}.",
+            code="bad_schema",
+            reason=str(error).splitlines()[0][:300],
+        ) from None
     return Schema(text, of, rejects)
 
 

@@ -70,7 +70,7 @@ class Output:
         return f"({' AND '.join(tests)})" if tests else "TRUE"
 
 
-Condition = Filter | Period | Output | Split
+Criterion = Filter | Period | Output | Split
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Criteria:
     samples; None keeps all. `explain` keeps every factor of the weights beside them.
     """
 
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Criterion, ...] = ()
     weighting: Weighting = field(default_factory=Weighting)
     unique: tuple[MappedValue, ...] | None = None
     checks: tuple[Check, ...] = ()
@@ -121,13 +121,13 @@ def _values(sources: list[str] | None) -> tuple[MappedValue, ...] | None:
     return None if sources is None else tuple(parse_value(source) for source in sources)
 
 
-def condition_document(condition: Condition) -> dict[str, Any]:
+def condition_document(condition: Criterion) -> dict[str, Any]:
     """A condition with its kind."""
     kinds: dict[type[Any], str] = {Period: "period", Output: "output", Split: "split"}
     return {kinds.get(type(condition), "where"): condition.to_document()}
 
 
-def parse_condition(document: dict[str, Any]) -> Condition:
+def parse_condition(document: dict[str, Any]) -> Criterion:
     """The condition that `condition_document` wrote."""
     (kind, content), *_ = document.items()
     if kind == "period":

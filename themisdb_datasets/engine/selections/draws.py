@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.errors import ImpossibleError
+from themisdb_datasets.vectors import Halves, Words
 
 MAX_SAMPLES = 1 << 32  # an alias is a number of 32 bits
 BLOCK = 1 << 18
@@ -22,9 +23,7 @@ BLOCK = 1 << 18
 SCALE = np.uint64(16)
 
 Weights = npt.NDArray[np.uint16]
-Words = npt.NDArray[np.uint64]
-Halves = npt.NDArray[np.uint32]
-Number = TypeVar("Number", bound=np.generic)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def build_draws(weights: Weights, path: Path) -> None:
@@ -38,8 +37,11 @@ def build_draws(weights: Weights, path: Path) -> None:
         raise ImpossibleError(f"Weighted order has at most {MAX_SAMPLES:,} samples.", code="too_many_samples")
     total = sum(int(block.sum(dtype=np.uint64)) for _, block in _blocks(weights)) << int(SCALE)
     if num_samples and not total:
-        message = "Every sample has the weight 0, so none can be drawn; change the weighting."
-        raise ImpossibleError(message, code="no_weight", fields={"order": message})
+        raise ImpossibleError.at(
+            "order",
+            "Every sample has the weight 0, so none can be drawn; change the weighting.",
+            code="no_weight",
+        )
     table = np.lib.format.open_memmap(path, "w+", np.uint64, (num_samples,))
     if num_samples:
         with TemporaryDirectory(dir=path.parent, prefix=".draws-") as folder:
@@ -111,10 +113,10 @@ class _Sweep:
         table[slots] = threshold << np.uint64(32) | np.where(full, slots, alias).astype(np.uint64)
 
 
-def _mapped(path: Path, dtype: type[Number]) -> npt.NDArray[Number]:
+def _mapped(path: Path, dtype: type[Scalar]) -> npt.NDArray[Scalar]:
     return np.memmap(path, dtype, "r") if path.stat().st_size else np.empty(0, dtype)
 
 
-def _blocks(array: npt.NDArray[Number]) -> Iterator[tuple[int, npt.NDArray[Number]]]:
+def _blocks(array: npt.NDArray[Scalar]) -> Iterator[tuple[int, npt.NDArray[Scalar]]]:
     for start in range(0, len(array), BLOCK):
         yield start, np.asarray(array[start : start + BLOCK])

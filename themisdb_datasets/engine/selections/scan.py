@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from themisdb_datasets.engine.query.duck import Connection, Relation
+from themisdb_datasets.engine.query.duck import Connection, Relation, batches
 from themisdb_datasets.engine.selections.checks import Checker
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.versions.version import OpenVersion
@@ -16,7 +16,7 @@ from themisdb_datasets.errors import CorruptError
 BATCH = 65_536
 
 
-class Kept(NamedTuple):
+class KeptSamples(NamedTuple):
     """Samples that the criteria keep: positions in the version, weights in units, factors [n, number of factors]."""
 
     positions: npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ class Scan:
         self.checkers = [Checker(check, version) for check in criteria.checks]
         self.counts: dict[str, int] = {"invalid": 0} if criteria.checks else {}
 
-    def __iter__(self) -> Iterator[Kept]:
+    def __iter__(self) -> Iterator[KeptSamples]:
         """What is kept, ascending, at most 65,536 samples at a time."""
         last = -1
         for batch in self._all() if self.criteria.unique is None else self._unique():
@@ -47,20 +47,20 @@ class Scan:
             last = int(batch.positions[-1])
             yield self._checked(batch)
 
-    def _checked(self, batch: Kept) -> Kept:
+    def _checked(self, batch: KeptSamples) -> KeptSamples:
         for checker in self.checkers:
             passes = checker.passes(batch.positions)
             self.counts["invalid"] += len(passes) - int(np.count_nonzero(passes))
             if checker.check.rejects:
-                batch = Kept(batch.positions[passes], batch.weights[passes], batch.factors[passes])
+                batch = KeptSamples(batch.positions[passes], batch.weights[passes], batch.factors[passes])
         return batch
 
-    def _all(self) -> Iterator[Kept]:
+    def _all(self) -> Iterator[KeptSamples]:
         for number in range(len(self.version.parts)):
             statement, values = self._statement(number)
             yield from self._batches(self.connection.sql(statement, params=values))
 
-    def _unique(self) -> Iterator[Kept]:
+    def _unique(self) -> Iterator[KeptSamples]:
         """Of samples with equal values the first; what memory does not hold, DuckDB spills to its folder."""
         for number in range(len(self.version.parts)):
             statement, values = self._statement(number)
@@ -100,12 +100,12 @@ class Scan:
         statement = f"SELECT {', '.join(columns)} FROM {source} WHERE {where}{order}"
         return statement, query.arguments(statement)
 
-    def _batches(self, found: Relation) -> Iterator[Kept]:
-        for batch in found.to_arrow_reader(BATCH):
+    def _batches(self, found: Relation) -> Iterator[KeptSamples]:
+        for batch in batches(found, rows=BATCH):
             rows, weights, *factors = (_numpy(column) for column in batch.columns)
             table = np.stack(factors, axis=1) if factors else np.empty((len(rows), 0))
             positions = self.version.positions_of(rows.astype(np.int64))
-            yield Kept(positions, weights.astype(np.uint16), table)
+            yield KeptSamples(positions, weights.astype(np.uint16), table)
 
 
 def _numpy(array: pa.Array) -> npt.NDArray[Any]:

@@ -30,7 +30,7 @@ from themisdb_datasets.engine.selections.scan import Scan
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import CorruptError
 
-Opened = TypeVar("Opened")
+OpenEntry = TypeVar("OpenEntry")
 
 FORGOTTEN_SECONDS = 86_400
 # What opening a file that was cut off or never written out raises: after a power failure it has its name, but not its bytes.
@@ -119,7 +119,7 @@ class SelectionCache:
         """The selection of this key, whose folder `fill` fills if it is not there."""
         return replace(self.kept(key, fill, Selection.open), path=self.path(key))
 
-    def kept(self, key: str, fill: Callable[[Path], None], open_: Callable[[Path], Opened]) -> Opened:
+    def kept(self, key: str, fill: Callable[[Path], None], open_: Callable[[Path], OpenEntry]) -> OpenEntry:
         """What `open_` makes of the folder of this key, which `fill` fills if it is not there.
 
         What is opened has to stay readable when the folder moves or goes, as open and mapped files do.
@@ -162,7 +162,7 @@ class SelectionCache:
                     shutil.rmtree(path, ignore_errors=True)
 
 
-def _used(path: Path, open_: Callable[[Path], Opened]) -> Opened:
+def _used(path: Path, open_: Callable[[Path], OpenEntry]) -> OpenEntry:
     """What is kept there. FileNotFoundError: nothing, or nothing whole any more; that is taken away."""
     try:
         opened = open_(path)
@@ -174,7 +174,7 @@ def _used(path: Path, open_: Callable[[Path], Opened]) -> Opened:
     return opened
 
 
-def _published(path: Path, fill: Callable[[Path], None], open_: Callable[[Path], Opened]) -> Opened:
+def _published(path: Path, fill: Callable[[Path], None], open_: Callable[[Path], OpenEntry]) -> OpenEntry:
     """Fill a new folder and publish it at `path`, whole or not at all.
 
     It is opened before that, for it may be evicted as soon as others see it.

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from themisdb_datasets.engine.shards.columns import Layout
+from themisdb_datasets.engine.shards.columns import ColumnLayout
 from themisdb_datasets.engine.shards.columns_process import (
     Close,
     ColumnsProcess,
@@ -68,7 +68,7 @@ class BackgroundColumns:
         self._sent = 0  # row groups
         self._num_starts = 0
 
-    def advance(self, layout: Layout, places: Ints, ends: list[int]) -> None:
+    def advance(self, layout: ColumnLayout, places: Ints, ends: list[int]) -> None:
         """The row groups up to `ends` can be read, and all up to now is as `layout` says.
 
         `places` are those of its fields among the spans.
@@ -90,7 +90,7 @@ class BackgroundColumns:
             self.abandon()
 
     def finish(
-        self, layout: Layout, places: Ints, ends: list[int], pulse: Callable[[], None]
+        self, layout: ColumnLayout, places: Ints, ends: list[int], pulse: Callable[[], None]
     ) -> dict[str, Any]:
         """Write what is left, `layout` being certain now, and close the file; it is described as a manifest lists it."""
         while True:
@@ -102,7 +102,7 @@ class BackgroundColumns:
                     raise
 
     def _finished(
-        self, layout: Layout, places: Ints, ends: list[int], pulse: Callable[[], None]
+        self, layout: ColumnLayout, places: Ints, ends: list[int], pulse: Callable[[], None]
     ) -> dict[str, Any]:
         if self._shape != layout.shape:
             self._start(layout, places)
@@ -125,7 +125,7 @@ class BackgroundColumns:
             self._process = None
         self._shape = None
 
-    def _start(self, layout: Layout, places: Ints) -> None:
+    def _start(self, layout: ColumnLayout, places: Ints) -> None:
         self._num_starts += 1
         if self._process is None:
             self._process = _taken()

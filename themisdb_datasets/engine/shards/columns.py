@@ -36,7 +36,7 @@ DECODE_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleRows:
     """Samples in a row: their bytes, where each starts and ends (without its LF), and their fields' spans."""
 
     buffer: pa.Buffer
@@ -46,7 +46,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ColumnLayout:
     """The columns of a file: the fields in order, and the name of the one with all other fields, if any are left."""
 
     fields: tuple[Field, ...]
@@ -102,14 +102,14 @@ class RowGroups:
 class ColumnsWriter:
     """Writes columns.parquet a row group at a time; one is compressed in a thread while the next one is made."""
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: ColumnLayout) -> None:
         self.layout = layout
         self._path = path
         self._writer: pq.ParquetWriter | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="columns")
         self._written: Future[None] | None = None
 
-    def write(self, samples: Samples) -> None:
+    def write(self, samples: SampleRows) -> None:
         """Append one row group; what went wrong with the one before is raised."""
         num = len(samples.starts)
         ids = line_ids(samples.buffer, samples.starts, samples.ends)
@@ -166,7 +166,7 @@ def line_ids(data: bytes | pa.Buffer, starts: Ints, ends: Ints) -> bytes:
     return np.frombuffer(digests, np.uint8).reshape(-1, 32)[:, :ID_BYTES].tobytes()
 
 
-def column(samples: Samples, field: Field) -> pa.Array:
+def column(samples: SampleRows, field: Field) -> pa.Array:
     """The values of one field as its kind has them; NULL where a sample lacks it or says null."""
     places = _places(samples.buffer, samples.starts, samples.spans[:, field.span])
     offsets, lengths, valid, first = places
@@ -232,7 +232,7 @@ def _strings(buffer: pa.Buffer, offsets: Ints, lengths: Ints, valid: npt.NDArray
     return shared.take(pa.array(np.arange(0, 2 * num, 2), mask=None if valid.all() else ~valid))
 
 
-def rest(samples: Samples, fields: tuple[Field, ...]) -> pa.Array:
+def rest(samples: SampleRows, fields: tuple[Field, ...]) -> pa.Array:
     """The top-level fields that have no column, as one JSON object a sample; NULL where there are none."""
     known = {field.path[0] for field in fields if len(field.path) == 1}
     view = memoryview(samples.buffer)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from themisdb_datasets.engine.shards import shard
-from themisdb_datasets.engine.shards.columns import ColumnsWriter, Layout, Samples
+from themisdb_datasets.engine.shards.columns import ColumnLayout, ColumnsWriter, SampleRows
 from themisdb_datasets.engine.shards.scratch import SPANS, Stretch, read_spans
 from themisdb_datasets.engine.shards.shard import map_file
 from themisdb_datasets.errors import ServerError, ThemisError
@@ -30,7 +30,7 @@ class Open(msgspec.Struct, tag=True):
 
     folder: str
     scratch: str
-    layout: Layout
+    layout: ColumnLayout
     places: list[int]
 
 
@@ -44,16 +44,16 @@ class Close(msgspec.Struct, tag=True):
     """Finish the file."""
 
 
-class Answer(msgspec.Struct):
+class ColumnsAnswer(msgspec.Struct):
     """One a request, in their order; `error` says what went wrong, `errno` what the system called it."""
 
     error: str | None = None
     errno: int | None = None
 
 
-Request = Open | Write | Close
-REQUEST = msgspec.json.Decoder(Request)
-ANSWER = msgspec.json.Decoder(Answer)
+ColumnsRequest = Open | Write | Close
+REQUEST = msgspec.json.Decoder(ColumnsRequest)
+ANSWER = msgspec.json.Decoder(ColumnsAnswer)
 
 
 class ColumnsProcessEndedError(ServerError):
@@ -89,7 +89,7 @@ class ColumnsProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: ColumnsRequest) -> None:
         """Send a request; its answer is read later."""
         try:
             self._pipe.send_bytes(msgspec.json.encode(request))
@@ -133,15 +133,17 @@ def serve(pipe: Connection) -> None:
     # With a file begun it waits as long as the builder takes; a builder that is gone ends the pipe.
     while pipe.poll(IDLE_SECONDS if writer is None else None):
         request = REQUEST.decode(pipe.recv_bytes())
-        answer = Answer()
+        answer = ColumnsAnswer()
         try:
             writer = _done(request, writer)
         except (ThemisError, OSError, ValueError, MemoryError, pa.ArrowException) as error:
-            answer = Answer(traceback.format_exc(), error.errno if isinstance(error, OSError) else None)
+            answer = ColumnsAnswer(
+                traceback.format_exc(), error.errno if isinstance(error, OSError) else None
+            )
         pipe.send_bytes(msgspec.json.encode(answer))
 
 
-def _done(request: Request, writer: "_Writer | None") -> "_Writer | None":
+def _done(request: ColumnsRequest, writer: "_Writer | None") -> "_Writer | None":
     match request:
         case Open():
             if writer is not None:
@@ -171,7 +173,7 @@ class _Writer:
         locations = np.fromfile(self.folder / shard.LOCATIONS, np.uint64, num * 3, offset=first * 24)
         starts, sizes = locations.reshape(num, 3)[:, 1:].T.astype(np.int64)
         self.columns.write(
-            Samples(
+            SampleRows(
                 buffer=map_file(self.folder / shard.SAMPLES),
                 starts=starts,
                 ends=starts + sizes - 1,

@@ -9,20 +9,13 @@ import numpy as np
 from themisdb_datasets.vectors import Bytes, Ints
 
 MAX_FIELDS = 256
-
-
-# What a raw JSON value is, finely enough to choose a column that keeps it.
+# What a raw JSON value is, finely enough to choose a column that keeps it. Their order counts: below NULL is what may be a
+# key, from ARRAY on is what may nest.
 STRING, INTEGER, LONG, BIG, NUMBER, HUGE, BOOLEAN, NULL, ARRAY, OBJECT = range(10)
-
-
 NUM_CODES = 10
-
-
-EXACT = (
-    2**53
-)  # integers up to here are exact as doubles (INTEGER); those that still fit 64 bits are LONG, others BIG
-
-
+# Integers up to here are exact as doubles (IEEE 754 binary64 has 53 bits): INTEGER. Those that still fit 64 bits are
+# LONG, others BIG.
+EXACT = 2**53
 TYPES = {
     "string": (STRING,),
     "integer": (INTEGER, LONG, BIG),
@@ -32,21 +25,12 @@ TYPES = {
     "object": (OBJECT,),
     "null": (NULL,),
 }
-
-
 NUMERIC = {"integer", "number"}
-
-
+# The first byte of valid JSON tells its type (RFC 8259, section 3); all others begin a number.
 FIRST_BYTES = np.full(256, INTEGER, np.uint8)
-
-
 for _byte, _code in zip(b'"tfn[{', (STRING, BOOLEAN, BOOLEAN, NULL, ARRAY, OBJECT), strict=True):
     FIRST_BYTES[_byte] = _code
-
-
 SAFE_DIGITS = 15  # any integer of so many digits is below EXACT
-
-
 GLANCE = 24  # bytes of a number that are looked at all at once
 
 
@@ -75,6 +59,8 @@ class Field:
 
 def kind_of(counts: Ints) -> str:
     """The kind of column that holds every value of a field; `counts` [NUM_CODES] says how many of each code there are."""
+    # INTEGER fits beside NUMBER, for it is exact as a double. LONG beside NUMBER would lose digits, as BIG and HUGE do
+    # everywhere, so such a column is text.
     seen = set(np.flatnonzero(counts).tolist()) - {NULL}
     if seen == {BOOLEAN}:
         return "bool"
@@ -103,6 +89,7 @@ def describe(paths: Iterable[tuple[str, ...]], counts: Ints, *, num_samples: int
     chosen: dict[str, tuple[int, tuple[str, ...]]] = {}
     for number, path in enumerate(paths):
         name = ".".join(path)
+        # A name with a dot and a member can be spelled alike; a query looks for the top-level one first.
         if name not in chosen or len(path) < len(chosen[name][1]):
             chosen[name] = number, path
     fields = []
@@ -133,6 +120,8 @@ def classify(data: Bytes, offsets: Ints, lengths: Ints) -> Bytes:
 
 
 def _classify_numbers(data: Bytes, offsets: Ints, lengths: Ints) -> Bytes:
+    # Column by column: the first bytes of all numbers at once. Behind a number that is shorter stands something else,
+    # which `inside` takes out; of the block's last one nothing may, so the place is clipped.
     fraction, exponent = np.zeros((2, len(offsets)), bool)
     for place in range(1, min(int(lengths.max()), GLANCE)):
         byte = data.take(offsets + place, mode="clip")
@@ -149,6 +138,7 @@ def _classify_numbers(data: Bytes, offsets: Ints, lengths: Ints) -> Bytes:
 
 def _classify_number(raw: bytes) -> int:
     if any(mark in raw for mark in (b".", b"e", b"E")):
+        # 1e400 is a number that no double holds: float() says infinity.
         return HUGE if abs(float(raw)) == float("inf") else NUMBER
     if len(raw) > 20:  # more than 64 bits, and perhaps more digits than int() takes
         return BIG

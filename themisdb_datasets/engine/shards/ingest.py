@@ -1,6 +1,6 @@
 """Ingest: the lines of a source become published shards, and a file that says of every other line why it is no sample."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,13 +11,12 @@ from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.shards.background import brisk
 from themisdb_datasets.engine.shards.writer import CHECK_SAMPLES, MAX_SHARD_BYTES, ShardWriter
 from themisdb_datasets.engine.sources.jsonl import MAX_LINE_BYTES, Block, LineScanner, Reject
+from themisdb_datasets.progress import Report
 
 SHARD_BYTES = 256 << 20
 
-Report = Callable[[int, int], None]
 
-
-class Lines(Protocol):
+class LineSource(Protocol):
     """Where JSON lines come from; `done` of `total` bytes have been consumed."""
 
     done: int
@@ -53,7 +52,7 @@ class IngestResult:
 
 
 def ingest(
-    source: Lines,
+    source: LineSource,
     *,
     store: ArtifactStore,
     workdir: Path,
@@ -100,7 +99,7 @@ class _Ingest:
 
     def __init__(
         self,
-        source: Lines,
+        source: LineSource,
         store: ArtifactStore,
         workdir: Path,
         shard_bytes: int,

@@ -28,10 +28,10 @@ from themisdb_datasets.engine.shards.reasons import (
     too_deep,
     too_many_members,
 )
+from themisdb_datasets.engine.shards.scratch import Spans
 from themisdb_datasets.engine.sources.jsonl import Block, Reject
 from themisdb_datasets.vectors import Bytes, Ints
 
-Spans = npt.NDArray[np.uint32]
 Path = tuple[str, ...]
 
 MAX_LAYOUTS = 10_000  # remembered orders of names
@@ -43,7 +43,7 @@ DECODE, DECODE_LINES = DECODER.decode, DECODER.decode_lines
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedLines:
     """Some lines of a block: which of them are samples, and the spans [samples, fields so far, 2] of these."""
 
     rows: Ints  # of the block
@@ -83,7 +83,7 @@ class FieldTable:
         """What was seen, after `num_samples` samples."""
         return describe(self.paths, self.counts, num_samples=num_samples)
 
-    def check(self, block: Block, start: int, stop: int) -> Checked:
+    def check(self, block: Block, start: int, stop: int) -> CheckedLines:
         """Decode lines start to stop of `block`; samples' fields are counted, and those seen first get a place."""
         array = np.frombuffer(block.data, np.uint8)
         # Lines that the decoder must never see go first. What is left is mostly decoded in one call, as
@@ -126,7 +126,7 @@ class FieldTable:
         self.counts += np.bincount(values.ids * NUM_CODES + codes, minlength=MAX_FIELDS * NUM_CODES).reshape(
             MAX_FIELDS, NUM_CODES
         )
-        return Checked(rows, spans, [block.reject(row, *reasons[row]) for row in sorted(reasons)])
+        return CheckedLines(rows, spans, [block.reject(row, *reasons[row]) for row in sorted(reasons)])
 
     def _with_key(self, values: _Values, codes: Bytes) -> Ints:
         """The rows whose key is a text, a number, true or false."""

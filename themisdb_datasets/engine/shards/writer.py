@@ -13,7 +13,7 @@ import numpy as np
 from themisdb_datasets.artifacts import sync, sync_tree
 from themisdb_datasets.engine.shards import shard
 from themisdb_datasets.engine.shards.background import BackgroundColumns, BackgroundDigest, brisk
-from themisdb_datasets.engine.shards.columns import Layout, RowGroups
+from themisdb_datasets.engine.shards.columns import ColumnLayout, RowGroups
 from themisdb_datasets.engine.shards.scratch import SPANS, SpanFile
 from themisdb_datasets.engine.shards.shard import describe_file, read_manifest
 from themisdb_datasets.engine.shards.spans import FieldTable
@@ -80,11 +80,11 @@ class ShardWriter:
         for file in (self._samples, self._locations, self._spans):
             file.flush()
 
-    def _layout(self) -> Layout:
+    def _layout(self) -> ColumnLayout:
         fields = self._table.fields(self.num_samples)
-        return Layout(tuple(fields), f"c{len(fields)}" if self._table.has_rest else None)
+        return ColumnLayout(tuple(fields), f"c{len(fields)}" if self._table.has_rest else None)
 
-    def _places(self, layout: Layout) -> Ints:
+    def _places(self, layout: ColumnLayout) -> Ints:
         """Where the fields of `layout` are in the table, and so in the scratch file."""
         places = {path: place for place, path in enumerate(self._table.paths)}
         return np.array([places[field.path] for field in layout.fields], np.int64)
@@ -127,7 +127,7 @@ class ShardWriter:
         """Whether the scratch file's spans are those of the fields at `places`, as they are."""
         return np.array_equal(places, np.arange(len(places))) and self._spans.is_uniform(len(places))
 
-    def _write_manifest(self, layout: Layout, files: dict[str, Any]) -> None:
+    def _write_manifest(self, layout: ColumnLayout, files: dict[str, Any]) -> None:
         manifest = {
             "format_version": shard.FORMAT_VERSION,
             "num_samples": self.num_samples,

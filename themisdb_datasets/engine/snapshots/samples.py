@@ -1,6 +1,6 @@
 """The samples of a snapshot as Parquet: their fields under their own names, typed as all shards together allow."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,17 +17,17 @@ from themisdb_datasets.engine.shards.columns import DECODE_OBJECT, GROUP_BYTES, 
 from themisdb_datasets.engine.shards.shard import Shard
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.engine.weights.weighting import UNIT
+from themisdb_datasets.progress import ReportDone
 
 POSITION, WEIGHT = "position", "weight"
 OTHERS = "other_fields"
 UNNAMED = "unnamed"
 EXACT = 1 << 53  # integers up to here are the same as a double
 LONG_BYTES = 100
-Report = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A field of the version, the name it has here, and its kind (bool, int64, double, text, json).
 
     Without a field it is what shards have beyond their 256 fields, as one JSON object a sample.
@@ -41,13 +41,15 @@ class Column:
         return {"name": self.name, "field": self.field, "kind": self.kind}
 
 
-def columns_of(version: OpenVersion) -> list[Column]:
+def columns_of(version: OpenVersion) -> list[TableColumn]:
     """The version's fields as columns; where no other than text holds all values of a field, it is text."""
     fields = version.field_names
     names = unique_names([*fields, OTHERS], taken=(POSITION, WEIGHT))
-    columns = [Column(name, known, _kind(version, known)) for name, known in zip(names, fields, strict=False)]
+    columns = [
+        TableColumn(name, known, _kind(version, known)) for name, known in zip(names, fields, strict=False)
+    ]
     if any(part.rest_column for part in version.parts):
-        columns.append(Column(names[-1], None, "json"))
+        columns.append(TableColumn(names[-1], None, "json"))
     return columns
 
 
@@ -98,12 +100,12 @@ def _exact(version: OpenVersion, name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleTables:
     """The selected samples of a version as tables, in stored order."""
 
     version: OpenVersion
     selection: Selection
-    columns: list[Column]
+    columns: list[TableColumn]
 
     @property
     def schema(self) -> pa.Schema:
@@ -223,7 +225,7 @@ class Written:
         return self.num_bytes.get(name, 0) > LONG_BYTES * self.num_samples > 0
 
 
-def write_samples(path: Path, samples: Samples, *, report: Report) -> Written:
+def write_samples(path: Path, samples: SampleTables, *, report: ReportDone) -> Written:
     """Write the samples with zstd, a row group a table; `report` is called with the samples done, and may raise."""
     written = Written()
     schema = samples.schema

@@ -21,8 +21,7 @@ from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.engine.snapshots.samples import (
     POSITION,
     WEIGHT,
-    Report,
-    Samples,
+    SampleTables,
     Written,
     columns_of,
     unique_names,
@@ -31,6 +30,7 @@ from themisdb_datasets.engine.snapshots.samples import (
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.engine.weights.weighting import UNIT
 from themisdb_datasets.errors import CorruptError
+from themisdb_datasets.progress import ReportDone
 
 FORMAT_VERSION = 1
 SAMPLES, DATABASE, MANIFEST = "samples.parquet", "snapshot.duckdb", "manifest.json"
@@ -52,17 +52,17 @@ LARGEST = 2 * UNIT
 OF_READERS = re.compile(r"\.?(samples|snapshot)\.(arrow(\..*)?|duckdb\.tmp)")
 
 
-class Known(msgspec.Struct, frozen=True):
+class NotedFile(msgspec.Struct, frozen=True):
     """What was noted of a file when it was published."""
 
     sha256: str
     num_bytes: int
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class SnapshotManifest(msgspec.Struct, frozen=True):
     """What a manifest has at least, to be read."""
 
-    files: dict[str, Known]
+    files: dict[str, NotedFile]
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Frozen:
     about: Mapping[str, Any]
 
     @property
-    def samples(self) -> Samples:
-        return Samples(self.version, self.selection, columns_of(self.version))
+    def samples(self) -> SampleTables:
+        return SampleTables(self.version, self.selection, columns_of(self.version))
 
     @property
     def factors(self) -> list[str]:
@@ -86,7 +86,7 @@ class Frozen:
 
 
 def build(
-    frozen: Frozen, folder: Path, *, report: Report = lambda done: None, limits: DuckLimits | None = None
+    frozen: Frozen, folder: Path, *, report: ReportDone = lambda done: None, limits: DuckLimits | None = None
 ) -> dict[str, Any]:
     """Write the snapshot's files into the empty `folder`; answers its manifest.
 
@@ -113,7 +113,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest in a snapshot's folder; CorruptError where there is none that can be read."""
     try:
         content = (folder / MANIFEST).read_bytes()
-        msgspec.json.decode(content, type=Manifest)
+        msgspec.json.decode(content, type=SnapshotManifest)
         manifest: dict[str, Any] = msgspec.json.decode(content)
     except (OSError, msgspec.DecodeError, RecursionError) as error:
         raise CorruptError("The snapshot's manifest is missing or cannot be read.") from error
@@ -126,7 +126,7 @@ def _write_database(
     written: Written,
     manifest: Mapping[str, Any],
     *,
-    report: Report,
+    report: ReportDone,
     limits: DuckLimits | None,
 ) -> None:
     weights = folder / ".weights.parquet"
@@ -219,8 +219,8 @@ def verify(
     frozen: Frozen,
     folder: Path,
     *,
-    files: Mapping[str, Known] | None = None,
-    report: Report = lambda done: None,
+    files: Mapping[str, NotedFile] | None = None,
+    report: ReportDone = lambda done: None,
     limits: DuckLimits | None = None,
 ) -> list[str]:
     """What is wrong with a snapshot, each a sentence; nothing where it is what its version, theme and rules give.
@@ -229,7 +229,7 @@ def verify(
     believed. Files that have changed are not looked into. `report` as for `build`.
     """
     if files is None:
-        files = msgspec.convert(read_manifest(folder), Manifest).files
+        files = msgspec.convert(read_manifest(folder), SnapshotManifest).files
     wrong = [*_wrong_files(folder, files), *_foreign_files(folder, files)]
     if not wrong:
         manifest = read_manifest(folder)
@@ -239,13 +239,13 @@ def verify(
     return wrong
 
 
-def _wrong_files(folder: Path, files: Mapping[str, Known]) -> Iterator[str]:
+def _wrong_files(folder: Path, files: Mapping[str, NotedFile]) -> Iterator[str]:
     for name, known in files.items():
         if (wrong := wrong_file(folder / name, known)) is not None:
             yield f"{name} {wrong}"
 
 
-def wrong_file(file: Path, known: Known) -> str | None:
+def wrong_file(file: Path, known: NotedFile) -> str | None:
     """What a sentence about the file goes on with where it is not the known one."""
     if not file.is_file():
         return "is missing."
@@ -256,13 +256,13 @@ def wrong_file(file: Path, known: Known) -> str | None:
     return None if found == known.sha256 else f"has changed: its SHA-256 is {found}, it was {known.sha256}."
 
 
-def _foreign_files(folder: Path, files: Mapping[str, Known]) -> Iterator[str]:
+def _foreign_files(folder: Path, files: Mapping[str, NotedFile]) -> Iterator[str]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name not in {MANIFEST, *files} and not OF_READERS.fullmatch(path.name):
             yield f"{path.name} does not belong to the snapshot."
 
 
-def _wrong_samples(samples: Samples, path: Path, report: Report) -> Iterator[str]:
+def _wrong_samples(samples: SampleTables, path: Path, report: ReportDone) -> Iterator[str]:
     """Compare the file's row groups with what the version gives now."""
     with pq.ParquetFile(path) as file:
         num = file.metadata.num_rows

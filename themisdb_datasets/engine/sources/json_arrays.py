@@ -7,14 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.vectors import Bytes
 
 SPACE = b" \t\r\n"
 QUOTE, BACKSLASH, COMMA = b'"\\,'
 BOM = b"\xef\xbb\xbf"
 # A line break inside a text is no JSON; put in its place, this is refused as well, and breaks no line.
 BREAK = 0x0B
-
-Bytes = npt.NDArray[np.uint8]
 
 
 def array_lines(chunks: Iterator[bytes], *, name: str, max_bytes: int) -> Iterator[bytes]:

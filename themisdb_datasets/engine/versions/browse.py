@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.engine.kernels.npy import NpyWriter
-from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, batches, connect
 from themisdb_datasets.engine.query.filters import Filter
 from themisdb_datasets.engine.query.sql import ShardQuery
 from themisdb_datasets.engine.shards.fields import is_number
@@ -115,7 +115,7 @@ def _statement(
 
 
 def _rows(found: Relation) -> Iterator[Ints]:
-    for batch in found.to_arrow_reader(BATCH):
+    for batch in batches(found, rows=BATCH):
         yield batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
@@ -125,8 +125,12 @@ def _is_number(version: OpenVersion, name: str) -> bool:
         kind for part in version.parts if (field := part.field(name)) is not None for kind in field.types
     ]
     if not types and version.num_samples:
-        message = f"There is no field {name!r} to order by{nearest(name, version.field_names)}."
-        raise MalformedError(message, fields={"order_by": message})
+        raise MalformedError.at(
+            "order_by",
+            "There is no field {name!r} to order by{hint}.",
+            name=name,
+            hint=nearest(name, version.field_names),
+        )
     return is_number(types)
 
 

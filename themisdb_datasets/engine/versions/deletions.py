@@ -7,16 +7,15 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.errors import CorruptError, NotFoundError
+from themisdb_datasets.vectors import Ints
 
 KIND = "deletions"
-Rows = npt.NDArray[np.int64]
 
 
-def publish(rows: Rows, *, store: ArtifactStore, workdir: Path) -> str:
+def publish(rows: Ints, *, store: ArtifactStore, workdir: Path) -> str:
     """Publish the rows, which are ascending, each once; answers the digest they are found by."""
     data = rows.astype("<u4").tobytes()
     digest = hashlib.sha256(data).hexdigest()
@@ -26,7 +25,7 @@ def publish(rows: Rows, *, store: ArtifactStore, workdir: Path) -> str:
     return digest
 
 
-def read(path: Path, *, num_rows: int) -> Rows:
+def read(path: Path, *, num_rows: int) -> Ints:
     """The rows in the file at `path`, of a shard with so many. NotFoundError, CorruptError."""
     try:
         rows = np.fromfile(path, "<u4").astype(np.int64)
@@ -37,7 +36,7 @@ def read(path: Path, *, num_rows: int) -> Rows:
     return rows
 
 
-def as_bits(rows: Rows, *, num_rows: int) -> bytes:
+def as_bits(rows: Ints, *, num_rows: int) -> bytes:
     """One bit a row of the shard, set where it is deleted, the first in the highest bit of the first byte."""
     bits = np.zeros(num_rows, np.bool_)
     bits[rows] = True

@@ -16,20 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from themisdb_datasets.engine.kernels.npy import NpyWriter
-from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, batches, connect
 from themisdb_datasets.engine.versions.edits import load_keys
 from themisdb_datasets.engine.versions.version import OpenVersion
+from themisdb_datasets.vectors import Ints
 
 SCHEME = "themis diff 1"
 MAX_NAMES = 1_000  # fields that are told apart; what comes later counts as OTHERS
 OTHERS = "…"
 BATCH = 16_384
 DECODE = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-Positions = npt.NDArray[np.int64]
 NUMBERED = "row_number() OVER (PARTITION BY sample_id ORDER BY place)"
 
 
-class Counts(msgspec.Struct, frozen=True):
+class DiffCounts(msgspec.Struct, frozen=True):
     """How many samples differ and how; `fields` says in how many changed samples each top-level field differs."""
 
     added: int
@@ -47,17 +47,17 @@ class Diff:
     The fields that differ in changed sample i are `names[flat[starts[i]:starts[i + 1]]]`.
     """
 
-    counts: Counts
-    added: Positions
-    removed: Positions
-    changed: Positions
-    starts: Positions
+    counts: DiffCounts
+    added: Ints
+    removed: Ints
+    changed: Ints
+    starts: Ints
     flat: npt.NDArray[np.uint16]
 
     @classmethod
     def open(cls, path: Path) -> "Diff":
         """Open the difference that was filled into the folder `path`."""
-        counts = msgspec.json.decode((path / "counts.json").read_bytes(), type=Counts)
+        counts = msgspec.json.decode((path / "counts.json").read_bytes(), type=DiffCounts)
         names = ("added", "removed", "changed", "starts", "flat")
         return cls(counts, *(np.load(path / f"{name}.npy", mmap_mode="r") for name in names))
 
@@ -69,10 +69,10 @@ class Diff:
         """The fields that differ in changed sample `row`."""
         return [self.names[i] for i in self.flat[self.starts[row] : self.starts[row + 1]].tolist()]
 
-    def rows(self, field: str) -> Positions:
+    def rows(self, field: str) -> Ints:
         """The changed samples, by their place in `changed`, in which a field differs."""
         places = np.flatnonzero(self.flat == self.names.index(field))
-        found: Positions = np.searchsorted(self.starts, places, side="right") - 1
+        found: Ints = np.searchsorted(self.starts, places, side="right") - 1
         return found
 
 
@@ -103,7 +103,7 @@ def fill(
         select = "SELECT a, b FROM pairs WHERE differs ORDER BY a"
         changed = _write(folder / "changed.npy", connection.sql(select), version, against)
     fields = _compare(folder, version, against)
-    counts = Counts(added, removed, changed, version.num_samples - added - changed, fields)
+    counts = DiffCounts(added, removed, changed, version.num_samples - added - changed, fields)
     (folder / "counts.json").write_bytes(msgspec.json.encode(counts))
 
 
@@ -130,7 +130,7 @@ def _write(path: Path, found: Relation, *versions: OpenVersion) -> int:
     """Write the positions of the rows that a query finds, one column a version; how many these are."""
     total = 0
     with NpyWriter(path, np.int64, (len(versions),) if len(versions) > 1 else ()) as file:
-        for batch in found.to_arrow_reader(BATCH):
+        for batch in batches(found, rows=BATCH):
             rows = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
             columns = [version.positions_of(row) for version, row in zip(versions, rows, strict=True)]
             file.append(np.stack(columns, axis=1) if len(columns) > 1 else columns[0])

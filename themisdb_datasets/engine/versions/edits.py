@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, connect
+from themisdb_datasets.engine.query.duck import Connection, DuckLimits, Relation, batches, connect
 from themisdb_datasets.engine.query.filters import Filter
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.vectors import Ints
@@ -103,7 +103,7 @@ def _places(connection: Connection, select: str) -> Iterator[Ints]:
 
 
 def _batches(found: Relation) -> Iterator[Ints]:
-    for batch in found.to_arrow_reader(BATCH):
+    for batch in batches(found, rows=BATCH):
         yield batch.column(0).to_numpy()
 
 

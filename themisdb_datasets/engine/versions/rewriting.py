@@ -7,11 +7,12 @@ import numpy as np
 
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.kernels.gather import VIEW, gather
-from themisdb_datasets.engine.shards.ingest import SHARD_BYTES, Report, ShardInfo, ingest
+from themisdb_datasets.engine.shards.ingest import SHARD_BYTES, ShardInfo, ingest
 from themisdb_datasets.engine.shards.writer import MAX_SHARD_BYTES
 from themisdb_datasets.engine.sources.jsonl import Reject
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import CorruptError
+from themisdb_datasets.progress import Report
 
 BLOCK = 4_096
 CHUNK_BYTES = 1 << 20  # or one line

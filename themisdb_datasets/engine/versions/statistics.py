@@ -18,6 +18,7 @@ from themisdb_datasets.engine.query.filters import Filter
 from themisdb_datasets.engine.query.sql import ShardQuery
 from themisdb_datasets.engine.shards.fields import is_number
 from themisdb_datasets.engine.versions.version import OpenVersion, VersionField
+from themisdb_datasets.progress import Report
 from themisdb_datasets.vectors import Ints
 
 SCHEME = "themis statistics 1"
@@ -43,8 +44,6 @@ MAX_DISTINCT = 10_000
 TOP_VALUES = 20
 MAX_VALUE = 100  # characters
 MAX_AVERAGE = 200  # bytes of a text whose values are worth counting
-
-Report = Callable[[int, int], None]
 
 
 class Lengths(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from themisdb_datasets.engine.query.duck import DuckLimits, Relation, connect
+from themisdb_datasets.engine.query.duck import DuckLimits, Relation, batches, connect
 from themisdb_datasets.engine.shards.columns import ID_BYTES, SAMPLE_ID, line_ids
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.errors import ImpossibleError
@@ -137,7 +137,7 @@ def write_factors(
 def _write(target: Path, schema: pa.Schema, found: Relation) -> int:
     num = 0
     with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
-        for batch in found.to_arrow_reader(BATCH):
+        for batch in batches(found, rows=BATCH):
             columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
             num += batch.num_rows

@@ -25,9 +25,9 @@ MAX_ENTRIES = 1_000
 MAX_RULES = 20  # of one weighting: their product stays a number, and what they make stays in memory
 
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
-Factor = Annotated[float, Meta(ge=0, le=1e6)]
+FactorNumber = Annotated[float, Meta(ge=0, le=1e6)]
 Number = Annotated[float, Meta(ge=-1e15, le=1e15)]
-Points = Annotated[list[tuple[Number, Factor]], Meta(max_length=MAX_ENTRIES)]
+Points = Annotated[list[tuple[Number, FactorNumber]], Meta(max_length=MAX_ENTRIES)]
 
 Curve = list[tuple[float, float]]
 
@@ -40,7 +40,7 @@ class Rule(Protocol):
 
 
 class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", kw_only=True):
-    missing: Factor = 1.0  # the factor of a sample that has no value
+    missing: FactorNumber = 1.0  # the factor of a sample that has no value
 
     def to_document(self) -> dict[str, Any]:
         """The rule as it is written."""
@@ -83,8 +83,8 @@ class MapRule(_Base, frozen=True, tag="map"):
     """A factor for each of some values, spelled as text, and one for all others."""
 
     field: Name
-    factors: Annotated[dict[str, Factor], Meta(min_length=1, max_length=MAX_ENTRIES)]
-    default: Factor = 1.0
+    factors: Annotated[dict[str, FactorNumber], Meta(min_length=1, max_length=MAX_ENTRIES)]
+    default: FactorNumber = 1.0
 
     def to_sql(self, query: ShardQuery) -> str:
         value = query.spelled(self.field)
@@ -125,7 +125,7 @@ class LengthRule(_Base, frozen=True, tag="length"):
 
     of: Annotated[str, Meta(min_length=1, max_length=10_000)]
     scale: Annotated[float, Meta(gt=0, le=1e9)] = 2000.0
-    bonus: Factor = 0.5
+    bonus: FactorNumber = 0.5
 
     def to_sql(self, query: ShardQuery) -> str:
         length = parse_value(self.of).length_sql(query)
@@ -178,7 +178,7 @@ class StepRule(_Base, frozen=True, tag="step"):
 
     field: Name
     steps: Points
-    default: Factor = 1.0
+    default: FactorNumber = 1.0
 
     def to_sql(self, query: ShardQuery) -> str:
         value = query.number(self.field)
@@ -256,16 +256,30 @@ def parse_rule(document: Any, *, fields: Iterable[str] | None = None) -> Weighti
     With `fields`, the names of a dataset's fields, others are refused.
     """
     if not isinstance(document, dict):
-        raise _bad("kind", 'A rule is an object such as {"kind": "freshness", "field": "amended"}.')
+        raise MalformedError.at(
+            "kind", 'A rule is an object such as {"kind": "freshness", "field": "amended"}.', code="bad_rule"
+        )
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise _bad(
-            "kind", f"{kind!r} is no kind of rule{nearest(str(kind), KINDS)}; there are {', '.join(KINDS)}."
+        raise MalformedError.at(
+            "kind",
+            "{kind!r} is no kind of rule{hint}; there are {known}.",
+            code="bad_rule",
+            kind=kind,
+            hint=nearest(str(kind), KINDS),
+            known=", ".join(KINDS),
         )
     known = ("kind", *KINDS[kind].__struct_fields__)
     for name in document:
         if name not in known:
-            raise _bad(name, f"A rule of kind {kind} has no {name!r}{nearest(name, known)}.")
+            raise MalformedError.at(
+                name,
+                "A rule of kind {kind} has no {name!r}{hint}.",
+                code="bad_rule",
+                kind=kind,
+                name=name,
+                hint=nearest(name, known),
+            )
     _check_storable(document)
     try:
         rule: WeightingRule = msgspec.convert(document, WeightingRule, strict=True)
@@ -273,10 +287,12 @@ def parse_rule(document: Any, *, fields: Iterable[str] | None = None) -> Weighti
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$.")
         place = path.rstrip("`") or what.partition("`")[2].partition("`")[0] or "kind"
-        raise _bad(place, f"{place}: {what[:1].lower()}{what[1:]}.") from None
+        raise MalformedError.at(
+            place, "{place}: {reason}.", code="bad_rule", place=place, reason=what[:1].lower() + what[1:]
+        ) from None
     except ValueError as error:
-        place, _, sentence = str(error).partition(": ")
-        raise _bad(place, sentence) from None
+        place, _, reason = str(error).partition(": ")
+        raise MalformedError.at(place, "{reason}", code="bad_rule", reason=reason) from None
     _check_fields(rule, fields)
     return rule
 
@@ -292,11 +308,18 @@ def _check_storable(document: dict[str, Any]) -> None:
             elif isinstance(part, (list, tuple)):
                 left += part
             elif isinstance(part, float) and not math.isfinite(part):
-                raise _bad(place, f"{place}: a number has to be finite.")
+                raise MalformedError.at(
+                    place, "{place}: a number has to be finite.", code="bad_rule", place=place
+                )
             elif isinstance(part, str) and any(
                 character == "\0" or "\ud800" <= character <= "\udfff" for character in part
             ):
-                raise _bad(place, f"{place}: the text holds a character that cannot be stored.")
+                raise MalformedError.at(
+                    place,
+                    "{place}: the text holds a character that cannot be stored.",
+                    code="bad_rule",
+                    place=place,
+                )
 
 
 def _check_fields(rule: WeightingRule, fields: Iterable[str] | None) -> None:
@@ -307,7 +330,13 @@ def _check_fields(rule: WeightingRule, fields: Iterable[str] | None) -> None:
     for name in rule.reads():
         # A deeper member of a known field is fine: its columns hold it as JSON text.
         if not any(".".join(name.split(".")[:cut]) in known for cut in range(1, name.count(".") + 2)):
-            raise _bad(place, f"There is no field {name!r} in this dataset{nearest(name, known)}.")
+            raise MalformedError.at(
+                place,
+                "There is no field {name!r} in this dataset{hint}.",
+                code="bad_rule",
+                name=name,
+                hint=nearest(name, known),
+            )
 
 
 def bounded(factor: str, missing: str) -> str:
@@ -326,7 +355,3 @@ def _check_ascending(points: Points, place: str, *, least: int) -> None:
 def _curve(span: float, factor: Any) -> Curve:
     steps = (span * number / CURVE_STEPS for number in range(CURVE_STEPS + 1))
     return [(value, factor(value)) for value in steps]
-
-
-def _bad(place: str, message: str) -> MalformedError:
-    return MalformedError(message, code="bad_rule", fields={place: message})

@@ -8,13 +8,18 @@ from typing import Any
 
 from themisdb_datasets.engine.query.mapping import MappedValue, parse_value
 from themisdb_datasets.engine.query.sql import ShardQuery
-from themisdb_datasets.engine.weights.rules import AdaptiveRule, Rule, WeightingRule, bounded, parse_rule
+from themisdb_datasets.engine.weights.rules import (
+    AdaptiveRule,
+    FreshnessRule,
+    LengthRule,
+    Rule,
+    WeightingRule,
+    bounded,
+    parse_rule,
+)
 
 UNIT = 10_000
 MAX_WEIGHT = 2.0
-SECONDS_A_DAY = 86_400.0
-LENGTH_SCALE = 2000.0  # characters of output that add the whole bonus twice over
-LENGTH_BONUS = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Explicit:
 
 @dataclass(frozen=True)
 class Length:
-    """1 + min(0.5, characters / 2000) of the output."""
+    """The rule of this kind over the output, with its usual scale and bonus."""
 
     of: MappedValue
 
@@ -41,12 +46,12 @@ class Length:
         return {"of": self.of.source}
 
     def to_sql(self, query: ShardQuery) -> str:
-        return f"(1 + least({LENGTH_BONUS}, COALESCE({self.of.length_sql(query)}, 0) / {LENGTH_SCALE}))"
+        return LengthRule(of=self.of.source).to_sql(query)
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """0.5 ^ (age in days / half-life), 1 for the future, `missing` for a sample without a timestamp."""
+    """The rule of this kind; `missing` is for a sample without a timestamp."""
 
     field: str
     half_life_days: float
@@ -62,11 +67,10 @@ class Freshness:
         }
 
     def to_sql(self, query: ShardQuery) -> str:
-        instant = query.instant(self.field)
-        # greatest() passes over NULL: a sample without a time would be of age 0, hence the CASE around it.
-        age = f"greatest(0, {query.bind(self.as_of)} - {instant}) / {SECONDS_A_DAY}"
-        missing = query.bind(self.missing)
-        return f"CASE WHEN {instant} IS NULL THEN {missing} ELSE pow(0.5, {age} / {query.bind(self.half_life_days)}) END"
+        rule = FreshnessRule(
+            field=self.field, half_life_days=self.half_life_days, as_of=self.as_of, missing=self.missing
+        )
+        return rule.to_sql(query)
 
 
 @dataclass(frozen=True)

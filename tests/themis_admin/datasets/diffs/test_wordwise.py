@@ -11,7 +11,7 @@ from themis_admin.datasets.diffs.wordwise import (
     MAX_CHARS,
     MAX_SHOWN,
     WORDS,
-    Piece,
+    TextStretch,
     folded,
     pieces,
 )
@@ -81,7 +81,11 @@ def test_very_long_differences_are_shown_as_a_whole() -> None:
 
 
 def test_the_rest_of_a_long_text_is_folded_away() -> None:
-    found = [Piece("equal", "ein Wort " * 50), Piece("del", "alt " * 1000), Piece("ins", "neu")]
+    found = [
+        TextStretch("equal", "ein Wort " * 50),
+        TextStretch("del", "alt " * 1000),
+        TextStretch("ins", "neu"),
+    ]
     seen, rest = folded(found)
     assert [piece.op for piece in seen] == ["equal", "del"]
     assert [piece.op for piece in rest] == ["del", "ins"]
@@ -89,5 +93,5 @@ def test_the_rest_of_a_long_text_is_folded_away() -> None:
     assert seen[1].text.endswith("alt ")
     assert sum(len(piece.text) for piece in seen) <= FOLD_CHARS
     assert folded(found[:1]) == (found[:1], [])
-    unbroken = Piece("ins", "x" * 10_000)
+    unbroken = TextStretch("ins", "x" * 10_000)
     assert [len(piece.text) for piece in folded([unbroken])[0]] == [FOLD_CHARS]

@@ -78,7 +78,7 @@ def test_a_continuous_plan_needs_all_that_follow(
     assert gone(dry_run(as_alice, dataset, keep_last="1")) == [1]
     # Were one of them removed all the same, positions after it would mean other samples.
     plan = Plan.from_document(StoredPlan.objects.get().document)
-    continuation = Continuation(plan, five[1], open_delivery(plan, five[1]))
+    continuation = Continuation(plan, five[1], open_delivery(plan, five[1].open()))
     assert continuation.advance()
     five[3].delete()
     with pytest.raises(ConflictError, match="was removed"):

@@ -114,7 +114,7 @@ def test_streams_and_cursors_go_on_byte_for_byte(
         **order,
     }
     whole, plan = stream(client, **body)
-    opened = open_delivery(Plan.from_document(StoredPlan.objects.get().document), many)
+    opened = open_delivery(Plan.from_document(StoredPlan.objects.get().document), many.open())
     under_way = opened.chunks(opened.window(0, None), batch_size=7)
     begun = bytes(next(under_way).data)
     compact(as_alice, dataset)
@@ -133,7 +133,7 @@ def test_a_continuous_stream_passes_it_by(
     plan = Plan.from_document(StoredPlan.objects.get().document)
     compact(as_alice, dataset)
     ingest([sample(5), {"id": "new"}])
-    continuation = Continuation(plan, many, open_delivery(plan, many))
+    continuation = Continuation(plan, many, open_delivery(plan, many.open()))
     sizes = []
     while continuation.advance():
         sizes.append(continuation.current.delivery.num_samples)

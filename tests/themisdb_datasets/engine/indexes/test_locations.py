@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.versions import make_version
-from themisdb_datasets.engine.indexes.locations import CHUNK_BYTES, index_files, index_version, line_ends
+from themisdb_datasets.engine.indexes.locations import index_version
 from themisdb_datasets.engine.versions.version import OpenVersion
-from themisdb_datasets.offsets import LOCATIONS, OffsetIndex
+from themisdb_datasets.offsets import CHUNK_BYTES, LOCATIONS, OffsetIndex, index_files, line_ends
 
 CONTENTS = {
     "lines": b'{"a": 1}\n{"a": 22}\n',

@@ -13,7 +13,7 @@ from data_forager.indexers.tokenization_indexer import create_tokenize_and_index
 
 from tests.tokenizers import EOS, WORDS, byte_level, spaced, split_by_pattern
 from tests.versions import make_version
-from themisdb_datasets.engine.indexes.packing import Packing, Positions, build_tokens
+from themisdb_datasets.engine.indexes.packing import Packing, PositionArray, build_tokens
 from themisdb_datasets.engine.indexes.tokenizer import Tokenizer
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.versions.version import OpenVersion
@@ -45,7 +45,7 @@ def build(
     text, eos, dtype = (
         given.pop(name, usual) for name, usual in (("text", "text"), ("eos_token", None), ("dtype", None))
     )
-    positions: Positions = given.pop("positions", range(version.num_samples))
+    positions: PositionArray = given.pop("positions", range(version.num_samples))
     packing = Packing(parse_value(text), size, eos, dtype)
     given = {"stem": "corpus", "report": ignore, **given}
     return build_tokens(version, positions, packing, tokenizer, folder, **given)

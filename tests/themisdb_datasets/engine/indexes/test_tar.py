@@ -9,9 +9,9 @@ from data_forager.datasets.jsonl import JsonlDataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themisdb_datasets.engine.indexes.locations import as_one_file, index_files
-from themisdb_datasets.engine.indexes.tar import Bytes, File, Lines, Tar
-from themisdb_datasets.offsets import OffsetIndex
+from themisdb_datasets.engine.indexes.locations import as_one_file
+from themisdb_datasets.engine.indexes.tar import File, HeldBytes, IndexLines, Tar
+from themisdb_datasets.offsets import OffsetIndex, index_files
 
 LINES = [b'{"n": %d, "text": "%s"}\n' % (n, b"x" * (n % 50)) for n in range(1_500)]
 
@@ -26,8 +26,8 @@ def folder(root: Path) -> Tar:
     data = (root / "index" / "sample_locations.bin").read_bytes()
     even.write_bytes(b"".join(data[24 * n : 24 * n + 24] for n in range(0, len(LINES), 2)))
     as_one_file(even, root / "places.bin")
-    lines = Lines(OffsetIndex(even, whole.files), root / "places.bin")
-    names = Bytes(b"samples.jsonl\n")
+    lines = IndexLines(OffsetIndex(even, whole.files), root / "places.bin")
+    names = HeldBytes(b"samples.jsonl\n")
     return Tar(
         [
             ("samples.jsonl", lines),
@@ -63,6 +63,8 @@ def test_any_part_is_what_the_whole_has_there(tmp_path_factory: pytest.TempPathF
 def test_a_folder_without_samples_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "empty.bin").write_bytes(b"")
     assert as_one_file(tmp_path / "empty.bin", tmp_path / "places.bin") == 0
-    tar = Tar([("samples.jsonl", Lines(OffsetIndex(tmp_path / "empty.bin", []), tmp_path / "places.bin"))])
+    tar = Tar(
+        [("samples.jsonl", IndexLines(OffsetIndex(tmp_path / "empty.bin", []), tmp_path / "places.bin"))]
+    )
     with tarfile.open(fileobj=io.BytesIO(b"".join(tar.read(0, tar.size)))) as opened:
         assert opened.getmember("samples.jsonl").size == 0

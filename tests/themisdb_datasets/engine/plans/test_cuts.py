@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from tests.versions import make_version
 from themisdb_datasets.engine.plans.delivery import Delivery
-from themisdb_datasets.engine.plans.mix import STOPS, Mix, Part
+from themisdb_datasets.engine.plans.mix import STOPS, Mix, MixPart
 from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.query.splits import Split
 from themisdb_datasets.engine.rendering.formats import Format
-from themisdb_datasets.engine.selections.criteria import Condition, Criteria, Output
+from themisdb_datasets.engine.selections.criteria import Criteria, Criterion, Output
 from themisdb_datasets.engine.selections.selection import SelectionCache
 from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
 from themisdb_datasets.engine.weights.weighting import Explicit, Weighting
@@ -73,7 +73,7 @@ def plans(draw: st.DrawFn) -> Plan:
     form = Format(
         name, mapping, draw(st.sampled_from([(), ("law",), ("context", "law")])), draw(st.booleans())
     )
-    conditions: list[Condition] = draw(
+    conditions: list[Criterion] = draw(
         st.lists(st.sampled_from([Split(("id",), "", 0, 3 << 30), Output(parse_value("text"))]))
     )
     unique = draw(st.sampled_from([None, (), (parse_value("law"), parse_value("text"))]))
@@ -82,7 +82,9 @@ def plans(draw: st.DrawFn) -> Plan:
     mix = None
     if draw(st.booleans()):
         themes = draw(st.lists(st.sampled_from(THEMES), min_size=1, max_size=3))
-        parts = (Part(f"{n}", parse_filter(theme), draw(st.integers(1, 9))) for n, theme in enumerate(themes))
+        parts = (
+            MixPart(f"{n}", parse_filter(theme), draw(st.integers(1, 9))) for n, theme in enumerate(themes)
+        )
         mix = Mix(tuple(parts), draw(st.sampled_from(STOPS)))
     return Plan("0" * 64, criteria, form, ordering, mix)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from themisdb_datasets.engine.plans.mix import PERIOD, STOPS, Mix, Part, Schedule, shares
+from themisdb_datasets.engine.plans.mix import PERIOD, STOPS, Mix, MixPart, Schedule, shares
 from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.errors import ImpossibleError
 
@@ -77,8 +77,8 @@ def test_proportions_may_be_of_something_else_than_samples() -> None:
 
 
 def test_a_mix_is_known_by_its_document_and_takes_no_empty_theme() -> None:
-    laws = Part("Lärm", parse_filter({"field": "law", "op": "eq", "value": "TA"}), 3)
-    mix = Mix((laws, Part("Rest", parse_filter({"all": []}), 1)), "all_exhausted")
+    laws = MixPart("Lärm", parse_filter({"field": "law", "op": "eq", "value": "TA"}), 3)
+    mix = Mix((laws, MixPart("Rest", parse_filter({"all": []}), 1)), "all_exhausted")
     assert Mix.from_document(json.loads(json.dumps(mix.to_document()))) == mix
     with pytest.raises(ImpossibleError, match="'Rest' keeps no samples"):
         mix.over([5, 0])

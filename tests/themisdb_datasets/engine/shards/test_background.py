@@ -11,8 +11,8 @@ import pytest
 from tests.themisdb_datasets.ingesting import Ingested, ingest_bytes
 from themisdb_datasets.artifacts import ArtifactStore
 from themisdb_datasets.engine.shards.background import MAX_RESTARTS
-from themisdb_datasets.engine.shards.columns import Layout
-from themisdb_datasets.engine.shards.columns_process import Close, ColumnsProcess, Open, Request
+from themisdb_datasets.engine.shards.columns import ColumnLayout
+from themisdb_datasets.engine.shards.columns_process import Close, ColumnsProcess, ColumnsRequest, Open
 from themisdb_datasets.errors import ServerError
 
 LINES = b"".join(b'{"id": %d, "text": "%s"}\n' % (n, b"x" * 900) for n in range(40_000))
@@ -23,7 +23,7 @@ def ingest_without_columns(root: Path, *, times: int) -> Ingested:
     killed: set[int] = set()
     usual = ColumnsProcess.ask
 
-    def ask(process: ColumnsProcess, request: Request) -> None:
+    def ask(process: ColumnsProcess, request: ColumnsRequest) -> None:
         usual(process, request)
         if process.pid in killed or len(killed) < times:
             killed.add(process.pid)
@@ -59,7 +59,7 @@ def test_a_full_disk_comes_out_of_the_columns_process_as_that(tmp_path: Path) ->
     (tmp_path / "columns.parquet").symlink_to("/dev/full")
     process = ColumnsProcess()
     try:
-        process.ask(Open(str(tmp_path), str(tmp_path), Layout((), None), []))
+        process.ask(Open(str(tmp_path), str(tmp_path), ColumnLayout((), None), []))
         process.ask(Close())
         with pytest.raises(OSError, match="No space left") as error:
             process.settle(most=0, seconds=60)

@@ -103,7 +103,7 @@ def test_nothing_differs_between_the_two(pair: tuple[OpenVersion, OpenVersion], 
     left, fresh = pair
     (tmp_path / "same").mkdir()
     diff.fill(tmp_path / "same", left, fresh, key_field="id")
-    assert diff.Diff.open(tmp_path / "same").counts == diff.Counts(0, 0, 0, left.num_samples, {})
+    assert diff.Diff.open(tmp_path / "same").counts == diff.DiffCounts(0, 0, 0, left.num_samples, {})
 
 
 def test_a_difference_names_positions_of_each_version(tmp_path: Path) -> None:

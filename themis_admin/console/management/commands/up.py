@@ -23,7 +23,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 
 from themis_admin import environment
-from themis_admin.console import database, valkey
+from themis_admin.console import database, reloading, valkey
 from themis_admin.console.demo import demo
 from themis_admin.console.supervisor import POLL_SECONDS, Child, Supervisor
 from themis_admin.jobs import runner
@@ -43,8 +43,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-demo", action="store_true", help="make no demo dataset in a new data folder"
         )
+        parser.add_argument(
+            "--reload",
+            action="store_true",
+            help="start web, worker and sweeper anew when their sources change",
+        )
 
-    def handle(self, *args: Any, host: str, port: int, no_demo: bool, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, no_demo: bool, reload: bool, **options: Any) -> None:
         data = settings.THEMIS.data_dir
         for folder in (data / "logs", data / "tmp", settings.THEMIS.work_dir, settings.THEMIS.storage):
             folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +74,10 @@ class Command(BaseCommand):
             self._start(supervisor, run, host, port)
             address = f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
             self._greet(supervisor, address, demo_data=not no_demo)
-            supervisor.watch()
+            if reload:
+                _watch_sources(supervisor)
+            else:
+                supervisor.watch()
             self._say("stopping")
         finally:
             supervisor.stop()
@@ -136,6 +144,13 @@ class Command(BaseCommand):
             self._say(
                 f"Themis is at {address}, but its demo data is not complete; the next start goes on with it."
             )
+
+
+def _watch_sources(supervisor: Supervisor) -> None:
+    """Look after the children as `Supervisor.watch` does, and start those anew whose sources change."""
+    for names in reloading.changes(settings.BASE_DIR, seconds=POLL_SECONDS, stopping=supervisor.stopping):
+        supervisor.restart(names)
+        supervisor.tend()
 
 
 def _run_folder(data: Path) -> Path:

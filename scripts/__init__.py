@@ -1,0 +1,1 @@
+"""What `make` does that a Makefile cannot say."""
