@@ -1,29 +1,13 @@
 """Feedback over REST: what a run tells once, is folded, and becomes a weighting that streams have."""
 
 import json
-from typing import Any
 
 from rest_framework.test import APIClient
 
 from exports.models import FeedbackRun
 from tests.exports.conftest import SAMPLES, Ask
+from tests.exports.feedback.conftest import URL, plan_of, tell
 from themis_admin.datasets.models import Dataset, Version
-
-URL = "/api/v1/feedback/"
-
-
-def plan_of(ask: Ask, **query: Any) -> dict[str, Any]:
-    response: Any = ask(**query, dry_run=True)
-    assert response.status_code == 200, response.content
-    answer: dict[str, Any] = response.json()
-    return answer
-
-
-def tell(client: APIClient, **body: Any) -> dict[str, Any]:
-    response = client.post(URL, body, format="json")
-    assert response.status_code == 200, response.content
-    answer: dict[str, Any] = response.json()
-    return answer
 
 
 def test_others_see_and_tell_nothing(

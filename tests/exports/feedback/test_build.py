@@ -5,14 +5,11 @@ from rest_framework.test import APIClient
 
 from exports.models import Factors, FeedbackRun
 from tests.exports.conftest import Ask, lines
-from tests.exports.feedback.test_api import plan_of, tell
-from tests.exports.feedback.test_services import ran, writer
+from tests.exports.feedback.conftest import plan_of, ran, tell
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
-
-__all__ = ["writer"]
 
 
 @pytest.mark.django_db(transaction=True)

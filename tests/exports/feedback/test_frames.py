@@ -3,26 +3,15 @@
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 from rest_framework.test import APIClient
 
 from exports.feedback.frames import Teller, parse_frame
 from exports.models import FeedbackRun
 from tests.exports.conftest import Ask
-from tests.exports.feedback.test_api import URL, plan_of, tell
+from tests.exports.feedback.conftest import URL, plan_of, tell, told
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
-from themisdb_datasets.engine.weights.difficulty import RECORD
-
-
-def told(run: FeedbackRun) -> dict[bytes, list[float]]:
-    """All that is kept of a run."""
-    found: dict[bytes, list[float]] = {}
-    for sender in run.senders.all():
-        for each in np.fromfile(sender.path, RECORD, sender.num_records):
-            found.setdefault(each["id"].tobytes(), []).append(float(each["loss"]))
-    return found
 
 
 def test_what_is_told_again_counts_once(

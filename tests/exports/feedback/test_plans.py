@@ -8,8 +8,7 @@ from rest_framework.test import APIClient
 
 from exports.models import FeedbackRun
 from tests.exports.conftest import SAMPLES, Ask
-from tests.exports.feedback.test_api import plan_of, tell
-from tests.exports.feedback.test_frames import told
+from tests.exports.feedback.conftest import plan_of, tell, told
 from tests.themis_admin.datasets.conftest import Ingest
 from themis_admin.datasets.models import Dataset, Version
 

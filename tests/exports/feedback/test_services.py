@@ -1,32 +1,16 @@
 """Feedback goes with its dataset, and is read by nobody else's rules."""
 
-from typing import Any
-
 import pytest
 from rest_framework.test import APIClient
 
 from exports.models import Factors, FeedbackRun
 from tests.conftest import client_of
 from tests.exports.conftest import Ask
-from tests.exports.feedback.test_api import plan_of, tell
+from tests.exports.feedback.conftest import plan_of, ran, tell
 from themis_admin.accounts.models import User
 from themis_admin.artifacts.models import Artifact, ArtifactRef
 from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Version
-from themis_admin.jobs import runner
-from themis_admin.jobs.models import Job
-
-
-@pytest.fixture
-def writer(alice: User) -> APIClient:
-    return client_of(alice, "export", "write")
-
-
-def ran(response: Any) -> Job:
-    assert response.status_code == 202, response.content
-    pk = response.json()["job"]["id"]
-    runner.run(pk)
-    return Job.objects.get(pk=pk)
 
 
 def test_a_rule_cannot_read_what_is_not_its_datasets(

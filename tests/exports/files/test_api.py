@@ -1,40 +1,12 @@
 """Exports as files: the stream's bytes, a manifest that proves them, once and whole whatever is killed, and their end."""
 
-from collections.abc import Callable
-from typing import Any
-
-import pytest
 from rest_framework.test import APIClient
 
 from exports.models import FileExport
 from tests.conftest import client_of
+from tests.exports.conftest import URL, Make, client_answer
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Version
-from themis_admin.jobs import runner
-
-URL = "/api/v1/exports/"
-Make = Callable[..., FileExport]
-
-
-def made(client: APIClient, **body: Any) -> FileExport:
-    """An export, asked for over HTTP and run by the real runner in this process."""
-    response = client.post(URL, body, format="json")
-    assert response.status_code == 202, response.json()
-    runner.run(response.json()["job"]["id"])
-    export: FileExport = FileExport.objects.get(pk=response.json()["export"]["id"])
-    assert export.state == "succeeded", export.job and export.job.error
-    return export
-
-
-@pytest.fixture
-def make(as_alice: APIClient, version: Version) -> Make:
-    return lambda **body: made(as_alice, **body)
-
-
-def client_answer(client: APIClient, url: str) -> Any:
-    response = client.get(url)
-    assert response.status_code == 200, response.content
-    return response.json()
 
 
 def test_a_dry_run_makes_nothing(as_alice: APIClient, version: Version) -> None:

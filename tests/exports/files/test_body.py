@@ -6,14 +6,13 @@ import pytest
 from rest_framework.test import APIClient
 
 from exports.models import FileExport
-from tests.exports.conftest import Ask, text
-from tests.exports.files.test_api import URL, Make, make
-from tests.exports.files.test_services import content
+from tests.exports.conftest import URL, Ask, Make, text
+from tests.exports.files.conftest import content
 from tests.themis_admin.jobs.conftest import start
 from themis_admin.datasets.models import Version
 from themis_admin.jobs.models import Job
 
-__all__ = ["make", "start"]
+__all__ = ["start"]
 
 
 def test_a_cursor_makes_a_file_of_the_rest(make: Make, ask: Ask) -> None:

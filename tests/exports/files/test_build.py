@@ -17,9 +17,8 @@ from rest_framework.test import APIClient
 from exports.files import build as file_build
 from exports.models import FileExport
 from tests.conftest import client_of
-from tests.exports.conftest import Ask, text
-from tests.exports.files.test_api import URL, Make, client_answer, make
-from tests.exports.files.test_services import content
+from tests.exports.conftest import URL, Ask, Make, client_answer, text
+from tests.exports.files.conftest import content
 from tests.processes import descendants, until
 from tests.themis_admin.datasets.conftest import Ingest
 from tests.themis_admin.jobs.conftest import Start, ended, reload, start
@@ -31,7 +30,7 @@ from themis_admin.jobs.models import Event, Job
 from themis_admin.storage.stores import FILES, store
 from themisdb_datasets.errors import ConflictError
 
-__all__ = ["make", "start"]
+__all__ = ["start"]
 
 
 def unpacked(name: str, stored: bytes) -> str:

@@ -11,12 +11,10 @@ from rest_framework.test import APIClient
 from exports.files import retention
 from exports.links import services as links
 from exports.models import FileExport
-from tests.exports.files.test_api import URL, Make, make
+from tests.exports.conftest import URL, Make
 from themis_admin.accounts.models import User
 from themis_admin.jobs.models import Event
 from themis_admin.storage.stores import FILES, store
-
-__all__ = ["make"]
 
 
 def test_exports_expire_after_a_warning(make: Make, alice: User, settings: LazySettings) -> None:

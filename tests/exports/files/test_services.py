@@ -8,19 +8,13 @@ from exports.files import services as file_exports
 from exports.links import services as links
 from exports.models import FileExport, Link
 from tests.conftest import client_of
-from tests.exports.files.test_api import URL, Make, client_answer, make
+from tests.exports.conftest import URL, Make, client_answer
+from tests.exports.files.conftest import content
 from themis_admin.accounts.models import AuditEntry, User
 from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
-
-__all__ = ["make"]
-
-
-def content(export: FileExport) -> dict[str, bytes]:
-    """An export's files as they are stored."""
-    return {ref.name: ref.artifact.path.read_bytes() for ref in export.refs()}
 
 
 def test_a_removed_version_fails_the_export_with_the_reason(as_alice: APIClient, version: Version) -> None:

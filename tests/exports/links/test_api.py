@@ -8,30 +8,13 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from exports.links import downloads
 from exports.models import FileExport
 from tests.conftest import client_of
-from tests.exports.files.test_api import Make, client_answer, make
+from tests.exports.conftest import client_answer, get, path_of
+from tests.exports.links.conftest import body
 from themis_admin.accounts.models import User
 
-__all__ = ["make"]
 URL = "/api/v1/links/"
-
-
-@pytest.fixture
-def export(make: Make) -> FileExport:
-    return make(theme="Lärm")
-
-
-@pytest.fixture
-def lines(export: FileExport) -> bytes:
-    """What is in the export's file."""
-    return bytes(export.refs()[0].artifact.path.read_bytes())
-
-
-@pytest.fixture(autouse=True)
-def _nobody_guessed() -> None:
-    downloads._misses.clear()
 
 
 def linked(client: APIClient, **body: Any) -> Any:
@@ -39,19 +22,6 @@ def linked(client: APIClient, **body: Any) -> Any:
     response = client.post(URL, body, format="json")
     assert response.status_code == 201, response.json()
     return response.json()
-
-
-def path_of(link: Any) -> str:
-    return str(link["url"].removeprefix("http://testserver"))
-
-
-def get(path: str, **headers: str) -> Any:
-    """Ask as somebody without login."""
-    return Client().get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-
-
-def body(response: Any) -> bytes:
-    return b"".join(response) if response.streaming else response.content
 
 
 def test_a_link_needs_no_login_and_says_what_it_sends(

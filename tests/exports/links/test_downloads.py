@@ -14,16 +14,16 @@ from rest_framework.test import APIClient
 
 from exports.links import services as links
 from exports.models import FileExport, LinkUse
-from tests.exports.files.test_api import Make, make
-from tests.exports.links.test_api import _nobody_guessed, body, export, get, lines, linked, path_of
-from tests.exports.links.test_services import answers
+from tests.exports.conftest import Make, get, path_of
+from tests.exports.links.conftest import answers, body
+from tests.exports.links.test_api import linked
 from tests.processes import free_port, until
 from tests.themis_admin.jobs.conftest import Start, start
 from themis_admin.accounts.models import User
 from themis_admin.artifacts.models import Artifact, ArtifactRef
 from themis_admin.storage.stores import FILES, store
 
-__all__ = ["_nobody_guessed", "export", "lines", "make", "start"]
+__all__ = ["start"]
 
 
 def test_a_download_goes_on_where_it_broke_off(as_alice: APIClient, export: FileExport, lines: bytes) -> None:

@@ -5,19 +5,19 @@ import string
 from datetime import timedelta
 
 import pytest
-import requests
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from exports.links import downloads
 from exports.models import FileExport, Link, LinkUse
-from tests.exports.files.test_api import client_answer
-from tests.exports.links.test_api import URL, _nobody_guessed, body, export, get, lines, linked, path_of
+from tests.exports.conftest import client_answer, get, path_of
+from tests.exports.links.conftest import body
+from tests.exports.links.test_api import URL, linked
 from tests.themis_admin.jobs.conftest import start
 from themis_admin.accounts.models import AuditEntry
 
-__all__ = ["_nobody_guessed", "export", "lines", "start"]
+__all__ = ["start"]
 
 
 def test_a_thousand_altered_tokens_open_nothing(as_alice: APIClient, export: FileExport) -> None:
@@ -93,10 +93,3 @@ def test_guessing_is_slowed_down_and_nobody_else_is(
     assert get(path).status_code == 200  # a link that works still does
     elsewhere = Client(REMOTE_ADDR="10.0.0.9")
     assert elsewhere.get("/d/nonsense").status_code == 404
-
-
-def answers(port: int) -> bool:
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/health/live", timeout=2).ok
-    except requests.RequestException:
-        return False

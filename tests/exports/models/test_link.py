@@ -3,10 +3,8 @@
 from rest_framework.test import APIClient
 
 from exports.models import FileExport
-from tests.exports.files.test_api import client_answer
-from tests.exports.links.test_api import URL, _nobody_guessed, export, get, linked, path_of
-
-__all__ = ["_nobody_guessed", "export"]
+from tests.exports.conftest import client_answer, get, path_of
+from tests.exports.links.test_api import URL, linked
 
 
 def test_a_link_ends_with_its_export(as_alice: APIClient, export: FileExport) -> None:

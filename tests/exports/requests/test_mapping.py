@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.exports.conftest import Ask, lines
-from tests.exports.streams.test_formats import TURNS, answer
+from tests.exports.conftest import TURNS, Ask, answer, lines
 from tests.themis_admin.datasets.conftest import Ingest
 from themis_admin.datasets.models import Dataset, Version
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.exports.conftest import SAMPLES, Ask, text
-from tests.exports.streams.test_api import questions
+from tests.exports.conftest import SAMPLES, Ask, questions, text
 from themis_admin.datasets.models import Dataset, Version
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")

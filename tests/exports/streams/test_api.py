@@ -4,15 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.exports.conftest import Ask, lines, text
+from tests.exports.conftest import Ask, lines, questions, text
 from themis_admin.accounts.models import AuditEntry, User
 from themis_admin.datasets.models import Version
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
-
-
-def questions(response: Any) -> list[str]:
-    return [line["instruction"] for line in lines(response)]
 
 
 def test_a_theme_is_delivered_with_weights_and_metadata(version: Version, ask: Ask) -> None:

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from exports.streams import pump as pumping
 from exports.streams.compression import Gzip, Zstd, negotiate, open_encoder
 from exports.streams.pump import pump
-from tests.exports.streams.test_pump import WHOLE, lines
+from tests.exports.streams.conftest import WHOLE, lines
 from themis_admin.web.serving import Outlet
 
 

@@ -5,19 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.exports.conftest import Ask, lines
+from tests.exports.conftest import TURNS, Ask, answer, lines
 from tests.themis_admin.datasets.conftest import Ingest
 from themis_admin.datasets.models import Dataset, Version
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 TALK = [{"from": "human", "value": "Hallo?"}, {"from": "gpt", "value": "Ja."}]
-TURNS = [{"role": "user", "content": "Hallo?"}, {"role": "assistant", "content": "Ja."}]
 HELD = json.dumps(TALK, indent=1)
 EMPTY: list[Any] = [[], "Hallo", None, [{"role": "user"}], [3], {"role": "user", "content": "x"}]
-
-
-def answer(response: Any) -> Any:
-    return response.json()
 
 
 @pytest.mark.parametrize(

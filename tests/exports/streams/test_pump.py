@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -10,21 +9,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 from exports.streams import pump as pumping
 from exports.streams.pump import pump
+from tests.exports.streams.conftest import LINES, WHOLE, lines
 from themis_admin.web.serving import Outlet
-from themisdb_datasets.engine.plans.delivery import Chunk
-
-LINES = [bytes(random.Random(n).choices(b"abcdefgh", k=n * 37 % 9000)) + b"\n" for n in range(400)]
-WHOLE = b"".join(LINES)
-
-
-def lines(made: list[int], done: int) -> Iterator[Chunk]:
-    """All lines after so many, in chunks of any size, other ones each time."""
-    made.append(done)
-    sizes = random.Random(len(made))
-    while done < len(LINES):
-        part = LINES[done : done + sizes.randint(1, 120)]
-        yield Chunk(memoryview(b"".join(part)), len(part))
-        done += len(part)
 
 
 async def taken(

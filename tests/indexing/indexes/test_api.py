@@ -1,35 +1,15 @@
 """Offset indexes over REST: of versions, themes and files; samples by number; the folder that data-forager opens."""
 
-import hashlib
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
+from tests.indexing.conftest import built
+from tests.indexing.indexes.conftest import downloaded
 from themis_admin.datasets.models import Version
-from themis_admin.jobs import runner
-from themis_admin.jobs.models import Job
 
 pytestmark = pytest.mark.django_db
-
-
-def built(client: APIClient, **body: Any) -> tuple[dict[str, Any], Job]:
-    """The index that a body asks for, once its job has ended, and the job."""
-    answer = client.post("/api/v1/indexes/", {"kind": "offsets", **body}, format="json")
-    assert answer.status_code == 202, answer.json()
-    job = Job.objects.get(pk=answer.json()["job"]["id"])
-    runner.run(job.pk)
-    job.refresh_from_db()
-    assert job.state == "succeeded", job.error
-    return client.get(answer.json()["index"]["url"]).json(), job
-
-
-def downloaded(client: APIClient, index: dict[str, Any]) -> bytes:
-    answer = client.get(f"{index['url']}download/")
-    assert answer.status_code == 200
-    data = b"".join(answer)
-    assert (len(data), hashlib.sha256(data).hexdigest()) == (index["num_bytes"], index["sha256"])
-    return data
 
 
 def test_a_broken_download_goes_on(as_alice: APIClient, version: Version) -> None:

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from rest_framework.test import APIClient
 
-from tests.indexing.indexes.test_token_indexes import built, tokenizer
+from tests.indexing.indexes.conftest import built
 from tests.themis_admin.datasets.conftest import Ingest
 from themis_admin.datasets.models import Dataset, Version
 from themisdb_datasets.order import ShuffledOrder
-
-__all__ = ["tokenizer"]
 
 pytestmark = pytest.mark.django_db
 

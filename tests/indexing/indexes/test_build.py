@@ -10,8 +10,8 @@ import pytest
 from data_forager.datasets.jsonl import JsonlDataset
 from rest_framework.test import APIClient
 
-from tests.indexing.indexes.test_api import built, downloaded
-from tests.indexing.models.test_index import numbers, theme_of
+from tests.indexing.conftest import built, numbers, theme_of
+from tests.indexing.indexes.conftest import downloaded
 from tests.themis_admin.datasets.conftest import Ingest
 from tests.themis_admin.datasets.ingest.test_modes import sample
 from themis_admin.accounts.models import User

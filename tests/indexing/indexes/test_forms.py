@@ -5,12 +5,10 @@ from django.test import Client
 
 from indexing.models import Index, Tokenizer
 from tests.conftest import page
-from tests.indexing.indexes.test_token_pages import tokenizer
 from tests.themis_admin.console.conftest import version
 from themis_admin.datasets.models import Version
 
-__all__ = ["tokenizer", "version"]
-
+__all__ = ["version"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -9,8 +9,7 @@ from rest_framework.test import APIClient
 
 from indexing.indexes import reading
 from indexing.models import Index
-from tests.indexing.indexes.test_api import built
-from tests.indexing.models.test_index import numbers
+from tests.indexing.conftest import built, numbers
 from tests.themis_admin.datasets.conftest import SAMPLES
 from themis_admin.accounts.models import User
 from themis_admin.artifacts import services as artifacts

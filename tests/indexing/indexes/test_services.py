@@ -6,12 +6,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from indexing.models import Index
-from tests.indexing.conftest import Upload
-from tests.indexing.indexes.test_token_indexes import asked, built, tokenizer
+from tests.indexing.conftest import Upload, asked
+from tests.indexing.indexes.conftest import built
 from tests.tokenizers import with_vocabulary
 from themis_admin.datasets.models import Version
-
-__all__ = ["tokenizer"]
 
 pytestmark = pytest.mark.django_db
 

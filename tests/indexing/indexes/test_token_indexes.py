@@ -12,40 +12,16 @@ import pytest
 from data_forager.datasets.tokens import TokensDataset
 from rest_framework.test import APIClient
 
-from tests.indexing.conftest import Upload
+from tests.indexing.indexes.conftest import built
 from tests.themis_admin.datasets.conftest import SAMPLES
 from tests.themisdb_datasets.engine.indexes.test_packing import FILES, forage
 from tests.tokenizers import EOS, byte_level
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.themes import services
-from themis_admin.jobs import runner
-from themis_admin.jobs.models import Job
 from themisdb_datasets.tokens import TokenIndex
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def tokenizer(upload: Upload) -> int:
-    """Alice's tokenizer."""
-    return int(upload().json()["id"])
-
-
-def asked(client: APIClient, **body: Any) -> Any:
-    return client.post("/api/v1/indexes/", {"kind": "tokens", "text_field": "text", **body}, format="json")
-
-
-def built(client: APIClient, **body: Any) -> dict[str, Any]:
-    """The index that a body asks for, once its job has ended."""
-    answer = asked(client, **body)
-    assert answer.status_code == 202, answer.json()
-    job = Job.objects.get(pk=answer.json()["job"]["id"])
-    runner.run(job.pk)
-    job.refresh_from_db()
-    assert job.state == "succeeded", job.error
-    index: dict[str, Any] = client.get(answer.json()["index"]["url"]).json()
-    return index
 
 
 def unpacked(client: APIClient, index: dict[str, Any], folder: Path) -> Path:

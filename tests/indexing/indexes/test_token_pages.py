@@ -1,25 +1,17 @@
 """Token indexes in the browser: made by the form, a sample as text and as tokens, what is wrong under its field."""
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from indexing.models import Index, Tokenizer
 from tests.conftest import page
 from tests.themis_admin.console.conftest import theme, version
-from tests.tokenizers import EOS, byte_level
+from tests.tokenizers import EOS
 from themis_admin.datasets.models import Theme, Version
 from themis_admin.jobs import runner
 
 __all__ = ["theme", "version"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tokenizer(alices: Client) -> Tokenizer:
-    file = SimpleUploadedFile("gesetze.json", byte_level().library.to_str().encode())
-    assert alices.post("/tokenizers/", {"file": file}).status_code == 302
-    return Tokenizer.objects.get()
 
 
 def test_the_form_makes_one_and_its_page_shows_text_and_tokens(

@@ -1,12 +1,10 @@
 """An index tells when it is stale, and what it protects."""
 
-from typing import Any
-
 import pytest
 from rest_framework.test import APIClient
 
 from indexing.models import Index
-from tests.indexing.indexes.test_api import built
+from tests.indexing.conftest import built, numbers, theme_of
 from tests.themis_admin.datasets.conftest import Ingest
 from tests.themis_admin.datasets.ingest.test_modes import sample
 from themis_admin.accounts.models import User
@@ -15,16 +13,6 @@ from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.themes import services
 
 pytestmark = pytest.mark.django_db
-
-
-def theme_of(dataset: Dataset, alice: User, below: int) -> Any:
-    where = {"field": "n", "op": "lt", "value": below}
-    return services.create_theme(dataset, user=alice, name=f"unter {below}", where=where)
-
-
-def numbers(client: APIClient, index: dict[str, Any], ids: str) -> list[int]:
-    found = client.get(f"{index['url']}samples/", {"ids": ids}).json()
-    return [each["sample"]["n"] for each in found["results"]]
 
 
 def test_an_index_tells_when_it_is_stale_and_goes_on_leading_to_its_samples(

@@ -3,13 +3,10 @@
 import pytest
 from rest_framework.test import APIClient
 
-from tests.indexing.conftest import Upload
-from tests.indexing.indexes.test_token_indexes import asked, tokenizer
+from tests.indexing.conftest import Upload, asked
 from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.datasets.models import Version
 from themis_admin.jobs import runner
-
-__all__ = ["tokenizer"]
 
 pytestmark = pytest.mark.django_db
 

@@ -8,13 +8,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tests.conftest import PASSWORD, client_of
-from tests.themis_admin.accounts.test_models import bearer
+from tests.themis_admin.accounts.conftest import bearer
 from themis_admin.accounts import services
 from themis_admin.accounts.models import ApiToken, User
 
 pytestmark = pytest.mark.django_db
-
-
 DATASET = {"name": "Gesetze"}
 
 

@@ -4,14 +4,10 @@ import pytest
 from django.test import Client
 
 from tests.conftest import PASSWORD
+from tests.themis_admin.accounts.conftest import log_in
 from themis_admin.accounts.models import AuditEntry, User
 
 pytestmark = pytest.mark.django_db
-
-
-def log_in(client: Client, name: str, password: str, *, ip: str = "127.0.0.1") -> bool:
-    client.post("/login/", {"username": name, "password": password}, REMOTE_ADDR=ip)
-    return "_auth_user_id" in client.session
 
 
 def test_a_login_opens_the_console_and_a_logout_closes_it(alice: User) -> None:

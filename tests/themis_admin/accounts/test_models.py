@@ -5,13 +5,10 @@ from datetime import timedelta
 import pytest
 from rest_framework.test import APIClient
 
+from tests.themis_admin.accounts.conftest import bearer
 from themis_admin.accounts.models import ApiToken, token_digest
 
 pytestmark = pytest.mark.django_db
-
-
-def bearer(text: str) -> APIClient:
-    return APIClient(headers={"authorization": f"Bearer {text}"})
 
 
 def test_a_token_is_shown_once_and_kept_as_a_digest(as_alice: APIClient) -> None:

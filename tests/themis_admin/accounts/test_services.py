@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from tests.conftest import PASSWORD
-from tests.themis_admin.accounts.test_login import log_in
+from tests.themis_admin.accounts.conftest import log_in
 from themis_admin.accounts.models import User
 from themis_admin.accounts.services import FAILURES
 

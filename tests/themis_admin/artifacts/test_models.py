@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from tests.themis_admin.artifacts.test_services import CONTENT, aged, kept
+from tests.themis_admin.artifacts.conftest import CONTENT, aged, kept
 from tests.themis_admin.datasets.conftest import folders
 from themis_admin.accounts.models import User
 from themis_admin.artifacts import services as artifacts

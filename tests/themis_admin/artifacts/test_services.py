@@ -2,42 +2,16 @@
 
 import hashlib
 import os
-import time
 from pathlib import Path
 
-from django.db import transaction
-
+from tests.themis_admin.artifacts.conftest import CONTENT, aged, kept
 from tests.themis_admin.datasets.conftest import folders
 from themis_admin.accounts.models import User
 from themis_admin.artifacts import services as artifacts
-from themis_admin.artifacts.models import Artifact, ArtifactRef
+from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.storage import stores
 
 __all__ = ["folders"]
-CONTENT = b"the same bytes"
-
-
-def kept(owner: User, keeper: str, folder: Path, content: bytes = CONTENT) -> Artifact:
-    """A file with this content, published and kept."""
-    file = folder / "file"
-    file.write_bytes(content)
-    digest = hashlib.sha256(content).hexdigest()
-    artifacts.publish(file, digest=digest)
-    with transaction.atomic():
-        return artifacts.keep(
-            digest=digest,
-            num_bytes=len(content),
-            content_type="text/plain",
-            name="file.txt",
-            keeper=keeper,
-            owner=owner,
-        )
-
-
-def aged(artifact: Artifact) -> None:
-    """Let the time of grace after publishing pass."""
-    past = time.time() - artifacts.GRACE.total_seconds() - 60
-    os.utime(artifact.path, (past, past))
 
 
 def test_what_was_just_published_is_left_alone(alice: User, tmp_path: Path) -> None:

@@ -6,9 +6,7 @@ import sys
 
 from tests.processes import ROOT
 from tests.running import Running, user_environment
-from tests.themis_admin.console.management.commands.test_up import refused, running
-
-__all__ = ["running"]
+from tests.themis_admin.console.conftest import refused
 
 
 def test_a_database_of_a_later_release_is_refused(running: Running) -> None:

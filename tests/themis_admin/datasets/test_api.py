@@ -7,12 +7,12 @@ from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from tests.conftest import client_of
+from tests.themis_admin.datasets.conftest import URL
 from themis_admin.accounts.models import AuditEntry, User
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.web.api import handle_error
 
 pytestmark = pytest.mark.django_db
-URL = "/api/v1/datasets/"
 
 
 def test_a_dataset_is_created_and_found_again(as_alice: APIClient) -> None:

@@ -4,11 +4,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.conftest import client_of
-from tests.themis_admin.datasets.labels.test_api import put, two
+from tests.themis_admin.datasets.conftest import put
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
-
-__all__ = ["two"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

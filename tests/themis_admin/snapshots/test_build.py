@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tests.themis_admin.snapshots.test_api import URL, link, made, rule, theme
+from tests.themis_admin.snapshots.conftest import URL, link, made
 from themis_admin.accounts.models import AuditEntry, User
 from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.datasets import services as datasets
@@ -25,8 +25,6 @@ from themis_admin.snapshots import services as snapshots
 from themis_admin.snapshots.models import Snapshot
 from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.errors import NotFoundError
-
-__all__ = ["rule", "theme"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,15 +8,13 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import Ingest
-from tests.themis_admin.snapshots.test_api import URL, link, made, theme
+from tests.themis_admin.snapshots.conftest import URL, link, made
 from themis_admin.accounts.models import User
 from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.themes import services as theme_services
 from themis_admin.jobs.models import Event, Job
 from themis_admin.snapshots import archive
-
-__all__ = ["theme"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

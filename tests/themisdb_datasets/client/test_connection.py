@@ -6,13 +6,9 @@ from typing import Any
 import pytest
 
 from tests.running import Running
-from tests.themisdb_datasets.client.test_hostile_streams import read
+from tests.themisdb_datasets.client.conftest import read
 from tests.themisdb_datasets.conftest import quick_client
-from tests.themisdb_datasets.proxy import (
-    before,
-    cut,
-    refused,
-)
+from tests.themisdb_datasets.proxy import before, cut, refused
 from themisdb_datasets import Client
 from themisdb_datasets.errors import (
     AuthError,

@@ -11,10 +11,10 @@ import pytest
 
 from tests.processes import ROOT, until
 from tests.running import Running
+from tests.themisdb_datasets.client.conftest import SMALL
 from tests.themisdb_datasets.conftest import quick_client
 from tests.themisdb_datasets.proxy import before, cut, ended, passed, refused, rewritten, stalled
 from themisdb_datasets import Backoff, Client
-from themisdb_datasets.client import download, upload
 from themisdb_datasets.client.download import sha256_of
 from themisdb_datasets.errors import (
     ConflictError,
@@ -23,24 +23,10 @@ from themisdb_datasets.errors import (
     ServerError,
 )
 
-SMALL = 1 << 20
-
-
-@pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
 
 @pytest.fixture
 def url(index: dict[str, Any]) -> str:
     return f"{index['url']}download/"
-
-
-@pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of 1 MB, so that there are several."""
-    monkeypatch.setattr(download, "PART_BYTES", SMALL)
-    monkeypatch.setattr(upload, "PART_BYTES", SMALL)
 
 
 @pytest.mark.usefixtures("parts")

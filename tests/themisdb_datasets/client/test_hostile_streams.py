@@ -10,6 +10,7 @@ import pytest
 
 from tests.processes import until
 from tests.running import Running
+from tests.themisdb_datasets.client.conftest import read
 from tests.themisdb_datasets.conftest import QUICK, quick_client
 from tests.themisdb_datasets.proxy import (
     before,
@@ -31,10 +32,6 @@ from themisdb_datasets.errors import (
 
 IMPATIENT = Backoff(shortest=0.01, longest=0.02, patience=0.3, first_patience=0.3)
 FEW = 3  # lines of a stream that is cut at every byte
-
-
-def read(client: Client, query: dict[str, Any], **more: Any) -> bytes:
-    return b"".join(block.data for block in client.stream(query, **more))
 
 
 def test_it_goes_on_from_a_cut_at_any_byte(live: Running, query: dict[str, Any], whole: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.running import Running
-from tests.themisdb_datasets.client.test_streams import answer
+from tests.themisdb_datasets.client.conftest import answer
 from tests.themisdb_datasets.conftest import QUICK, quick_client
 from tests.themisdb_datasets.proxy import before, cut
 from themisdb_datasets import Backoff, Client

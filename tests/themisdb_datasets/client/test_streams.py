@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.running import Running
+from tests.themisdb_datasets.client.conftest import answer
 from tests.themisdb_datasets.conftest import quick_client
 from tests.themisdb_datasets.proxy import before, cut, ended
 from themisdb_datasets import Client
@@ -76,8 +76,3 @@ def test_keep_alive_lines_of_a_stream_without_an_end_are_no_samples() -> None:
     assert progress.take(b"\n") is None
     assert progress.take(b"{}\n\n\n{}\n\n{") == (b"{}\n{}\n", 2)
     assert not progress.is_complete
-
-
-def answer(*, plan: str, position: int, count: int | None) -> httpx.Headers:
-    headers = {"X-Themis-Plan": plan, "X-Themis-Version": "v", "X-Themis-Cursor": f"{plan}.{position}"}
-    return httpx.Headers(headers if count is None else {**headers, "X-Themis-Num-Samples": str(count)})

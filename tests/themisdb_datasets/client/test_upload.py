@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.running import Running
-from tests.themisdb_datasets.client.test_download import SMALL, _own_state, parts, url
+from tests.themisdb_datasets.client.conftest import SMALL
+from tests.themisdb_datasets.client.test_download import url
 from tests.themisdb_datasets.conftest import QUICK, quick_client
 from tests.themisdb_datasets.proxy import before, cut, ended, passed, refused
 from themisdb_datasets import Client
@@ -18,7 +19,7 @@ from themisdb_datasets.errors import (
     MalformedError,
 )
 
-__all__ = ["_own_state", "parts", "url"]
+__all__ = ["url"]
 
 
 def corpus(path: Path, *, num_samples: int = 20_000) -> Path:

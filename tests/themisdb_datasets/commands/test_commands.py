@@ -9,28 +9,9 @@ import pytest
 from tests.processes import ROOT
 from tests.running import Running
 from tests.themisdb_datasets.conftest import Themis
-from themisdb_datasets import Client
 from themisdb_datasets.commands import COMMANDS
 
 pytestmark = pytest.mark.usefixtures("home")
-
-
-@pytest.fixture(scope="module")
-def made(live: Running) -> dict[str, dict[str, Any]]:
-    """A snapshot, an index and an export of three files."""
-    with Client(live.url, live.known["token"]) as client:
-        theme = next(iter(client.pages("themes/")))
-        dataset = client.get(f"datasets/{theme['dataset']}/")
-        version = dataset["latest"]["id"]
-        asked = {
-            "snapshot": ("snapshots/", {"version": version, "theme": theme["id"]}),
-            "index": ("indexes/", {"kind": "offsets", "version": version}),
-            "export": ("exports/", {"dataset": dataset["id"], "file": {"max_bytes": 2_000_000}}),
-        }
-        answers = {kind: client.post(path, body) for kind, (path, body) in asked.items()}
-        for each in answers.values():
-            client.wait(each["job"])
-        return {kind: client.get(each[kind]["url"]) for kind, each in answers.items()}
 
 
 def test_what_the_document_shows_runs(

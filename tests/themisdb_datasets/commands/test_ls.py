@@ -3,11 +3,8 @@
 import pytest
 
 from tests.running import Running
-from tests.themisdb_datasets.commands.test_commands import made
 from tests.themisdb_datasets.conftest import Themis, answer
 from themisdb_datasets.commands.ls import KINDS
-
-__all__ = ["made"]
 
 pytestmark = pytest.mark.usefixtures("home")
 

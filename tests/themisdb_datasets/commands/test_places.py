@@ -5,10 +5,7 @@ from typing import Any
 import pytest
 
 from tests.running import Running
-from tests.themisdb_datasets.commands.test_commands import made
 from tests.themisdb_datasets.conftest import Themis
-
-__all__ = ["made"]
 
 pytestmark = pytest.mark.usefixtures("home")
 

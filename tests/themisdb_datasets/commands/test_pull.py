@@ -6,13 +6,10 @@ from typing import Any
 import pytest
 
 from tests.running import Running
-from tests.themisdb_datasets.commands.test_commands import made
 from tests.themisdb_datasets.conftest import Themis, answer
 from tests.themisdb_datasets.proxy import before, cut, passed, refused
 from themisdb_datasets import Client, ThemisDataset
 from themisdb_datasets.client.download import sha256_of
-
-__all__ = ["made"]
 
 pytestmark = pytest.mark.usefixtures("home")
 

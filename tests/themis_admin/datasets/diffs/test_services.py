@@ -5,14 +5,12 @@ from pathlib import Path
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.diffs.test_api import NEW, ask, second
+from tests.themis_admin.datasets.diffs.conftest import NEW, ask
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets
 from themis_admin.datasets.ingest import services as ingest_services
 from themis_admin.datasets.models import Version
 from themis_admin.jobs import runner
-
-__all__ = ["second"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,13 +4,11 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
-from tests.themis_admin.datasets.diffs.test_api import ask, second
+from tests.themis_admin.datasets.diffs.conftest import ask
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.rules.services import create_rule
 from themis_admin.datasets.themes import services as themes
-
-__all__ = ["second"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

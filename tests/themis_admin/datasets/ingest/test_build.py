@@ -12,7 +12,7 @@ import pytest
 from django.conf import LazySettings
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.conftest import SAMPLES, Ingest, write
+from tests.themis_admin.datasets.conftest import SAMPLES, Ingest, lines, write
 from themis_admin.accounts.models import User
 from themis_admin.datasets.ingest import services
 from themis_admin.datasets.models import Dataset, Version
@@ -21,11 +21,6 @@ from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Event, Job
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def lines(version: Version) -> list[Any]:
-    opened = version.open()
-    return [json.loads(opened.line(position)) for position in range(opened.num_samples)]
 
 
 def test_a_file_becomes_version_1(ingest: Ingest, dataset: Dataset, alice: User) -> None:

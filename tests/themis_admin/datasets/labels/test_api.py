@@ -5,23 +5,12 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.conftest import Ingest
+from tests.themis_admin.datasets.conftest import put
 from themis_admin.accounts.models import AuditEntry
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def two(version: Version, ingest: Ingest, dataset: Dataset) -> tuple[Version, Version]:
-    ingest([{"id": "new"}])
-    assert dataset.latest is not None
-    return version, dataset.latest
-
-
-def put(client: APIClient, dataset: Dataset, name: str, version: Any) -> Any:
-    return client.put(f"{dataset.url}labels/{name}/", {"version": version}, format="json")
 
 
 def test_a_label_is_given_and_moved(

@@ -3,11 +3,8 @@
 import pytest
 from django.test import Client
 
-from tests.themis_admin.datasets.labels.test_api import two
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version, VersionLabel
-
-__all__ = ["two"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -3,7 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.labels.test_api import put
+from tests.themis_admin.datasets.conftest import put
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services
 from themis_admin.datasets.models import Dataset, Version, VersionLabel

@@ -3,7 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.test_api import URL
+from tests.themis_admin.datasets.conftest import URL
 from themis_admin.datasets.models import Dataset
 
 pytestmark = pytest.mark.django_db

@@ -9,13 +9,12 @@ from django.conf import LazySettings
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
+from tests.themis_admin.datasets.rejects.conftest import BROKEN, finish
 from themis_admin.datasets.models import Dataset, Version
-from themis_admin.jobs import runner
 from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Job
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BROKEN = [b'{"id": "a", "text": "no end"', b"[1, 2]", b'{"id": "\xe4"}', b'{"id": "' + b"x" * 5000 + b'"}']
 
 
 @pytest.fixture
@@ -31,18 +30,6 @@ def version(ingest: Ingest, dataset: Dataset, settings: LazySettings) -> Version
 def send(client: APIClient, version: Version, lines: dict[int, str], **more: Any) -> Any:
     body = {"lines": [{"number": number, "text": text} for number, text in lines.items()], **more}
     return client.post(f"{version.url}rejects/", body, format="json")
-
-
-def finish(dataset: Dataset) -> list[Any]:
-    """Run the ingest that waits; the samples that the dataset has then."""
-    job = Job.objects.filter(kind="ingest").latest("id")
-    runner.run(job.pk)
-    job.refresh_from_db()
-    assert job.state == "succeeded", job.error
-    dataset.refresh_from_db()
-    assert dataset.latest is not None
-    opened = dataset.latest.open()
-    return [opened.line(position) for position in range(opened.num_samples)]
 
 
 def test_mended_lines_become_samples(as_alice: APIClient, version: Version, dataset: Dataset) -> None:

@@ -4,12 +4,12 @@ import pytest
 from django.test import Client
 
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
-from tests.themis_admin.datasets.rejects.test_mending import BROKEN, finish, version
+from tests.themis_admin.datasets.rejects.conftest import BROKEN, finish
+from tests.themis_admin.datasets.rejects.test_mending import version
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
 
 __all__ = ["version"]
-
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -5,13 +5,12 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.retention.test_holds import kinds
-from tests.themis_admin.datasets.retention.test_services import dry_run, five, gone
+from tests.themis_admin.datasets.retention.conftest import dry_run, gone, kinds
+from tests.themis_admin.datasets.retention.test_services import five
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.jobs.models import Job
 
 __all__ = ["five"]
-
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

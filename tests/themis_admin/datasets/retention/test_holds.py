@@ -1,7 +1,6 @@
 """What holds a version: whatever points at it, as long as it is needed."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,7 +10,8 @@ from exports.delivery.opening import open_delivery
 from exports.models import StoredPlan, Stream
 from exports.streams.continuous import Continuation
 from tests.conftest import client_of
-from tests.themis_admin.datasets.retention.test_services import dry_run, five, gone, run
+from tests.themis_admin.datasets.retention.conftest import dry_run, gone, kinds
+from tests.themis_admin.datasets.retention.test_services import five, run
 from themis_admin.accounts.models import User
 from themis_admin.datasets.labels import services as labels
 from themis_admin.datasets.models import Dataset, Version
@@ -23,13 +23,7 @@ from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.errors import ConflictError
 
 __all__ = ["five"]
-
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def kinds(found: Any, number: int) -> list[str]:
-    row = next(each for each in found["results"] if each["number"] == number)
-    return [reason["kind"] for reason in row["reasons"]]
 
 
 def test_what_is_needed_stays(

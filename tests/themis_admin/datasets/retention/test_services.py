@@ -1,13 +1,13 @@
 """Old versions are removed by number and age, and none that is needed; a dry run says why each one stays."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
+from tests.themis_admin.datasets.retention.conftest import dry_run, gone
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.retention import services as retention
 from themis_admin.jobs import runner
@@ -27,16 +27,6 @@ def five(ingest: Ingest, dataset: Dataset) -> list[Version]:
         made = timezone.now() - timedelta(days=10 * (5 - version.number))
         Version.objects.filter(pk=version.pk).update(created_at=made)
     return found
-
-
-def dry_run(client: APIClient, dataset: Dataset, **query: str) -> Any:
-    answer = client.get(f"{dataset.url}retention/", query)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
-
-
-def gone(found: Any) -> list[int]:
-    return [each["number"] for each in found["results"] if each["removed"]]
 
 
 def run(kind: str) -> Job:

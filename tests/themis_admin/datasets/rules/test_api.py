@@ -5,23 +5,11 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.conftest import Ingest
+from tests.themis_admin.datasets.rules.conftest import post
 from themis_admin.accounts.models import AuditEntry
-from themis_admin.datasets.models import Dataset, WeightingRule
+from themis_admin.datasets.models import WeightingRule
 
 FRESH = {"name": "Frisch", "kind": "freshness", "field": "at", "half_life_days": 365}
-SAMPLES = [{"n": n, "at": f"20{10 + n}-01-01", "law": "TA" if n % 2 else None} for n in range(10)]
-
-
-@pytest.fixture
-def rules(dataset: Dataset, ingest: Ingest) -> str:
-    """The address of the rules of a dataset with ten samples."""
-    assert ingest(SAMPLES).state == "succeeded"
-    return f"/api/v1/datasets/{dataset.pk}/weighting-rules/"
-
-
-def post(client: APIClient, url: str, body: Any) -> Any:
-    return client.post(url, body, format="json")
 
 
 def test_a_rule_is_made_changed_and_deleted(rules: str, as_alice: APIClient) -> None:

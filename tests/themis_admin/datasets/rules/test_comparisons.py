@@ -2,10 +2,8 @@
 
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.rules.test_api import post, rules
+from tests.themis_admin.datasets.rules.conftest import post
 from themis_admin.datasets.models import Dataset
-
-__all__ = ["rules"]
 
 
 def test_two_weightings_are_compared(rules: str, as_alice: APIClient, dataset: Dataset) -> None:

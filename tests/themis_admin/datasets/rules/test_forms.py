@@ -5,7 +5,7 @@ import json
 from django.test import Client
 
 from tests.themis_admin.console.conftest import version
-from tests.themis_admin.datasets.rules.test_pages import MAP
+from tests.themis_admin.datasets.rules.conftest import MAP
 from themis_admin.datasets.models import Version
 
 __all__ = ["version"]

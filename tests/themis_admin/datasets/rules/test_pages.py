@@ -7,13 +7,13 @@ from django.test import Client
 
 from tests.conftest import page
 from tests.themis_admin.console.conftest import version
+from tests.themis_admin.datasets.rules.conftest import MAP
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version, WeightingRule
 from themis_admin.datasets.rules import services as rules
 from themis_admin.datasets.themes import services
 
 __all__ = ["version"]
-MAP = {"kind": "map", "field": "law", "factors": {"BDSG": 2.0}, "default": 0.5, "missing": 1.0}
 
 
 @pytest.fixture

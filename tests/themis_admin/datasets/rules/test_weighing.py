@@ -3,9 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.rules.test_api import post, rules
-
-__all__ = ["rules"]
+from tests.themis_admin.datasets.rules.conftest import post
 
 
 def test_a_preview_tells_how_factors_are_spread(rules: str, as_alice: APIClient) -> None:

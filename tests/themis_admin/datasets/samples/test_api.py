@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
-from tests.themis_admin.datasets.samples.test_browser import positions, samples
+from tests.themis_admin.datasets.samples.conftest import positions, samples
 from themis_admin.datasets.models import Dataset, Version
 
 pytestmark = pytest.mark.django_db(transaction=True)

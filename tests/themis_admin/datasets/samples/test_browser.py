@@ -6,22 +6,13 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from tests.themis_admin.datasets.samples.conftest import positions, samples
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Version
 from themis_admin.datasets.themes import services as themes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def samples(client: APIClient, version: Version, **query: Any) -> Any:
-    answer = client.get(f"{version.url}samples/", query)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
-
-
-def positions(page: Any) -> list[int]:
-    return [each["position"] for each in page["results"]]
 
 
 @pytest.mark.parametrize(

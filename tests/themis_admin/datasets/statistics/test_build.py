@@ -4,12 +4,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import Ingest
-from tests.themis_admin.datasets.statistics.test_api import LAW, asked, theme, waiting, work
+from tests.themis_admin.datasets.statistics.conftest import LAW, asked, waiting, work
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Theme, Version
 from themis_admin.datasets.themes import services as themes
-
-__all__ = ["theme"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

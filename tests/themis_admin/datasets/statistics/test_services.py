@@ -4,13 +4,11 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import Ingest
-from tests.themis_admin.datasets.statistics.test_api import asked, theme, waiting, work
+from tests.themis_admin.datasets.statistics.conftest import asked, waiting, work
 from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, StatisticsDocument, Theme, Version
 from themis_admin.jobs import runner
 from themis_admin.jobs import services as jobs
-
-__all__ = ["theme"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,26 +7,17 @@ from rest_framework.test import APIClient
 
 from tests.conftest import client_of
 from tests.themis_admin.datasets.conftest import SAMPLES
+from tests.themis_admin.datasets.themes.conftest import BIMSCH
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Theme, Version
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BIMSCH = {"field": "law", "op": "contains", "value": "BImSch"}
 PRIVACY = {
     "any": [
         {"field": "law", "op": "contains", "value": "BDSG"},
         {"field": "text", "op": "contains", "value": "personenbezogene Daten"},
     ]
 }
-
-
-@pytest.fixture
-def theme(as_alice: APIClient, version: Version, dataset: Dataset) -> Theme:
-    answer = as_alice.post(
-        f"{dataset.url}themes/", {"name": "Immissionsschutz", "where": BIMSCH}, format="json"
-    )
-    assert answer.status_code == 201, answer.content
-    return Theme.objects.get(pk=answer.json()["id"])
 
 
 def test_a_theme_is_made_listed_changed_and_deleted(

@@ -3,10 +3,8 @@
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.themes.test_api import BIMSCH, theme
+from tests.themis_admin.datasets.themes.conftest import BIMSCH
 from themis_admin.datasets.models import Dataset, Theme
-
-__all__ = ["theme"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -2,32 +2,19 @@
 
 import io
 import json
-from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import SAMPLES
+from tests.themis_admin.datasets.uploads.conftest import CONTENT, URL, send, start
 from themis_admin.datasets.models import Dataset, Upload, Version
 from themis_admin.datasets.uploads import services as uploads
 from themis_admin.jobs import runner
 from themisdb_datasets.errors import MalformedError
 
 pytestmark = pytest.mark.django_db(transaction=True)
-URL = "/api/v1/uploads/"
-CONTENT = b"".join(json.dumps(each).encode() + b"\n" for each in SAMPLES)
-
-
-def start(client: APIClient, *, num_bytes: int = len(CONTENT), filename: str = "gesetze.jsonl") -> Any:
-    answer = client.post(URL, {"filename": filename, "num_bytes": num_bytes}, format="json")
-    assert answer.status_code == 201, answer.content
-    return answer.json()
-
-
-def send(client: APIClient, url: str, offset: int | str, part: bytes) -> Any:
-    headers = {"Upload-Offset": str(offset)}
-    return client.patch(url, part, content_type="application/octet-stream", headers=headers)
 
 
 def test_parts_become_a_version(as_alice: APIClient, dataset: Dataset) -> None:

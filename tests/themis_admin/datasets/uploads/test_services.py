@@ -8,7 +8,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.uploads.test_api import CONTENT, send, start
+from tests.themis_admin.datasets.uploads.conftest import CONTENT, send, start
 from themis_admin.datasets.models import Dataset, Upload
 from themis_admin.datasets.uploads import services as uploads
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.themis_admin.datasets.conftest import SAMPLES, Ingest, write
-from tests.themis_admin.datasets.ingest.test_build import lines
+from tests.themis_admin.datasets.conftest import SAMPLES, Ingest, lines, write
 from themis_admin.accounts.models import User
 from themis_admin.datasets.ingest import services
 from themis_admin.datasets.models import Dataset, Shard, Version

@@ -7,19 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.themisdb_datasets.engine.plans.test_plan import delivery, open_plan
+from tests.themisdb_datasets.engine.plans.conftest import open_plan, read
+from tests.themisdb_datasets.engine.plans.test_plan import delivery
 from tests.versions import make_version
 from themisdb_datasets.engine.plans.delivery import CHUNK_BYTES, Delivery
 from themisdb_datasets.errors import ImpossibleError
 from themisdb_datasets.order import Ordering
 
 __all__ = ["delivery"]
-
-
-def read(delivery: Delivery, start: int = 0, limit: int | None = None, batch_size: int = 100) -> bytes:
-    return b"".join(
-        chunk.data for chunk in delivery.chunks(delivery.window(start, limit), batch_size=batch_size)
-    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,18 +3,16 @@
 import hashlib
 import zlib
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.themisdb_datasets.engine.plans.test_delivery import read
-from tests.themisdb_datasets.engine.plans.test_plan import open_plan
+from tests.themisdb_datasets.engine.plans.conftest import open_plan, read, written
 from tests.versions import make_version
 from themisdb_datasets.engine.plans import files
 from themisdb_datasets.engine.plans.delivery import Delivery
-from themisdb_datasets.engine.plans.files import WrittenFile, write_files
+from themisdb_datasets.engine.plans.files import WrittenFile
 from themisdb_datasets.engine.plans.plan import Plan
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.rendering.formats import Format
@@ -22,28 +20,6 @@ from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.selections.selection import SelectionCache
 from themisdb_datasets.engine.weights.weighting import Explicit, Weighting
 from themisdb_datasets.errors import ImpossibleError
-from themisdb_datasets.order import Ordering
-
-SAMPLES = [{"n": n, "text": f"Absatz {n} über Lärm " * (n % 7 + 1)} for n in range(3_000)]
-
-
-@pytest.fixture
-def delivery(tmp_path: Path) -> Delivery:
-    return open_plan(tmp_path, make_version(tmp_path, SAMPLES), ordering=Ordering("shuffled", 7))
-
-
-def written(
-    delivery: Delivery, folder: Path, kind: str, *, max_bytes: int | None = None, limit: int | None = None
-) -> tuple[list[WrittenFile], Any]:
-    folder.mkdir()
-    window = delivery.window(0, limit)
-    reported: list[int] = []
-    made = write_files(
-        delivery, window, folder, stem="texts", kind=kind, max_bytes=max_bytes, report=reported.append
-    )
-    assert reported == sorted(reported)
-    assert not reported or reported[-1] == len(window)
-    return made
 
 
 def content(file: WrittenFile) -> bytes:

@@ -3,10 +3,10 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.themisdb_datasets.engine.plans.conftest import TEXT, open_plan
 from tests.versions import make_version
 from themisdb_datasets.engine.plans.delivery import Delivery
 from themisdb_datasets.engine.plans.plan import Cursor, Plan
@@ -15,22 +15,11 @@ from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.rendering.formats import Format
 from themisdb_datasets.engine.selections.criteria import Criteria, Output, Period
 from themisdb_datasets.engine.selections.selection import SelectionCache
-from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
 from themisdb_datasets.engine.weights.weighting import Explicit, Freshness, Length, Weighting
 from themisdb_datasets.errors import MalformedError
 from themisdb_datasets.order import Ordering
 
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
-TEXT = Format("text_completion", {"text": parse_value("text")}, ())
-
-
-def open_plan(
-    root: Path, version: OpenVersion, form: Format = TEXT, *conditions: Any, ordering: Ordering | None = None
-) -> Delivery:
-    digest = version_digest(version)
-    plan = Plan(digest, Criteria(conditions), form, ordering or Ordering())
-    cache = SelectionCache(root / "selections")
-    return Delivery(plan, version, [cache.get(version, digest, criteria) for criteria in plan.selects])
 
 
 @pytest.fixture(

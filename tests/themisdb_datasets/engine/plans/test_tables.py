@@ -8,16 +8,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.themisdb_datasets.engine.plans.test_delivery import read
-from tests.themisdb_datasets.engine.plans.test_files import delivery, written
-from tests.themisdb_datasets.engine.plans.test_plan import open_plan
+from tests.themisdb_datasets.engine.plans.conftest import open_plan, read, written
 from tests.versions import make_version
 from themisdb_datasets.engine.plans.delivery import Delivery
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.rendering.formats import Format
-
-__all__ = ["delivery"]
-
 
 MIXED: list[dict[str, Any] | bytes] = [
     {"q": "Wie laut?", "n": 1, "x": 1, "flag": True, "big": 1, "tags": ["a", "ä"], "m": {"k": 1.50}},

@@ -100,7 +100,7 @@ def test_a_factor_is_told_in_the_fewest_digits(batch: Batch) -> None:
 
 def test_neighbouring_constants_are_one() -> None:
     when = parse_value("t")
-    pieces = [
+    pieces: list[Piece] = [
         TextPiece(b"a"),
         TextPiece(b"b"),
         ValuePiece("t"),

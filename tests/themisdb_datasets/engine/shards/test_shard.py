@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.themisdb_datasets.engine.shards.conftest import DATA
 from tests.themisdb_datasets.ingesting import ingest_bytes
 from themisdb_datasets.engine.shards.shard import Shard
 from themisdb_datasets.errors import CorruptError, NotFoundError
-
-DATA = b"".join(b'{"n":%d,"o":{"x":"\\u00e4%d"},"t%d":null}\n' % (n, n, n % 3) for n in range(500))
 
 
 def test_a_line_is_found_by_its_number(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.themisdb_datasets.engine.shards.test_shard import DATA
+from tests.themisdb_datasets.engine.shards.conftest import DATA
 from tests.themisdb_datasets.ingesting import ingest_bytes
 from themisdb_datasets.engine.shards.writer import rebuild
 from themisdb_datasets.errors import CorruptError

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.themisdb_datasets.engine.snapshots.test_snapshot import built, freeze
+from tests.themisdb_datasets.engine.snapshots.conftest import built, freeze
 from tests.versions import make_version
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.snapshots.samples import unique_names

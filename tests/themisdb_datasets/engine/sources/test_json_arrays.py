@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.themisdb_datasets.engine.sources.test_parquet_rows import ingested, rejects
-from tests.themisdb_datasets.engine.sources.test_tabular import TEXTS
+from tests.themisdb_datasets.engine.sources.conftest import TEXTS, ingested, rejects
 from themisdb_datasets.engine.sources.json_arrays import array_lines
 from themisdb_datasets.errors import MalformedError
 

@@ -10,28 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from themisdb_datasets.artifacts import ArtifactStore
-from themisdb_datasets.engine.shards.ingest import IngestResult, ingest
-from themisdb_datasets.engine.shards.shard import Shard
-from themisdb_datasets.engine.sources.source import open_source
+from tests.themisdb_datasets.engine.sources.conftest import ingested, rejects
 from themisdb_datasets.errors import MalformedError
-
-
-def ingested(root: Path, data: bytes, name: str) -> tuple[list[Any], IngestResult]:
-    (root / "work").mkdir(parents=True)
-    (root / "upload").write_bytes(data)
-    store = ArtifactStore(root / "store")
-    source = open_source(root / "upload", name)
-    result = ingest(source, store=store, workdir=root / "work")
-    assert source.done == source.total
-    shards = [Shard.open(store.shard_path(each.digest)) for each in result.shards]
-    return [json.loads(shard.line(row)) for shard in shards for row in range(shard.num_samples)], result
-
-
-def rejects(result: IngestResult) -> list[tuple[int, str]]:
-    lines = result.rejects_path.read_text().splitlines()
-    return [(reject["line"], reject["reason"]) for reject in map(json.loads, lines)]
-
 
 ROWS: dict[str, list[Any]] = {
     "n": [1, None, 3],

@@ -4,18 +4,14 @@ import gzip
 import os
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
+from tests.themisdb_datasets.engine.sources.conftest import BOMB, zstd
 from themisdb_datasets.engine.sources.source import open_source
 from themisdb_datasets.engine.sources.unpacking import UnpackingLimits
 from themisdb_datasets.errors import ImpossibleError, MalformedError
 
 CONTENT = b'{"a":1}\n' * 400_000 + os.urandom(5000)
-
-
-def zstd(data: bytes) -> bytes:
-    return bytes(pa.compress(data, codec="zstd", asbytes=True))
 
 
 def read(path: Path, data: bytes, name: str) -> bytes:
@@ -75,9 +71,6 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, name: str, packed: bytes) 
 def test_an_unknown_suffix_says_which_are_known(tmp_path: Path, name: str) -> None:
     with pytest.raises(ImpossibleError, match=r"\.csv or \.parquet, plain or compressed as \.gz or \.zst"):
         read(tmp_path, b"", name)
-
-
-BOMB = b'{"a":0}\n' * (1 << 16)  # 512 KiB
 
 
 def test_small_and_plain_files_are_as_they_are(tmp_path: Path) -> None:

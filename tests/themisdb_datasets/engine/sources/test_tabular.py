@@ -9,14 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.themisdb_datasets.engine.sources.test_parquet_rows import ingested, rejects
+from tests.themisdb_datasets.engine.sources.conftest import TEXTS, ingested, rejects
 from themisdb_datasets.engine.sources.tabular import csv_lines
 from themisdb_datasets.errors import MalformedError
-
-NASTY = ["", '"', "\\", '\\"', "],[", "{", "a\nb", "\u2028", "ä", "😀", ",", "\\\\\\"]
-
-
-TEXTS = st.sampled_from(NASTY) | st.text(max_size=8)
 
 
 def test_a_csv_becomes_objects_with_numbers_that_look_like_numbers(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.themisdb_datasets.engine.sources.test_source import BOMB, zstd
+from tests.themisdb_datasets.engine.sources.conftest import BOMB, zstd
 from themisdb_datasets.engine.sources.source import open_source
 from themisdb_datasets.engine.sources.unpacking import UnpackingLimits
 from themisdb_datasets.errors import TooLargeError

@@ -4,45 +4,14 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.processes import PATIENCE, ROOT, alive, descendants, until
-from tests.running import Running, user_environment
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A new installation after its first run."""
-    themis = Running(tmp_path_factory.mktemp("up") / "data").start()
-    try:
-        themis.ready()
-        yield themis
-    finally:
-        print(themis.said())
-        if themis.process is not None and themis.process.poll() is None:
-            themis.stop()
-
-
-def refused(data: Path, port: int) -> str:
-    """What `up` says when it does not start."""
-    ran = subprocess.run(
-        [sys.executable, "manage.py", "up"],
-        cwd=ROOT,
-        env=user_environment(DATA=str(data), PORT=str(port)),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert ran.returncode == 1, ran.stdout + ran.stderr
-    assert "Traceback" not in ran.stderr
-    return ran.stderr
+from tests.processes import alive, descendants, until
+from tests.running import Running
+from tests.themis_admin.console.conftest import refused
 
 
 def test_the_first_run_leaves_a_login_a_token_and_themes_that_stream(running: Running) -> None:
