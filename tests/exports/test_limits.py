@@ -1,4 +1,4 @@
-"""Streams as rows: their status and list, and how many of them and of their plans a token may have."""
+"""How many streams and plans a token may have."""
 
 import re
 from dataclasses import replace

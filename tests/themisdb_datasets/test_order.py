@@ -1,4 +1,4 @@
-"""order/1: permutations that are even, independent, the same for ever, and known anywhere without walking there."""
+"""order/1: the same for ever, and known anywhere without walking there."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Feedback over REST: what a run tells once, is folded, and becomes a weighting that streams have."""
+"""Feedback over REST: seen and told by those who may, as JSON for everyone."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Exports as files: the stream's bytes, a manifest that proves them, once and whole whatever is killed, and their end."""
+"""Exports as files over REST: tried dry, asked for once, and nobody else's."""
 
 from rest_framework.test import APIClient
 

@@ -1,4 +1,4 @@
-"""The pages of exports, links and artifacts: whom they answer, what they show, and what they do."""
+"""The pages of exports and artifacts: whom they answer, what they show, and what they do."""
 
 import re
 from pathlib import Path

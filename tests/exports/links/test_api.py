@@ -1,4 +1,4 @@
-"""Signed links: whom they let in, how often, how long, and that a broken download goes on."""
+"""Signed links over REST: made for what can be linked, and opened without a login."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The stream as its clients see it: what is delivered, how it looks, and what the headers promise."""
+"""The stream as its clients see it: what is delivered, how it looks, and what is written down of it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The pump: what it holds for a client that takes nothing, it drops and makes again, and no byte is lost or repeated."""
+"""The pump: what it holds for a client that takes nothing, it drops and makes again, byte for byte."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Offset indexes over REST: of versions, themes and files; samples by number; the folder that data-forager opens."""
+"""Offset indexes over REST: downloaded, refused where a body names nothing, and nobody else's."""
 
 from typing import Any
 

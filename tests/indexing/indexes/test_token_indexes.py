@@ -1,4 +1,4 @@
-"""Token indexes over REST: built by a job, the same as data-forager's, read by number and as raw blocks."""
+"""Token indexes over REST: the same as data-forager's, and read by number."""
 
 import hashlib
 import io

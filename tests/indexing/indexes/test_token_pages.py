@@ -1,4 +1,4 @@
-"""Token indexes in the browser: made by the form, a sample as text and as tokens, what is wrong under its field."""
+"""Token indexes in the browser: made by the form, a sample as text and as tokens."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Tokenizers over REST: uploaded, tried, listed, seen by their owner only, deleted with their file."""
+"""Tokenizers over REST: uploaded, tried, listed, seen by their owner only."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""API tokens: shown once, kept as a digest, with scopes, an end, and a way to revoke them."""
+"""API tokens over REST: given out within one's own rights, and nobody else's."""
 
 import pytest
 from rest_framework.test import APIClient

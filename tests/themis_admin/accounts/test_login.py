@@ -1,4 +1,4 @@
-"""Logging in and out, and what happens to who guesses."""
+"""Logging in and out."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""A forgotten password: a link from the command line or an administrator, or by mail where mail is set up."""
+"""A forgotten password: a link from an administrator, or by mail where mail is set up."""
 
 import re
 from urllib.parse import urlsplit

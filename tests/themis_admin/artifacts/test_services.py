@@ -1,4 +1,4 @@
-"""Kept files: one artifact however often it is kept, freed when nobody keeps it, and never while somebody does."""
+"""Kept files: freed when nobody keeps them, and never while somebody does."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Snapshots over REST: frozen, downloaded, verified, the newest of a series, removed, and nobody else's."""
+"""Snapshots over REST: frozen, downloaded, verified, removed, and nobody else's."""
 
 import asyncio
 import hashlib

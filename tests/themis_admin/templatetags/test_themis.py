@@ -1,4 +1,4 @@
-"""How the console writes numbers, sizes, times, digests, weights and rules."""
+"""How the console writes numbers, sizes, durations and times."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Headers, errors and logins that every answer has to have."""
+"""Headers and logins that every answer has to have."""
 
 import pytest
 from django.test import Client

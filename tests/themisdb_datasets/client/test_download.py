@@ -1,4 +1,4 @@
-"""Downloads and uploads over connections that break: what arrives is checked, and what has arrived is not sent again."""
+"""Downloads over connections that break: what arrives is checked, and what has arrived is not sent again."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""The command `themis` against a whole Themis: what it says, what it writes, how it goes on, and how it fails."""
+"""The command `themis` against a whole Themis: what its document shows runs."""
 
 import shlex
 from pathlib import Path

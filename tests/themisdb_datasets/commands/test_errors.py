@@ -1,4 +1,4 @@
-"""The command `themis` where something is wrong: a sentence, or a document, and never a traceback."""
+"""The command `themis` where something is wrong: it says what would be right, and needs nothing heavy for that."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The demo corpus, and the first run of an empty data folder, also when it is interrupted."""
+"""The first run of an empty data folder, also when it is interrupted."""
 
 import json
 import stat

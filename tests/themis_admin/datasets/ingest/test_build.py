@@ -1,4 +1,4 @@
-"""Ingest from the request to the published version, with the real runner."""
+"""Ingest from the file to the published version, with the real runner."""
 
 import dataclasses
 import gzip

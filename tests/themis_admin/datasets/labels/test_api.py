@@ -1,4 +1,4 @@
-"""REST: labels of versions, and versions by what they are called."""
+"""REST: labels of versions."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Old versions are removed by number and age, and none that is needed; a dry run says why each one stays."""
+"""A dataset may have a retention of its own."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Weighting rules over REST: made, changed, looked at, and nobody else's."""
+"""Weighting rules over REST: made, changed, and nobody else's."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""REST: statistics of versions and themes, computed by jobs when something is published, saved or asked for."""
+"""REST: statistics of versions and themes, computed when they are asked for."""
 
 import pytest
 from rest_framework.test import APIClient

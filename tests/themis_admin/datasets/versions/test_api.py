@@ -1,4 +1,4 @@
-"""REST: versions, their samples and rejected lines."""
+"""REST: versions."""
 
 import pytest
 from rest_framework.test import APIClient

@@ -1,4 +1,4 @@
-"""Looking into a version: search, one condition, order, one sample, rejected lines."""
+"""Looking into a version: search, one condition, order, one sample."""
 
 import json
 

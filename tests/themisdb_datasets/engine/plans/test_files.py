@@ -1,4 +1,4 @@
-"""Plans as files: the stream's own bytes, cut where they should be, and Parquet that others read."""
+"""Plans as files: the stream's own bytes, cut where they should be."""
 
 import hashlib
 import zlib

@@ -1,4 +1,4 @@
-"""Selections and plans: what is kept, how it is weighted, and that any part of a delivery is the same bytes."""
+"""A plan is known by its document, and so is a cursor; what selections of it are kept."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Columns are written by a process beside the ingest: it is missed when it dies, and leaves with whoever started it."""
+"""The process that writes columns leaves with whoever started it."""
 
 import json
 import signal

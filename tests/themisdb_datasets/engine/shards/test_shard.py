@@ -1,4 +1,4 @@
-"""A shard opens as its manifest says or not at all, and is rebuilt from its samples alone."""
+"""A shard opens as its manifest says or not at all."""
 
 import json
 import shutil

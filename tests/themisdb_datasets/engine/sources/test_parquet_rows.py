@@ -1,4 +1,4 @@
-"""JSON arrays, CSV and Parquet as samples: nothing lost, nothing changed that JSON can say, everything else rejected."""
+"""Parquet as samples: nothing lost, nothing changed that JSON can say, everything else rejected."""
 
 import json
 from datetime import UTC, date, datetime
