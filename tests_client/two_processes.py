@@ -8,7 +8,7 @@ from torch.utils.data import IterableDataset
 from transformers import Trainer
 
 from tests_client import tiny
-from tests_client.test_training import SAMPLES, Weighted, loss_of
+from tests_client.pytorch.test_training import SAMPLES, Weighted, loss_of
 from themisdb_datasets import PackingCollator, Sample, WeightedCollator
 
 

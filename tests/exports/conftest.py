@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from django.http import HttpResponseBase
+from django.test import Client
 from rest_framework.test import APIClient
 
+from exports.links import downloads
+from exports.models import FileExport
 from tests.conftest import client_of
 from tests.exports import large
 from tests.running import Running
@@ -16,8 +19,15 @@ from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.themes import services as themes
+from themis_admin.jobs import runner
 
 __all__ = ["dataset", "folders", "ingest"]
+
+Ask = Callable[..., HttpResponseBase]
+URL = "/api/v1/exports/"
+Make = Callable[..., FileExport]
+TURNS = [{"role": "user", "content": "Hallo?"}, {"role": "assistant", "content": "Ja."}]
+
 
 SAMPLES: list[dict[str, Any]] = [
     {"id": 1, "category": "Lärm", "domain": "Umwelt", "subject": "BImSchG", "question": "Wie laut?", "context": "Nachts",
@@ -56,9 +66,6 @@ def as_bob(bob: User) -> APIClient:
     return client_of(bob, "export")
 
 
-Ask = Callable[..., HttpResponseBase]
-
-
 @pytest.fixture
 def ask(as_alice: APIClient) -> Ask:
     """POST a stream's body as Alice."""
@@ -85,3 +92,46 @@ def lines(response: Any) -> list[Any]:
 def corpus(live: Running) -> dict[str, Any]:
     """A large dataset of the running Themis: how to ask for all of it."""
     return large.take_in(live)
+
+
+def made(client: APIClient, **body: Any) -> FileExport:
+    """An export, asked for over HTTP and run by the real runner in this process."""
+    response = client.post(URL, body, format="json")
+    assert response.status_code == 202, response.json()
+    runner.run(response.json()["job"]["id"])
+    export: FileExport = FileExport.objects.get(pk=response.json()["export"]["id"])
+    assert export.state == "succeeded", export.job and export.job.error
+    return export
+
+
+@pytest.fixture
+def make(as_alice: APIClient, version: Version) -> Make:
+    return lambda **body: made(as_alice, **body)
+
+
+def client_answer(client: APIClient, url: str) -> Any:
+    response = client.get(url)
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_guessed() -> None:
+    downloads._misses.clear()
+
+
+def path_of(link: Any) -> str:
+    return str(link["url"].removeprefix("http://testserver"))
+
+
+def get(path: str, **headers: str) -> Any:
+    """Ask as somebody without login."""
+    return Client().get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def questions(response: Any) -> list[str]:
+    return [line["instruction"] for line in lines(response)]
+
+
+def answer(response: Any) -> Any:
+    return response.json()

@@ -1,4 +1,4 @@
-"""Streams as rows: their status and list, and how many of them and of their plans a token may have."""
+"""How many streams and plans a token may have."""
 
 import re
 from dataclasses import replace
@@ -12,81 +12,19 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from exports import limits
 from exports.limits import Consumer
-from exports.models import CountedPlan, Stream, StreamState
-from exports.streams import leases
+from exports.models import CountedPlan, Stream
 from tests.conftest import client_of
 from tests.exports.conftest import text
 from themis_admin.accounts.models import ApiToken, User
 from themis_admin.datasets.models import Version
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
-
 URL = "/api/export/jsonl_llm/stream"
 
 
 def post(client: APIClient, **body: Any) -> Any:
     return client.post(URL, {"theme": "Lärm", **body}, format="json")
-
-
-def test_a_stream_can_be_looked_up_while_and_after_it_runs(
-    version: Version, as_alice: APIClient, as_bob: APIClient
-) -> None:
-    response = post(as_alice, limit=2)
-    url = f"/api/export/status/{response['X-Themis-Export']}"
-    before = as_alice.get(url).json()
-    assert (before["status"], before["records_processed"], before["records_total"]) == ("in_progress", 0, 2)
-    body = text(response)
-    after = as_alice.get(url).json()
-    assert after["status"] == "completed"
-    assert (after["progress"], after["records_processed"], after["error"]) == (1.0, 2, None)
-    assert after["num_bytes"] == len(body.encode())
-    assert after["duration_ms"] >= 0
-    assert after["cursor"] == response["X-Themis-Cursor"]
-    assert as_bob.get(url).status_code == 404
-    assert as_bob.get("/api/export").json()["results"] == []
-
-
-def test_streams_are_listed_by_status(version: Version, as_alice: APIClient) -> None:
-    for _ in range(3):
-        text(post(as_alice))
-    Stream.objects.filter(pk=Stream.objects.latest("pk").pk).update(
-        state="in_progress", lease_until=timezone.now() - timedelta(seconds=1)
-    )
-
-    def found(**query: str) -> list[str]:
-        return [stream["status"] for stream in as_alice.get("/api/export", query).json()["results"]]
-
-    assert found() == ["failed", "completed", "completed"]
-    assert found(status="completed") == ["completed", "completed"]
-    assert found(status="failed") == ["failed"]
-    assert found(status="in_progress") == []
-    wrong = as_alice.get("/api/export", {"status": "complete"})
-    assert wrong.status_code == 400
-    assert "did you mean 'completed'" in wrong.json()["error"]
-
-
-def test_a_stream_whose_server_died_is_written_down_as_failed(version: Version, as_alice: APIClient) -> None:
-    text(post(as_alice))
-    ended = timezone.now() - timedelta(seconds=5)
-    Stream.objects.update(state="in_progress", finished_at=None, lease_until=ended)
-    limits.tidy()
-    stream = Stream.objects.get()
-    assert (stream.state, stream.finished_at) == ("failed", ended)
-    assert "cursor" in stream.error
-
-
-def test_a_renewal_that_comes_late_takes_up_nothing_that_has_ended(alice: User) -> None:
-    row = limits.open_stream(Consumer(alice), title="Lärm", plan="0" * 64, start=0, num_samples=3)
-    stream, goes_on = leases.OpenStream(row, None), leases.OpenStream(row, None)
-    stream.end(StreamState.COMPLETED, "")
-    leases._renew_all([stream])
-    row.refresh_from_db()
-    assert (row.state, row.finished_at is None) == ("completed", False)
-    leases._renew_all([goes_on])  # it was thought to be gone
-    row.refresh_from_db()
-    assert (row.state, row.finished_at) == ("in_progress", None)
 
 
 def test_the_download_has_a_name(version: Version, as_alice: APIClient) -> None:

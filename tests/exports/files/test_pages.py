@@ -1,4 +1,4 @@
-"""The pages of exports, links and artifacts: whom they answer, what they show, and what they do."""
+"""The pages of exports and artifacts: whom they answer, what they show, and what they do."""
 
 import re
 from pathlib import Path
@@ -22,8 +22,6 @@ from themis_admin.datasets.models import Version
 from themis_admin.jobs import runner
 
 __all__ = ["version"]
-
-
 BODY = {"format": "text_completion", "field_mapping": {"text_field": "text"}}
 
 
@@ -102,22 +100,6 @@ def test_an_export_that_runs_or_failed_says_so(version: Version, alice: User, al
     assert "It was cancelled" in page(alices, f"/exports/{queued.pk}/")
 
 
-def test_a_link_is_made_and_revoked(export: FileExport, alices: Client) -> None:
-    path = f"/exports/{export.pk}/"
-    assert alices.post(path, {"note": "x", "expires_in": "5", "max_downloads": "0"}).status_code == 422
-    asked = {"note": "Bob's", "expires_in": "86400", "max_downloads": "3"}
-    assert alices.post(path, asked).status_code == 302
-    made = Link.objects.get()
-    assert (made.note, made.max_downloads) == ("Bob's", 3)
-    address = links.path_of(made)
-    assert Client().get(address).status_code == 200
-    assert "cannot be made to work again" in page(alices, f"/links/{made.pk}/revoke/")
-    assert alices.post(f"/links/{made.pk}/revoke/").status_code == 302
-    assert Client().get(address).status_code == 404
-    assert "revoked" in page(alices, "/links/")
-    assert alices.post(f"/links/{made.pk}/revoke/").status_code == 409
-
-
 def test_removing_says_which_links_break(export: FileExport, link: Link, alices: Client) -> None:
     assert "The link “for the trainer” stops working" in page(
         alices, f"/exports/{export.pk}/remove/"
@@ -145,11 +127,6 @@ def test_an_artifact_tells_who_keeps_it(export: FileExport, alices: Client) -> N
     html = page(alices, f"/artifacts/{artifact.pk}/")
     assert f'href="/exports/{export.pk}/"' in html
     assert artifact.digest in html
-
-
-def test_the_listing_of_a_link_has_each_file(export: FileExport, link: Link) -> None:
-    html = page(Client(), links.path_of(link))
-    assert html.count(f'href="{links.path_of(link)}/') == export.refs().count() > 2
 
 
 def test_pages_without_data_say_what_to_do_next(bobs: Client) -> None:

@@ -5,20 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.exports.conftest import Ask, lines
+from tests.exports.conftest import TURNS, Ask, answer, lines
 from tests.themis_admin.datasets.conftest import Ingest
 from themis_admin.datasets.models import Dataset, Version
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
-
 TALK = [{"from": "human", "value": "Hallo?"}, {"from": "gpt", "value": "Ja."}]
-TURNS = [{"role": "user", "content": "Hallo?"}, {"role": "assistant", "content": "Ja."}]
 HELD = json.dumps(TALK, indent=1)
 EMPTY: list[Any] = [[], "Hallo", None, [{"role": "user"}], [3], {"role": "user", "content": "x"}]
-
-
-def answer(response: Any) -> Any:
-    return response.json()
 
 
 @pytest.mark.parametrize(
@@ -91,18 +85,6 @@ def test_a_conversation_in_one_text_has_its_special_tokens(
     }
 
 
-def test_turns_that_are_named_win_over_the_datasets_conversations(
-    dataset: Dataset, ingest: Ingest, ask: Ask
-) -> None:
-    assert ingest([{"talk": TURNS, "q": "Was?", "a": "Das."}]).state == "succeeded"
-    dataset.field_mapping = {"messages_field": "talk"}
-    dataset.save()
-    assert lines(ask(dataset=dataset.name, format="openai")) == [{"messages": TURNS}]
-    named = {"user_field": "q", "assistant_field": "a"}
-    (line,) = lines(ask(dataset=dataset.name, format="openai", field_mapping=named))
-    assert [message["content"] for message in line["messages"]] == ["Was?", "Das."]
-
-
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]}
 OUTPUTS = ['{"n": 1}', {"n": 12345678901234567890123}, '{"n": 0}', '{"n": 1', "n", 5, [{"n": 1}], {"m": 1}]
 
@@ -173,14 +155,3 @@ def test_outputs_that_cannot_be_read_break_any_schema(dataset: Dataset, ingest: 
     )
     response = ask(dataset=dataset.name, structured={"json_schema": {"type": ["object", "number", "array"]}})
     assert [line["instruction"] for line in lines(response)] == ["2"]
-
-
-def test_what_a_format_cannot_do_is_said(version: Version, ask: Ask) -> None:
-    raw = ask(theme="Lärm", format="raw", structured={"json_schema": {}})
-    assert (raw.status_code, list(answer(raw)["fields"])) == (400, ["structured"])
-    typo = ask(theme="Lärm", structured={"json_schem": {}})
-    assert "did you mean 'json_schema'" in answer(typo)["error"]
-    none = ask(theme="Lärm", format="preference")
-    assert (none.status_code, list(answer(none)["fields"])) == (422, ["field_mapping.chosen_field"])
-    template = ask(theme="Lärm", format="openai", field_mapping={"messages_field": "{tags}"})
-    assert (template.status_code, list(answer(template)["fields"])) == (400, ["field_mapping.messages_field"])

@@ -3,16 +3,15 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from tests.exports.large import NUM_SAMPLES, WORDS, headers
+from tests.exports.streams.conftest import anonymous_memory, rests, seconds_worked, stream
 from tests.processes import until
 from tests.running import Running
 
@@ -44,33 +43,6 @@ class ThemisDataset:
                         "text": f"### Instruction:\n{sample['instruction']}\n### Response:\n{sample['output']}",
                         "weight": sample.get("weight", 1.0),
                     }
-
-
-def stream(live: Running, **body: Any) -> requests.Response:
-    response = requests.post(
-        f"{live.url}/api/export/jsonl_llm/stream", json=body, headers=headers(live), stream=True, timeout=60
-    )
-    assert response.status_code == 200, response.text
-    return response
-
-
-def anonymous_memory(pid: int) -> int:
-    """RssAnon of a process, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon"))
-
-
-def seconds_worked(pid: int) -> float:
-    """The processor time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rests(pid: int) -> bool:
-    """Whether a process has next to nothing to do, looked at for a second."""
-    worked = seconds_worked(pid)
-    time.sleep(1)
-    return seconds_worked(pid) - worked < 0.3
 
 
 def work_until_it_rests(pid: int) -> float:

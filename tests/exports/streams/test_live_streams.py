@@ -17,44 +17,13 @@ import pytest
 import requests
 
 from tests.exports.large import NUM_SAMPLES, headers
-from tests.exports.streams.test_live import anonymous_memory, stream
+from tests.exports.streams.conftest import STREAM, anonymous_memory, begun, export_of, post, status, stream
 from tests.processes import until
 from tests.running import Running
 
-STREAM = "/api/export/jsonl_llm/stream"
 NUM_STALLED = 100
 NUM_OTHERS = 50
 MAX_STREAMS = 64
-
-
-def post(live: Running, token: str, body: dict[str, Any], **more: str) -> socket.socket:
-    """Ask for a stream, over a socket whose bytes one takes oneself."""
-    content = json.dumps(body).encode()
-    fields = {
-        "Host": f"127.0.0.1:{live.port}",
-        "Authorization": f"Bearer {token}",
-        "Content-Type": "application/json",
-        "Content-Length": str(len(content)),
-        **more,
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    connection = socket.create_connection(("127.0.0.1", live.port), timeout=60)
-    connection.sendall(f"POST {STREAM} HTTP/1.1\r\n{head}\r\n".encode() + content)
-    return connection
-
-
-def begun(connection: socket.socket) -> str:
-    """The head of the answer, and perhaps the first of its body."""
-    got = b""
-    while b"\r\n\r\n" not in got:
-        more = connection.recv(4096)
-        assert more, got
-        got += more
-    return got.decode(errors="replace")
-
-
-def export_of(head: str) -> str:
-    return next(line.split()[1] for line in head.split("\r\n") if line.lower().startswith("x-themis-export:"))
 
 
 @pytest.fixture
@@ -69,17 +38,6 @@ def new_token(live: Running) -> Callable[[], str]:
         return text
 
     return make
-
-
-def status(live: Running, export: str, token: str | None = None) -> dict[str, Any]:
-    answer = requests.get(
-        f"{live.url}/api/export/status/{export}",
-        headers={"Authorization": f"Bearer {token or live.known['token']}"},
-        timeout=30,
-    )
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def latencies(live: Running) -> list[float]:

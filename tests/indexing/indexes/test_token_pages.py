@@ -1,27 +1,17 @@
-"""Token indexes in the browser: made by the form, a sample as text and as tokens, what is wrong under its field."""
+"""Token indexes in the browser: made by the form, a sample as text and as tokens."""
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from indexing.models import Index, Tokenizer
 from tests.conftest import page
 from tests.themis_admin.console.conftest import theme, version
-from tests.tokenizers import EOS, byte_level
+from tests.tokenizers import EOS
 from themis_admin.datasets.models import Theme, Version
 from themis_admin.jobs import runner
 
 __all__ = ["theme", "version"]
-
-
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tokenizer(alices: Client) -> Tokenizer:
-    file = SimpleUploadedFile("gesetze.json", byte_level().library.to_str().encode())
-    assert alices.post("/tokenizers/", {"file": file}).status_code == 302
-    return Tokenizer.objects.get()
 
 
 def test_the_form_makes_one_and_its_page_shows_text_and_tokens(
@@ -49,22 +39,3 @@ def test_the_form_makes_one_and_its_page_shows_text_and_tokens(
         assert part in html, part
     assert 'role="alert"' in page(alices, f"/indexes/{index.pk}/?n=999")
     assert page(alices, f"/indexes/{index.pk}/?n=-1")
-
-
-def test_what_is_wrong_stands_under_its_field(alices: Client, version: Version, tokenizer: Tokenizer) -> None:
-    address = f"/versions/{version.pk}/indexes/new/"
-    good = {"kind": "tokens", "tokenizer": tokenizer.pk, "text_field": "text", "sample_size": 16}
-    for wrong, sentence in (
-        ({"tokenizer": ""}, "Choose a tokenizer."),
-        ({"text_field": "txt"}, "did you mean"),
-        ({"eos_token": "<|nothing|>"}, "has no token"),
-        ({"sample_size": "0"}, "greater than or equal to 1"),
-    ):
-        answer = alices.post(address, {**good, **wrong})
-        html = answer.content.decode()
-        assert answer.status_code == 422 and sentence in html and '<details class="th-more" open>' in html
-    assert not Index.objects.exists()
-
-
-def test_without_a_tokenizer_the_form_says_what_to_do_first(alices: Client, version: Version) -> None:
-    assert "Upload one first" in page(alices, f"/versions/{version.pk}/indexes/new/")

@@ -1,4 +1,4 @@
-"""Tokenizers over REST: uploaded, tried, listed, seen by their owner only, deleted with their file."""
+"""Tokenizers over REST: uploaded, tried, listed, seen by their owner only."""
 
 import hashlib
 
@@ -11,7 +11,6 @@ from tests.indexing.conftest import Upload
 from tests.tokenizers import EOS, byte_level, with_vocabulary
 from themis_admin.accounts.models import AuditEntry
 from themis_admin.artifacts.models import ArtifactRef
-from themisdb_datasets.errors import GoneError
 
 pytestmark = pytest.mark.django_db
 
@@ -58,12 +57,6 @@ def test_a_body_without_a_file_or_with_a_bad_name_is_refused(as_alice: APIClient
         assert response.status_code == 400 and set(response.json()["fields"]) == set(fields)
 
 
-def test_a_name_is_taken_once_for_each_user(as_bob: APIClient, upload: Upload) -> None:
-    assert upload(name="Groß").status_code == 201
-    assert upload(name="GROSS").status_code == 409
-    assert upload(name="Groß", client=as_bob).status_code == 201
-
-
 def test_others_do_not_see_it(
     as_alice: APIClient, as_bob: APIClient, as_charlie: APIClient, upload: Upload
 ) -> None:
@@ -71,19 +64,3 @@ def test_others_do_not_see_it(
     assert as_bob.get(url).status_code == as_bob.delete(url).status_code == 404
     assert as_bob.get("/api/v1/tokenizers/").json()["results"] == []
     assert as_charlie.get(url).status_code == 200
-
-
-def test_its_file_goes_with_the_last_that_keeps_it(
-    as_alice: APIClient, as_bob: APIClient, upload: Upload
-) -> None:
-    first, second = upload().json(), upload(client=as_bob).json()
-    assert as_alice.delete(first["url"]).status_code == 204
-    assert as_alice.get(first["url"]).status_code == 404
-    assert ArtifactRef.objects.filter(artifact__digest=first["sha256"]).count() == 1
-    assert as_bob.delete(second["url"]).status_code == 204
-    assert not ArtifactRef.objects.exists()
-
-
-def test_one_whose_file_is_gone_says_so() -> None:
-    with pytest.raises(GoneError):
-        tokenizers.load("0" * 64)

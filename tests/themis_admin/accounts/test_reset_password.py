@@ -1,26 +1,17 @@
-"""A forgotten password: a link from the command line or an administrator, or by mail where mail is set up."""
+"""A forgotten password: a link from an administrator, or by mail where mail is set up."""
 
 import re
-from io import StringIO
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import LazySettings
 from django.core import mail
-from django.core.management import CommandError, call_command
 from django.test import Client
 
-from tests.conftest import PASSWORD
-from themis_admin.accounts.models import AuditEntry, User
+from themis_admin.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 NEW = "a quite different one 9"
-
-
-def link_for(name: str) -> str:
-    out = StringIO()
-    call_command("reset_password", name, "--url", "http://themis.test:8000", stdout=out)
-    return out.getvalue().strip()
 
 
 def use(link: str, password: str = NEW) -> Client:
@@ -31,32 +22,6 @@ def use(link: str, password: str = NEW) -> Client:
         "new_password1": password, "new_password2": password,
     })  # fmt: skip
     return client
-
-
-def test_the_command_prints_a_link_that_works_once(alice: User) -> None:
-    link = link_for("alice")
-    assert link.startswith("http://themis.test:8000/password/reset/")
-    use(link)
-    alice.refresh_from_db()
-    assert alice.check_password(NEW)
-    use(link, password="yet another one 10")
-    alice.refresh_from_db()
-    assert alice.check_password(NEW), "a used link does nothing"
-    assert AuditEntry.objects.filter(action="password.reset_link", object="alice").exists()
-
-
-def test_a_link_of_another_is_of_no_use(alice: User, bob: User) -> None:
-    uid = re.search(r"/reset/([^/]+)/", link_for("bob"))
-    assert uid is not None
-    forged = re.sub(r"/reset/[^/]+/", f"/reset/{uid[1]}/", link_for("alice"))
-    use(forged)
-    bob.refresh_from_db()
-    assert bob.check_password(PASSWORD)
-
-
-def test_an_unknown_user_is_told_with_the_known_ones(alice: User) -> None:
-    with pytest.raises(CommandError, match="alice"):
-        link_for("alcie")
 
 
 def test_without_mail_the_page_says_whom_to_ask() -> None:

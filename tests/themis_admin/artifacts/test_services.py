@@ -1,62 +1,17 @@
-"""Kept files: one artifact however often it is kept, freed when nobody keeps it, and never while somebody does."""
+"""Kept files: freed when nobody keeps them, and never while somebody does."""
 
 import hashlib
 import os
-import time
 from pathlib import Path
 
-import pytest
-from django.db import transaction
-
+from tests.themis_admin.artifacts.conftest import CONTENT, aged, kept
 from tests.themis_admin.datasets.conftest import folders
 from themis_admin.accounts.models import User
 from themis_admin.artifacts import services as artifacts
-from themis_admin.artifacts.models import Artifact, ArtifactRef
+from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.storage import stores
-from themisdb_datasets.errors import GoneError
 
 __all__ = ["folders"]
-CONTENT = b"the same bytes"
-
-
-def kept(owner: User, keeper: str, folder: Path, content: bytes = CONTENT) -> Artifact:
-    """A file with this content, published and kept."""
-    file = folder / "file"
-    file.write_bytes(content)
-    digest = hashlib.sha256(content).hexdigest()
-    artifacts.publish(file, digest=digest)
-    with transaction.atomic():
-        return artifacts.keep(
-            digest=digest,
-            num_bytes=len(content),
-            content_type="text/plain",
-            name="file.txt",
-            keeper=keeper,
-            owner=owner,
-        )
-
-
-def aged(artifact: Artifact) -> None:
-    """Let the time of grace after publishing pass."""
-    past = time.time() - artifacts.GRACE.total_seconds() - 60
-    os.utime(artifact.path, (past, past))
-
-
-def test_equal_content_is_one_file_with_two_keepers(alice: User, bob: User, tmp_path: Path) -> None:
-    first, second = kept(alice, "exports/1", tmp_path), kept(bob, "exports/2", tmp_path)
-    assert first == second
-    assert first.path.read_bytes() == CONTENT
-    assert list(Artifact.objects.visible_to(bob)) == [first]
-    with transaction.atomic():
-        assert artifacts.release("exports/1") == 0  # Bob keeps it
-    assert not Artifact.objects.visible_to(alice).exists()
-    aged(first)
-    assert artifacts.free_unkept() == (0, 0)
-    with transaction.atomic():
-        assert artifacts.release("exports/2") == len(CONTENT)
-    assert artifacts.free_unkept() == (1, len(CONTENT))
-    assert not first.path.exists()
-    assert not Artifact.objects.exists()
 
 
 def test_what_was_just_published_is_left_alone(alice: User, tmp_path: Path) -> None:
@@ -68,20 +23,6 @@ def test_what_was_just_published_is_left_alone(alice: User, tmp_path: Path) -> N
     ArtifactRef.objects.all().delete()
     assert artifacts.free_unkept() == (0, 0)
     assert artifact.path.exists()
-
-
-def test_a_file_that_was_freed_meanwhile_cannot_be_kept(alice: User, tmp_path: Path) -> None:
-    artifact = kept(alice, "exports/1", tmp_path)
-    artifact.path.unlink()
-    with pytest.raises(GoneError), transaction.atomic():
-        artifacts.keep(
-            digest=artifact.digest,
-            num_bytes=1,
-            content_type="text/plain",
-            name="again",
-            keeper="exports/2",
-            owner=alice,
-        )
 
 
 def test_a_file_left_by_a_job_that_died_goes(db: None, tmp_path: Path) -> None:

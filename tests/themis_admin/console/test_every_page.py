@@ -6,12 +6,9 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
-from django.urls import reverse
 
 from exports.feedback import services as feedback
 from tests.conftest import page
-from themis_admin.accounts.models import User
-from themis_admin.console.pages import PLACES
 from themis_admin.datasets.models import Theme
 from themis_admin.datasets.rules import services as rules
 from themis_admin.snapshots import services as snapshots
@@ -117,12 +114,6 @@ def test_nobody_sees_them_without_login(own: list[str]) -> None:
         assert response["Location"].startswith("/login/?next="), path
 
 
-def test_lists_show_ones_own_things_only(theme: Theme, alices: Client, bobs: Client) -> None:
-    for path in ("/", "/datasets/", "/themes/", "/jobs/", "/stream/", "/palette/?q=g"):
-        assert "Gesetze" in page(alices, path), path
-        assert "Gesetze" not in page(bobs, path), path
-
-
 def test_nothing_is_inline(own: list[str], charlies: Client) -> None:
     pages = {path: charlies.get(path).content.decode() for path in (*own, *COMMON, "/users/", "/nothing/")}
     pages |= {path: Client().get(path).content.decode() for path in OUTSIDE}
@@ -147,32 +138,3 @@ def test_every_icon_is_in_the_sprite(own: list[str], charlies: Client) -> None:
             re.findall(r"lucide\.svg#([a-z0-9-]+)", charlies.get(path).content.decode(errors="ignore"))
         )
         assert used <= drawn, (path, used - drawn)
-
-
-def test_unknown_addresses_have_a_page_of_their_own(alices: Client) -> None:
-    response = alices.get("/nothing/")
-    assert response.status_code == 404
-    assert "There is nothing here" in response.content.decode()
-    assert Client().get("/nothing/").status_code == 404
-
-
-def test_a_form_without_its_token_is_refused_with_a_page(alice: User) -> None:
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(alice)
-    response = browser.post("/datasets/new/", {"name": "Forged"})
-    assert response.status_code == 403
-    assert "Load the page again" in response.content.decode()
-
-
-def test_pages_without_data_say_what_to_do_next(bobs: Client) -> None:
-    for path in ("/", "/datasets/", "/themes/", "/stream/"):
-        assert "/datasets/new/" in page(bobs, path), path
-    assert "No job yet" in page(bobs, "/jobs/")
-    assert "No token yet" in page(bobs, "/tokens/")
-
-
-def test_the_keys_that_the_palette_names_lead_there() -> None:
-    script = Path(str(finders.find("js/palette.js"))).read_text()
-    places = dict(re.findall(r'(\w): "(/[^"]*)"', script.partition("};")[0]))
-    told = {keys.removeprefix("g "): reverse(name) for _, name, _, keys in PLACES if keys}
-    assert places == told

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from rest_framework.test import APIClient
 
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets
@@ -47,6 +48,8 @@ SAMPLES = [
         "text": "Zweck: personenbezogene Daten",
     },
 ]
+Ingest = Callable[..., Job]
+URL = "/api/v1/datasets/"
 
 
 @pytest.fixture(autouse=True)
@@ -86,9 +89,6 @@ def write(path: Path, samples: Iterable[Any]) -> Path:
     return path
 
 
-Ingest = Callable[..., Job]
-
-
 @pytest.fixture
 def ingest(dataset: Dataset, alice: User, tmp_path: Path) -> Ingest:
     """Ingest samples into Alice's dataset, with the real runner in this process; the job as it ended."""
@@ -110,3 +110,19 @@ def version(ingest: Ingest, dataset: Dataset) -> Version:
     assert job.state == "succeeded", job.error
     assert dataset.latest is not None
     return dataset.latest
+
+
+def lines(version: Version) -> list[Any]:
+    opened = version.open()
+    return [json.loads(opened.line(position)) for position in range(opened.num_samples)]
+
+
+@pytest.fixture
+def two(version: Version, ingest: Ingest, dataset: Dataset) -> tuple[Version, Version]:
+    ingest([{"id": "new"}])
+    assert dataset.latest is not None
+    return version, dataset.latest
+
+
+def put(client: APIClient, dataset: Dataset, name: str, version: Any) -> Any:
+    return client.put(f"{dataset.url}labels/{name}/", {"version": version}, format="json")

@@ -7,16 +7,12 @@ from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from tests.conftest import client_of
-from tests.themis_admin.datasets.conftest import Ingest
+from tests.themis_admin.datasets.conftest import URL
 from themis_admin.accounts.models import AuditEntry, User
 from themis_admin.datasets.models import Dataset, Version
-from themis_admin.jobs import runner
-from themis_admin.jobs.files import rejects_path
-from themis_admin.jobs.models import Job
 from themis_admin.web.api import handle_error
 
 pytestmark = pytest.mark.django_db
-URL = "/api/v1/datasets/"
 
 
 def test_a_dataset_is_created_and_found_again(as_alice: APIClient) -> None:
@@ -31,22 +27,6 @@ def test_a_dataset_is_created_and_found_again(as_alice: APIClient) -> None:
     assert found == made.json()
     assert (found["name"], found["created_by"], found["latest"]) == ("Bundesrecht", "alice", None)
     assert AuditEntry.objects.filter(action="dataset.created", object=found["url"]).count() == 1
-
-
-@pytest.mark.parametrize("name", ["Gesetze", "gesetze", "  GESETZE "])
-def test_a_name_is_taken_in_any_case(as_alice: APIClient, dataset: Dataset, name: str) -> None:
-    answer = as_alice.post(URL, {"name": name}, format="json")
-    assert (answer.status_code, answer.json()["code"]) == (409, "name_taken")
-    assert "name" in answer.json()["fields"]
-
-
-def test_umlauts_too_have_a_case(as_alice: APIClient) -> None:
-    assert as_alice.post(URL, {"name": "Übersicht"}, format="json").status_code == 201
-    assert as_alice.post(URL, {"name": "übersicht"}, format="json").status_code == 409
-
-
-def test_two_users_may_take_the_same_name(as_bob: APIClient, dataset: Dataset) -> None:
-    assert as_bob.post(URL, {"name": "Gesetze"}, format="json").status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -162,57 +142,6 @@ def test_a_token_that_may_only_read_changes_nothing(alice: User, dataset: Datase
     assert reader.post(URL, {"name": "x"}, format="json").status_code == 403
     assert reader.delete(dataset.url).status_code == 403
     assert Dataset.objects.count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_deleting_frees_the_shards_that_nobody_else_has(
-    as_alice: APIClient, dataset: Dataset, version: Version, alice: User
-) -> None:
-    (folder,) = version.shard_paths()
-    assert folder.is_dir()
-    assert as_alice.delete(dataset.url).status_code == 204
-    assert as_alice.get(dataset.url).status_code == 404
-    assert not Version.objects.exists()
-    runner.run(Job.objects.get(kind="collect").pk)
-    assert not folder.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_deleting_keeps_shards_that_another_dataset_has(
-    as_alice: APIClient, dataset: Dataset, version: Version, alice: User
-) -> None:
-    other = Dataset.objects.create(owner=alice, name="Zweite")
-    copy = Version.objects.create(
-        dataset=other,
-        number=1,
-        digest=version.digest,
-        num_samples=4,
-        num_bytes=version.num_bytes,
-        mode="append",
-    )
-    copy.version_shards.create(shard=version.shards.get(), ordinal=0)
-    as_alice.delete(dataset.url)
-    runner.run(Job.objects.get(kind="collect").pk)
-    assert copy.open().num_samples == 4
-
-
-def test_a_dataset_with_a_waiting_job_is_not_deleted(
-    as_alice: APIClient, dataset: Dataset, alice: User
-) -> None:
-    Job.objects.create(kind="ingest", title="t", owner=alice, lane=dataset.lane, state="queued")
-    answer = as_alice.delete(dataset.url)
-    assert (answer.status_code, answer.json()["code"]) == (409, "dataset_busy")
-    assert Dataset.objects.filter(pk=dataset.pk).exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_deleting_takes_the_rejected_lines_along(
-    as_alice: APIClient, dataset: Dataset, ingest: Ingest
-) -> None:
-    path = rejects_path(ingest([{"id": 1}, b"broken"]).pk)
-    assert path.exists()
-    assert as_alice.delete(dataset.url).status_code == 204
-    assert not path.exists()
 
 
 def test_what_was_done_is_told_with_token_and_address(as_alice: APIClient) -> None:

@@ -40,15 +40,6 @@ def test_an_unknown_state_is_told_with_the_nearest(as_alice: APIClient) -> None:
     assert "running" in answer.json()["fields"]["state"]
 
 
-@pytest.mark.parametrize(
-    ("method", "tail"), [("get", ""), ("get", "log/"), ("post", "cancel/"), ("post", "retry/")]
-)
-def test_others_jobs_are_not_there(alice: User, as_bob: APIClient, method: str, tail: str) -> None:
-    job = submit(alice, "toy.count", steps=1)
-    answer = getattr(as_bob, method)(f"/api/v1/jobs/{job.pk}/{tail}")
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-
-
 def test_cancel_and_retry(alice: User, as_alice: APIClient) -> None:
     job = submit(alice, "toy.count", steps=1)
     answer = as_alice.post(f"/api/v1/jobs/{job.pk}/cancel/")

@@ -12,7 +12,7 @@ from tests.themis_admin.jobs.conftest import kinds_of_events, reload, submit, ti
 from themis_admin.accounts.models import User
 from themis_admin.jobs import hints, runner, services
 from themis_admin.jobs.models import Event, Job
-from themisdb_datasets.errors import CancelledError, ConflictError
+from themisdb_datasets.errors import CancelledError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,15 +94,6 @@ def test_a_full_disk_fails_the_job_with_what_to_do(alice: User, how: str) -> Non
     assert job.error == "The disk is full, so the job was ended. Free some space, then retry it."
 
 
-def test_a_queued_job_is_cancelled_at_once(alice: User) -> None:
-    job = services.cancel(submit(alice, "toy.count", steps=1))
-    assert job.state == "cancelled" and job.finished_at is not None
-    runner.run(job.pk)
-    assert (reload(job).state, times_done(job)) == ("cancelled", 0)
-    with pytest.raises(ConflictError):
-        services.cancel(job)
-
-
 def test_a_running_job_is_cancelled_at_its_next_report(alice: User) -> None:
     job = submit(alice, "toy.count", steps=1)
     running = runner.claim(job.pk)
@@ -110,16 +101,6 @@ def test_a_running_job_is_cancelled_at_its_next_report(alice: User) -> None:
     assert services.cancel(reload(job)).cancel_requested
     with pytest.raises(CancelledError):
         running.report(1, 10)
-
-
-def test_a_job_that_failed_can_be_retried(alice: User) -> None:
-    job = submit(alice, "toy.impossible", lane="toys")
-    with pytest.raises(ConflictError):
-        services.retry(job)
-    runner.run(job.pk)
-    again = services.retry(reload(job))
-    assert again.pk != job.pk
-    assert (again.state, again.kind, again.lane, again.params) == ("queued", job.kind, "toys", job.params)
 
 
 def test_a_lane_runs_one_job_at_a_time_in_order(alice: User) -> None:
@@ -155,10 +136,3 @@ def test_a_job_that_is_queued_while_the_one_before_it_ends_is_called(
     with first.finishing(result={}):
         transaction.on_commit(too_soon)
     assert hinted == [Job.objects.latest("pk").pk]
-
-
-def test_a_job_that_is_rolled_back_was_never_there(alice: User) -> None:
-    with pytest.raises(RuntimeError), transaction.atomic():
-        submit(alice, "toy.count", steps=1)
-        raise RuntimeError
-    assert not Job.objects.exists() and not Event.objects.exists()

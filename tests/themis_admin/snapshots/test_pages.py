@@ -13,8 +13,6 @@ from themis_admin.jobs.models import Job
 from themis_admin.snapshots.models import Snapshot
 
 __all__ = ["theme", "version"]
-
-
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -65,13 +63,6 @@ def test_it_can_be_made_from_a_version_and_from_a_theme(
     assert address in page(alices, "/snapshots/")
     assert f'<option value="{theme.pk}" selected>' in page(alices, f"{address}?theme={theme.pk}")
     page(alices, f"{address}?theme=nonsense")
-
-
-def test_a_series_that_is_none_is_told_under_its_field(alices: Client, version: Version) -> None:
-    answer = alices.post(f"/versions/{version.pk}/snapshots/new/", {"series": "Jede Nacht"})
-    assert answer.status_code == 422
-    assert "small letters, digits and hyphens" in answer.content.decode()
-    assert not Snapshot.objects.exists()
 
 
 def test_a_verification_is_a_job_whose_result_is_shown(made: Snapshot, alices: Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.processes import until
 from tests.running import Running
+from tests.themisdb_datasets.client.conftest import read
 from tests.themisdb_datasets.conftest import QUICK, quick_client
 from tests.themisdb_datasets.proxy import (
     before,
@@ -23,21 +24,14 @@ from tests.themisdb_datasets.proxy import (
 )
 from themisdb_datasets import Backoff, Client
 from themisdb_datasets.errors import (
-    AuthError,
     ConnectionLostError,
     CorruptError,
-    LimitError,
     MalformedError,
     PlanChangedError,
-    ServerError,
 )
 
 IMPATIENT = Backoff(shortest=0.01, longest=0.02, patience=0.3, first_patience=0.3)
 FEW = 3  # lines of a stream that is cut at every byte
-
-
-def read(client: Client, query: dict[str, Any], **more: Any) -> bytes:
-    return b"".join(block.data for block in client.stream(query, **more))
 
 
 def test_it_goes_on_from_a_cut_at_any_byte(live: Running, query: dict[str, Any], whole: bytes) -> None:
@@ -98,37 +92,6 @@ def test_what_a_proxy_answers_in_between_is_waited_out(
         assert len(proxy.requests) == 6
 
 
-def test_it_waits_as_long_as_it_is_told_to(live: Running, query: dict[str, Any]) -> None:
-    with (
-        before(live.port, cut(2000), refused(503, headers={"Retry-After": "1"})) as proxy,
-        quick_client(proxy, live) as client,
-    ):
-        began = time.monotonic()
-        assert read(client, query, limit=20).count(b"\n") == 20
-        assert time.monotonic() - began >= 1
-
-
-def test_what_does_not_pass_is_an_error_at_once(live: Running, query: dict[str, Any]) -> None:
-    revoked = (
-        b'{"status": "error", "error": "The token was revoked.", "code": "not_authenticated", "fields": {}}'
-    )
-    with before(live.port, cut(9000), refused(401, revoked)) as proxy, quick_client(proxy, live) as client:
-        with pytest.raises(AuthError, match="revoked"):
-            read(client, query)
-        assert len(proxy.requests) == 2
-    with (
-        before(live.port, cut(9000), refused(500, b"oops")) as proxy,
-        quick_client(proxy, live) as client,
-        pytest.raises(ServerError, match="500: oops"),
-    ):
-        read(client, query)
-    limited = refused(429, b'{"error": "These were 100 new plans."}', headers={"Retry-After": "3000"})
-    with before(live.port, limited) as proxy, quick_client(proxy, live) as client:
-        with pytest.raises(LimitError) as caught:
-            read(client, query)
-        assert caught.value.retry_after == 3000, "nobody waits for an hour in silence"
-
-
 def test_a_server_that_stays_away_is_given_up(live: Running, query: dict[str, Any]) -> None:
     with (
         before(live.port, cut(9000), *[cut(0)] * 100) as proxy,
@@ -187,48 +150,6 @@ def test_more_lines_than_were_promised_are_no_samples(live: Running, query: dict
         pytest.raises(CorruptError),
     ):
         read(client, query, limit=FEW)
-
-
-def test_what_is_no_themis_says_so(live: Running, query: dict[str, Any]) -> None:
-    page = b"<html><title>Hotel Wi-Fi: please log in</title></html>"
-    with (
-        before(
-            live.port,
-            refused(200, page),
-            refused(200, page),
-            refused(302, headers={"Location": "https://x.org/"}),
-        ) as proxy,
-        quick_client(proxy, live) as client,
-    ):
-        with pytest.raises(MalformedError, match="no Themis"):
-            read(client, query)
-        with pytest.raises(MalformedError, match="Hotel"):
-            client.get("datasets/")
-        with pytest.raises(ServerError, match=r"moved to https://x\.org/"):
-            client.get("datasets/")
-
-
-def test_the_token_goes_to_no_other_server(live: Running) -> None:
-    with before(live.port) as elsewhere, Client(live.url, live.known["token"]) as client:
-        for address in (f"{elsewhere.url}/api/v1/datasets/", f"{live.url}.example.org/api/v1/datasets/"):
-            with pytest.raises(MalformedError):
-                client.get(address)
-        assert client.get(f"{live.url}/api/v1/datasets/")["results"]
-        assert elsewhere.requests == []
-
-
-@pytest.mark.parametrize("token", ["thm_ä", "thm_a b", "thm_a\r\nX-Evil: 1", " "])
-def test_what_cannot_be_a_token_is_said_to_be_none(token: str) -> None:
-    with pytest.raises(AuthError, match="no token"):
-        Client("http://127.0.0.1:1", token)
-
-
-@pytest.mark.parametrize(
-    "url", ["themis", "ftp://themis", "http://", "http://a:99999", "http://[::1", "http://a?b", "http://a b"]
-)
-def test_what_cannot_be_an_address_is_said_to_be_none(url: str) -> None:
-    with pytest.raises(MalformedError, match="no address"):
-        Client(url, "thm_x")
 
 
 def test_a_restart_of_the_server_is_not_seen(live: Running, query: dict[str, Any], whole: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.themisdb_datasets.trainer.test_disk_cache import LINES, PLAN, blocks
+from tests.themisdb_datasets.trainer.conftest import LINES, PLAN, blocks
 from themisdb_datasets.trainer.caches import LINE_BYTES, HybridLines, MemoryCache
 from themisdb_datasets.trainer.disk_cache import DiskCache
 

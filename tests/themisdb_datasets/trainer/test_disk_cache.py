@@ -7,7 +7,6 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -15,21 +14,9 @@ import pytest
 from data_forager.datasets.jsonl import JsonlDataset
 
 from tests.processes import PATIENCE, until
+from tests.themisdb_datasets.trainer.conftest import LINES, OTHER, PLAN, THIRD, Block, blocks
 from themisdb_datasets.errors import ThemisError, TooLargeError
 from themisdb_datasets.trainer.disk_cache import DiskCache
-
-PLAN, OTHER, THIRD = "a1" * 32, "b2" * 32, "c3" * 32
-LINES = [f'{{"n": {number}, "text": "{"ä" * (number % 50)}"}}\n'.encode() for number in range(1000)]
-
-
-@dataclass
-class Block:
-    data: bytes
-
-
-def blocks(lines: list[bytes] = LINES, size: int = 7) -> Iterator[Block]:
-    for first in range(0, len(lines), size):
-        yield Block(b"".join(lines[first : first + size]))
 
 
 def size_of(folder: Path) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.themisdb_datasets.engine.snapshots.test_snapshot import freeze
+from tests.themisdb_datasets.engine.snapshots.conftest import freeze
 from tests.versions import make_version
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.snapshots.snapshot import build

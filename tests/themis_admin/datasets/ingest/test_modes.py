@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
@@ -163,36 +162,6 @@ def test_a_delete_of_nothing_makes_no_version_and_one_of_everything_is_refused(
     assert dataset.versions.count() == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "field"),
-    [
-        ({"mode": "delete"}, 400, "where"),
-        ({"mode": "delete", "where": {"field": "nn", "op": "eq", "value": 1}}, 400, "where"),
-        (
-            {"mode": "delete", "where": {"field": "n", "op": "eq", "value": 1}, "path": "/a.jsonl"},
-            400,
-            "where",
-        ),
-        (
-            {"mode": "append", "path": "/a.jsonl", "where": {"field": "n", "op": "eq", "value": 1}},
-            400,
-            "where",
-        ),
-        ({"mode": "upsort", "path": "/a.jsonl"}, 400, "mode"),
-        ({"mode": "append", "path": "/a.jsonl", "paths": ["/a.jsonl"]}, 400, "file"),
-        ({"mode": "append", "paths": []}, 400, "file"),
-    ],
-)
-def test_bodies_that_fit_no_mode_are_refused_by_name(
-    ingest: Ingest, dataset: Dataset, as_alice: APIClient, body: dict[str, Any], status: int, field: str
-) -> None:
-    ingest([sample(1)])
-    url = f"/api/v1/datasets/{dataset.pk}/versions/"
-    answer = as_alice.post(url, body, format="json")
-    assert answer.status_code == status, answer.json()
-    assert any(name.startswith(field) for name in answer.json()["fields"])
-
-
 def several(as_alice: APIClient, dataset: Dataset, tmp_path: Path, files: dict[str, list[Any]]) -> Job:
     paths = [str(write(tmp_path / "incoming" / name, samples)) for name, samples in files.items()]
     url = f"/api/v1/datasets/{dataset.pk}/versions/"
@@ -222,17 +191,6 @@ def test_many_files_become_one_version_in_their_order(
     rejects = as_alice.get(f"{version.url}rejects/").json()["results"]
     assert [(each["file"], each["line"]) for each in rejects] == [("a.jsonl", 2), ("c.jsonl", 3)]
     assert Job.objects.filter(kind="ingest-part", state="succeeded").count() == 3
-
-
-def test_a_request_may_have_hundreds_of_files(as_alice: APIClient, dataset: Dataset) -> None:
-    def sent(number: int) -> Any:
-        files = [SimpleUploadedFile(f"{n}.jsonl", b'{"n":1}') for n in range(number)]
-        return as_alice.post(f"{dataset.url}versions/", {"file": files})
-
-    job = Job.objects.get(pk=sent(150).json()["job"]["id"])
-    assert [each["name"] for each in job.params["sources"]] == [f"{n}.jsonl" for n in range(150)]
-    refused = sent(1_001)
-    assert (refused.status_code, refused.json()["error"]) == (400, "Send at most 1,000 files at once.")
 
 
 def test_however_many_files_one_question_tells_how_far_they_are(

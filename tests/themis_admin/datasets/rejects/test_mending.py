@@ -6,19 +6,15 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.test import Client
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
-from themis_admin.accounts.models import User
+from tests.themis_admin.datasets.rejects.conftest import BROKEN, finish
 from themis_admin.datasets.models import Dataset, Version
-from themis_admin.jobs import runner
 from themis_admin.jobs.files import rejects_path
 from themis_admin.jobs.models import Job
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-BROKEN = [b'{"id": "a", "text": "no end"', b"[1, 2]", b'{"id": "\xe4"}', b'{"id": "' + b"x" * 5000 + b'"}']
 
 
 @pytest.fixture
@@ -34,18 +30,6 @@ def version(ingest: Ingest, dataset: Dataset, settings: LazySettings) -> Version
 def send(client: APIClient, version: Version, lines: dict[int, str], **more: Any) -> Any:
     body = {"lines": [{"number": number, "text": text} for number, text in lines.items()], **more}
     return client.post(f"{version.url}rejects/", body, format="json")
-
-
-def finish(dataset: Dataset) -> list[Any]:
-    """Run the ingest that waits; the samples that the dataset has then."""
-    job = Job.objects.filter(kind="ingest").latest("id")
-    runner.run(job.pk)
-    job.refresh_from_db()
-    assert job.state == "succeeded", job.error
-    dataset.refresh_from_db()
-    assert dataset.latest is not None
-    opened = dataset.latest.open()
-    return [opened.line(position) for position in range(opened.num_samples)]
 
 
 def test_mended_lines_become_samples(as_alice: APIClient, version: Version, dataset: Dataset) -> None:
@@ -107,22 +91,6 @@ def test_what_is_no_sample_yet_is_told_by_its_line(
     assert Job.objects.filter(kind="ingest").count() == 1
 
 
-def test_bad_bodies_are_refused(as_alice: APIClient, as_bob: APIClient, version: Version) -> None:
-    url = f"{version.url}rejects/"
-    one = {"number": 0, "text": "{}"}
-    bodies: tuple[dict[str, Any], ...] = (
-        {},
-        {"lines": []},
-        {"lines": [one, one]},
-        {"lines": [{"number": -1, "text": ""}]},
-        {"lines": [{}]},
-    )
-    for body in bodies:
-        assert as_alice.post(url, body, format="json").status_code == 400, body
-    assert send(as_alice, version, {0: "{}"}, mode="replace").status_code == 400
-    assert send(as_bob, version, {0: "{}"}).status_code == 404
-
-
 def test_lines_of_an_ingest_that_made_no_version_are_mended_too(
     as_alice: APIClient, as_bob: APIClient, ingest: Ingest, dataset: Dataset
 ) -> None:
@@ -140,45 +108,3 @@ def test_lines_of_an_ingest_that_made_no_version_are_mended_too(
     assert dataset.latest is not None
     assert dataset.latest.source_name == f"mended-lines-of-job-{job.pk}.jsonl"
     assert as_alice.post(f"/api/v1/jobs/{job.pk + 1}/rejects/", body, format="json").status_code == 422
-
-
-def test_the_page_of_a_job_leads_to_what_it_rejected(
-    alice: User, bob: User, ingest: Ingest, dataset: Dataset
-) -> None:
-    failed, half = ingest(BROKEN[:2]), ingest([*SAMPLES, BROKEN[0]])
-    browser = Client()
-    browser.force_login(alice)
-    page = f"/jobs/{failed.pk}/rejects/"
-    assert page in browser.get(f"/jobs/{failed.pk}/").content.decode()
-    html = browser.get(page).content.decode()
-    assert html.count("<textarea") == 2
-    assert "it made no version" in html
-    download = browser.get(f"/jobs/{failed.pk}/rejects.jsonl")
-    assert b"".join(download).count(b"\n") == 2
-    sent = browser.post(page, {"line-0": '{"id": "a"}', "line-1": BROKEN[1].decode()})
-    assert sent.status_code == 302
-    assert finish(dataset)[-1] == b'{"id": "a"}'
-    assert "1 line was rejected" in browser.get(f"/jobs/{half.pk}/").content.decode()
-    version = Version.objects.get(job=half)
-    assert browser.get(f"/jobs/{half.pk}/rejects/").headers["Location"] == f"/versions/{version.pk}/rejects/"
-    browser.force_login(bob)
-    assert browser.get(page).status_code == 404
-    assert browser.get(f"/jobs/{failed.pk}/rejects.jsonl").status_code == 404
-
-
-def test_they_are_mended_in_the_console(alice: User, version: Version, dataset: Dataset) -> None:
-    browser = Client()
-    browser.force_login(alice)
-    page = f"/versions/{version.pk}/rejects/"
-    html = browser.get(page).content.decode()
-    assert html.count("<textarea") == 3
-    assert "It was too long and cut" in html
-    assert "{&quot;id&quot;: &quot;ä&quot;}" in html
-    form = {"line-0": BROKEN[0].decode(), "line-1": BROKEN[1].decode(), "line-2": BROKEN[2].decode("latin-1")}
-    unchanged = browser.post(page, form)
-    assert (unchanged.status_code, "No line was changed" in unchanged.content.decode()) == (422, True)
-    refused = browser.post(page, {**form, "line-1": "[1, 2, 3]"})
-    assert (refused.status_code, "[1, 2, 3]" in refused.content.decode()) == (422, True)
-    sent = browser.post(page, {**form, "line-0": '{"id": "a"}', "send-2": "on"})
-    assert sent.status_code == 302
-    assert finish(dataset)[4:] == [b'{"id": "a"}', '{"id": "ä"}'.encode()]

@@ -7,15 +7,13 @@ from django.test import Client
 
 from tests.conftest import page
 from tests.themis_admin.console.conftest import version
+from tests.themis_admin.datasets.rules.conftest import MAP
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version, WeightingRule
 from themis_admin.datasets.rules import services as rules
 from themis_admin.datasets.themes import services
 
 __all__ = ["version"]
-
-
-MAP = {"kind": "map", "field": "law", "factors": {"BDSG": 2.0}, "default": 0.5, "missing": 1.0}
 
 
 @pytest.fixture
@@ -44,17 +42,6 @@ def test_one_sample_is_explained(alices: Client, rule: WeightingRule, version: V
         assert f'<span class="th-count">{2 if law == "BDSG" else 0.5}</span>' in html
     for asked in ("99999999999999999999", "x", "-1"):
         assert page(alices, f"/rules/{rule.pk}/?sample={asked}")
-
-
-def test_errors_stand_under_what_they_are_about(alices: Client, version: Version) -> None:
-    path = f"/datasets/{version.dataset_id}/rules/new/"
-    for definition in ("{", "{}", '{"kind": "value", "field": "lwa"}'):
-        response = alices.post(path, {"name": "x", "definition": definition})
-        assert response.status_code == 422
-        assert list(response.context["form"].errors) == ["definition"], definition
-    assert "did you mean" in response.content.decode()
-    reserved = alices.post(path, {"name": "length", "definition": json.dumps(MAP)})
-    assert list(reserved.context["form"].errors) == ["name"]
 
 
 def test_it_changes_a_rule(alices: Client, rule: WeightingRule) -> None:

@@ -7,26 +7,17 @@ from rest_framework.test import APIClient
 
 from tests.conftest import client_of
 from tests.themis_admin.datasets.conftest import SAMPLES
+from tests.themis_admin.datasets.themes.conftest import BIMSCH
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Theme, Version
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BIMSCH = {"field": "law", "op": "contains", "value": "BImSch"}
 PRIVACY = {
     "any": [
         {"field": "law", "op": "contains", "value": "BDSG"},
         {"field": "text", "op": "contains", "value": "personenbezogene Daten"},
     ]
 }
-
-
-@pytest.fixture
-def theme(as_alice: APIClient, version: Version, dataset: Dataset) -> Theme:
-    answer = as_alice.post(
-        f"{dataset.url}themes/", {"name": "Immissionsschutz", "where": BIMSCH}, format="json"
-    )
-    assert answer.status_code == 201, answer.content
-    return Theme.objects.get(pk=answer.json()["id"])
 
 
 def test_a_theme_is_made_listed_changed_and_deleted(
@@ -53,16 +44,6 @@ def test_others_have_no_part_in_it(as_bob: APIClient, theme: Theme, dataset: Dat
     assert as_bob.delete(theme.url).status_code == 404
     assert as_bob.get("/api/v1/themes/").json()["results"] == []
     assert as_bob.post(f"{dataset.url}themes/preview/", {"where": BIMSCH}, format="json").status_code == 404
-
-
-def test_a_name_is_taken_in_any_case_within_the_dataset(
-    as_alice: APIClient, theme: Theme, dataset: Dataset
-) -> None:
-    body = {"name": "immissionsSCHUTZ", "where": BIMSCH}
-    answer = as_alice.post(f"{dataset.url}themes/", body, format="json")
-    assert (answer.status_code, answer.json()["code"]) == (409, "name_taken")
-    other = as_alice.post("/api/v1/datasets/", {"name": "Andere"}, format="json").json()
-    assert as_alice.post(f"{other['url']}themes/", body, format="json").status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -120,8 +101,3 @@ def test_a_preview_needs_no_right_to_write(alice: User, dataset: Dataset, versio
 def test_a_preview_before_the_first_version_says_so(as_alice: APIClient, dataset: Dataset) -> None:
     answer = as_alice.post(f"{dataset.url}themes/preview/", {"where": BIMSCH}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (422, "no_version")
-
-
-def test_a_theme_may_be_made_before_there_is_a_version(as_alice: APIClient, dataset: Dataset) -> None:
-    body = {"name": "x", "where": {"field": "was", "op": "exists", "value": True}}
-    assert as_alice.post(f"{dataset.url}themes/", body, format="json").status_code == 201

@@ -2,36 +2,19 @@
 
 import io
 import json
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tests.themis_admin.datasets.conftest import SAMPLES
+from tests.themis_admin.datasets.uploads.conftest import CONTENT, URL, send, start
 from themis_admin.datasets.models import Dataset, Upload, Version
 from themis_admin.datasets.uploads import services as uploads
 from themis_admin.jobs import runner
 from themisdb_datasets.errors import MalformedError
 
 pytestmark = pytest.mark.django_db(transaction=True)
-URL = "/api/v1/uploads/"
-CONTENT = b"".join(json.dumps(each).encode() + b"\n" for each in SAMPLES)
-
-
-def start(client: APIClient, *, num_bytes: int = len(CONTENT), filename: str = "gesetze.jsonl") -> Any:
-    answer = client.post(URL, {"filename": filename, "num_bytes": num_bytes}, format="json")
-    assert answer.status_code == 201, answer.content
-    return answer.json()
-
-
-def send(client: APIClient, url: str, offset: int | str, part: bytes) -> Any:
-    headers = {"Upload-Offset": str(offset)}
-    return client.patch(url, part, content_type="application/octet-stream", headers=headers)
 
 
 def test_parts_become_a_version(as_alice: APIClient, dataset: Dataset) -> None:
@@ -107,16 +90,6 @@ def test_an_unfinished_upload_cannot_be_ingested(as_alice: APIClient, dataset: D
     assert (answer.status_code, answer.json()["code"]) == (409, "upload_incomplete")
 
 
-def test_an_upload_is_used_once(as_alice: APIClient, dataset: Dataset) -> None:
-    upload = start(as_alice)
-    send(as_alice, upload["url"], 0, CONTENT)
-    body = {"upload": upload["id"]}
-    assert as_alice.post(f"{dataset.url}versions/", body, format="json").status_code == 202
-    again = as_alice.post(f"{dataset.url}versions/", body, format="json")
-    assert (again.status_code, again.json()["code"]) == (409, "upload_used")
-    assert as_alice.delete(upload["url"]).status_code == 409
-
-
 def test_nobody_else_sees_or_uses_it(as_alice: APIClient, as_bob: APIClient, dataset: Dataset) -> None:
     upload = start(as_alice)
     assert as_bob.get(upload["url"]).status_code == 404
@@ -127,14 +100,6 @@ def test_nobody_else_sees_or_uses_it(as_alice: APIClient, as_bob: APIClient, dat
     bobs = as_bob.post("/api/v1/datasets/", {"name": "Bobs"}, format="json").json()
     answer = as_bob.post(f"{bobs['url']}versions/", {"upload": upload["id"]}, format="json")
     assert answer.status_code == 404
-
-
-def test_a_given_up_upload_is_gone_with_its_file(as_alice: APIClient) -> None:
-    upload = start(as_alice)
-    path = Upload.objects.get().path
-    assert as_alice.delete(upload["url"]).status_code == 204
-    assert not path.exists()
-    assert send(as_alice, upload["url"], 0, CONTENT).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -154,24 +119,3 @@ def test_what_cannot_be_uploaded_is_refused_at_once(as_alice: APIClient, body: o
     answer = as_alice.post(URL, body, format="json")
     assert answer.status_code == status, answer.content
     assert not Upload.objects.exists()
-
-
-def test_a_file_name_is_only_a_name(as_alice: APIClient) -> None:
-    assert start(as_alice, filename="../../etc/x.jsonl")["filename"] == "x.jsonl"
-    assert start(as_alice, filename="C:\\Daten\\x.jsonl")["filename"] == "x.jsonl"
-
-
-def test_what_lies_about_for_a_week_is_removed(
-    as_alice: APIClient, folders: Path, settings: LazySettings
-) -> None:
-    old, new = start(as_alice), start(as_alice)
-    Upload.objects.filter(pk=old["id"]).update(updated_at=timezone.now() - timedelta(days=8))
-    assert uploads.expire_uploads() == 1
-    assert [str(each.pk) for each in Upload.objects.all()] == [new["id"]]
-    assert len(list((folders / "uploads").iterdir())) == 1
-
-
-def test_a_lost_file_says_to_start_anew(as_alice: APIClient) -> None:
-    upload = start(as_alice)
-    Upload.objects.get().path.unlink()
-    assert send(as_alice, upload["url"], 0, CONTENT).status_code == 410

@@ -1,9 +1,7 @@
 """Compaction joins small shards, and no reader sees a byte of difference."""
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from django.test import Client
 from rest_framework.test import APIClient
@@ -14,15 +12,12 @@ from exports.streams.continuous import Continuation
 from tests.conftest import client_of
 from tests.exports.conftest import text
 from tests.themis_admin.datasets.conftest import Ingest
-from tests.versions import make_version
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.versions import services
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Job
 from themisdb_datasets.engine.plans.plan import Plan
-from themisdb_datasets.engine.versions.compaction import runs
-from themisdb_datasets.engine.versions.version import OpenVersion
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -177,14 +172,3 @@ def test_the_console_compacts(alice: User, many: Version, dataset: Dataset) -> N
     assert answer["Location"] == f"/jobs/{work('compact').pk}/"
     assert "The shards are as they should be" in browser.get(page).content.decode()
     assert browser.post(page).status_code == 422
-
-
-def test_small_neighbours_and_shards_with_much_deleted_are_worth_it(tmp_path: Path) -> None:
-    sizes = [1, 1, 30, 1, 30, 30, 1, 1, 1]
-    version = make_version(tmp_path, *([sample(3) for _ in range(size)] for size in sizes))
-    full = 30 * version.parts[0].num_bytes
-    found = [(run.start, run.stop) for run in runs(version, shard_bytes=full)]
-    assert found == [(0, 2), (6, 9)]
-    deleted = [None] * 4 + [np.arange(5), np.arange(6)] + [None] * 3
-    less = OpenVersion(version.parts, tuple(deleted))
-    assert [(run.start, run.stop) for run in runs(less, shard_bytes=full)] == [(0, 2), (5, 9)]

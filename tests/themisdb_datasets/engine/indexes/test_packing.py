@@ -1,10 +1,8 @@
 """Token indexes: the same bytes as data-forager's indexer writes, and what is refused before anything is written."""
 
 import json
-import pickle
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +11,13 @@ import pytest
 from data_forager.datasets.tokens import TokensDataset
 from data_forager.indexers.tokenization_indexer import create_tokenize_and_index_jsonl_text_func
 
-from tests.tokenizers import EOS, WORDS, byte_level, changed, spaced, split_by_pattern, with_vocabulary
+from tests.tokenizers import EOS, WORDS, byte_level, spaced, split_by_pattern
 from tests.versions import make_version
-from themisdb_datasets.engine.indexes import encoding
 from themisdb_datasets.engine.indexes.packing import Packing, PositionArray, build_tokens
 from themisdb_datasets.engine.indexes.tokenizer import Tokenizer
-from themisdb_datasets.engine.kernels.words import pattern_of
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.versions.version import OpenVersion
-from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError, NotFoundError
+from themisdb_datasets.errors import ConflictError, MalformedError
 from themisdb_datasets.tokens import TokenIndex
 
 FILES = (
@@ -98,13 +94,6 @@ def test_the_files_are_those_of_data_forager(
         assert (tmp_path / "ours" / name).read_bytes() == (expected / name).read_bytes(), name
 
 
-def test_tokenizers_whose_words_are_known_are_used_word_by_word() -> None:
-    for tokenizer in (byte_level(), byte_level(add_prefix_space=True), spaced(), spaced(split=True)):
-        assert pattern_of(tokenizer.document) is not None
-    assert pattern_of(split_by_pattern().document) is None
-    assert pattern_of({**byte_level().document, "normalizer": {"type": "NFC"}}) is None
-
-
 def test_a_remainder_goes_on_over_shards_and_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines, tokenizer = corpus(300), byte_level()
     monkeypatch.setattr("themisdb_datasets.engine.indexes.packing.BLOCK_BYTES", 2_000)
@@ -116,15 +105,6 @@ def test_a_remainder_goes_on_over_shards_and_blocks(tmp_path: Path, monkeypatch:
         assert (tmp_path / "ours" / name).read_bytes() == (expected / name).read_bytes(), name
 
 
-def test_a_table_of_words_that_is_full_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [{"text": f"{number} {'x' * (number % 600)} {number * 7919}"} for number in range(400)]
-    monkeypatch.setattr(encoding, "MAX_WORDS", 50)
-    monkeypatch.setattr("themisdb_datasets.engine.indexes.packing.BLOCK_BYTES", 2_000)
-    build(tmp_path / "ours", make_version(tmp_path, lines), byte_level(), 64, threads=4)
-    expected = forage(tmp_path, lines, byte_level(), 64)
-    assert (tmp_path / "ours" / FILES[0]).read_bytes() == (expected / FILES[0]).read_bytes()
-
-
 def test_data_forager_opens_it(tmp_path: Path) -> None:
     manifest = build(tmp_path / "ours", make_version(tmp_path, corpus(50)), byte_level(), 32)
     dataset = TokensDataset.create_from_index_on_filesystem(str(tmp_path / "ours"), token_dtype=np.uint16)
@@ -132,81 +112,6 @@ def test_data_forager_opens_it(tmp_path: Path) -> None:
     assert len(dataset) == len(index) == manifest["num_samples"] > 10
     assert all((dataset[number] == index[number]).all() for number in range(len(index)))
     assert index.samples is not None and index.samples.shape == (len(index), 32)
-
-
-def test_an_index_of_data_forager_is_read_too(tmp_path: Path) -> None:
-    packed = forage(tmp_path / "packed", corpus(50), byte_level(), 32)
-    single = forage(tmp_path / "single", corpus(50), byte_level(), None, np.uint32)
-    assert TokenIndex.open(packed, dtype="uint16").batch([1, 0]).shape == (2, 32)
-    texts = [
-        byte_level().library.decode(tokens.tolist(), skip_special_tokens=False)
-        for tokens in TokenIndex.open(single, dtype="uint32")
-    ]
-    assert texts == [line["text"] for line in corpus(50)]
-    with pytest.raises(MalformedError, match="dtype"):
-        TokenIndex.open(packed)
-    with pytest.raises(NotFoundError):
-        TokenIndex.open(tmp_path, dtype="uint16")
-
-
-def test_it_reads_from_many_threads_and_processes(tmp_path: Path) -> None:
-    build(tmp_path / "ours", make_version(tmp_path, corpus(200)), byte_level(), 16)
-    index = TokenIndex.open(tmp_path / "ours")
-    assert index.samples is not None
-    whole = index.samples.copy()
-
-    def read(seed: int) -> bool:
-        numbers = np.random.default_rng(seed).integers(-len(index), len(index), 2_000)
-        right = [np.array_equal(index[number], whole[number]) for number in numbers]
-        return all(right) and np.array_equal(index.batch(numbers), whole[numbers])
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(read, range(8)))
-    other: TokenIndex = pickle.loads(pickle.dumps(index))
-    assert np.array_equal(np.stack(other[-3:]), whole[-3:])
-    assert np.array_equal(np.stack(index.__getitems__([5, -1])), whole[[5, -1]])
-    for outside in (len(index), -len(index) - 1):
-        with pytest.raises(IndexError):
-            index[outside]
-        with pytest.raises(IndexError):
-            index.batch([outside])
-    with pytest.raises(ValueError, match="read-only"):
-        index[0][0] = 1
-
-
-def test_the_vocabulary_chooses_the_type(tmp_path: Path) -> None:
-    version = make_version(tmp_path, corpus(20))
-    assert build(tmp_path / "a", version, with_vocabulary(65_536), 8)["dtype"] == "uint16"
-    assert build(tmp_path / "b", version, with_vocabulary(65_537), 8)["dtype"] == "uint32"
-    assert build(tmp_path / "c", version, byte_level(), 8, dtype="uint32")["dtype"] == "uint32"
-    small, large = (TokenIndex.open(tmp_path / name) for name in "ab")
-    assert small.samples is not None and np.array_equal(small.samples, large.samples)  # type: ignore[arg-type]
-    with pytest.raises(ImpossibleError, match="65,537"):
-        build(tmp_path / "d", version, with_vocabulary(65_537), 8, dtype="uint16")
-    assert not (tmp_path / "d").exists()
-
-
-def test_templates_and_fields_that_are_no_text(tmp_path: Path) -> None:
-    lines: list[dict[str, Any]] = [
-        {"law": "BImSchG", "n": 5},
-        {"law": None, "n": 1.50},
-        {"n": [1, "ä"]},
-        {"law": ""},
-    ]
-    version = make_version(tmp_path, lines)
-    library = byte_level().library
-
-    def texts(text: str) -> tuple[list[str], int]:
-        folder = tmp_path / text.replace(" ", "")
-        manifest = build(folder, version, byte_level(), None, text=text)
-        return [library.decode(each.tolist()) for each in TokenIndex.open(folder)], manifest[
-            "num_without_text"
-        ]
-
-    assert texts("law") == (["BImSchG", ""], 2)
-    assert texts("n") == (["5", "1.5", '[1, "ä"]'], 1)
-    assert texts("{law} § {n}.") == (["BImSchG § 5.", " § 1.5.", ' § [1, "ä"].', " § ."], 0)
-    assert texts("missing") == ([], 4)
 
 
 def test_tokens_are_counted_for_each_theme_and_positions_kept(tmp_path: Path) -> None:
@@ -243,32 +148,3 @@ def test_it_can_be_stopped(tmp_path: Path) -> None:
 
     with pytest.raises(ConflictError):
         build(tmp_path / "no", make_version(tmp_path, corpus(5)), byte_level(), 8, report=stop)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\xff",
-        b"{}",
-        b"[1]",
-        b'{"model":{"type":"BPE","vocab":{},"merges":[["a","b"]]}}',
-        b"[" * 100_000,
-        changed(byte_level(), normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
-        changed(byte_level(), model={**byte_level().document["model"], "dropout": 0.1}),
-        changed(byte_level(), model={"type": "WordLevel", "vocab": {}, "unk_token": "[UNK]"}),
-    ],
-)
-def test_what_is_no_tokenizer_is_refused(data: bytes) -> None:
-    with pytest.raises(MalformedError) as refused:
-        Tokenizer.load(data)
-    assert "file" in refused.value.fields
-
-
-def test_cutting_and_padding_of_a_tokenizer_are_switched_off(tmp_path: Path) -> None:
-    truncation = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
-    tokenizer = Tokenizer.load(changed(byte_level(), truncation=truncation))
-    version = make_version(tmp_path, corpus(30))
-    build(tmp_path / "cut", version, tokenizer, 8)
-    build(tmp_path / "plain", version, byte_level(), 8)
-    assert (tmp_path / "cut" / FILES[0]).read_bytes() == (tmp_path / "plain" / FILES[0]).read_bytes()

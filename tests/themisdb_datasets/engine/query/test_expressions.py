@@ -13,7 +13,6 @@ from tests.versions import make_version
 from themisdb_datasets.engine.query.duck import connect
 from themisdb_datasets.engine.query.expressions import FUNCTIONS, MAX_TEXT, parse_expression
 from themisdb_datasets.engine.query.filters import parse_filter
-from themisdb_datasets.engine.query.patterns import like_to_regex
 from themisdb_datasets.engine.query.sql import ShardQuery
 from themisdb_datasets.engine.selections.selection import count
 from themisdb_datasets.engine.versions.version import OpenVersion
@@ -144,17 +143,6 @@ def test_names_are_checked_with_the_nearest() -> None:
         parse_expression("lax = 'x'", fields=fields)
     with pytest.raises(MalformedError, match=r"'lenght'.*did you mean 'length'"):
         parse_expression("lenght(law) > 3", fields=fields)
-
-
-@settings(max_examples=300, deadline=None)
-@given(text=st.text("ab%_\\.*$\n(ä", max_size=8), pattern=st.text("ab%_\\.*$\n(ä", max_size=6))
-def test_a_like_pattern_finds_what_like_finds(text: str, pattern: str) -> None:
-    with connect([]) as connection:
-        found = connection.execute(
-            "SELECT $text LIKE $pattern, regexp_matches($text, $regex, 's')",
-            {"text": text, "pattern": pattern, "regex": like_to_regex(pattern)},
-        ).fetchone()
-    assert found is not None and found[0] == found[1]
 
 
 def test_no_short_expression_takes_long(tmp_path: Path) -> None:

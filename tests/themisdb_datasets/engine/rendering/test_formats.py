@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.themisdb_datasets.engine.rendering.test_render import FORMATS
+from tests.themisdb_datasets.engine.rendering.conftest import FORMATS
 from tests.versions import make_version
 from themisdb_datasets.engine.query.mapping import MappedValue, parse_value
 from themisdb_datasets.engine.rendering.formats import Format
@@ -28,7 +28,6 @@ FRAGMENTS = ["", "a", "ä", "😀", " ", "\u2028", "\x7f", "{", "}]", "<|im_end|
 NUMBERS = ["0", "-0", "7", "1.10", "1.0", "1e5", "-1.5E-7", "12345678901234567890", "1e400"]
 FIELDS = ["question", "context", "answer", "source", "tags", "law"]
 BLANK = st.sampled_from(["", "", " ", "\t ", "\r"])
-
 STRINGS = st.lists(st.sampled_from(FRAGMENTS), max_size=5).map(lambda parts: f'"{"".join(parts)}"')
 SCALARS = STRINGS | st.sampled_from(["null", "true", "false", *NUMBERS])
 
@@ -76,7 +75,6 @@ HELD = TALKS.map(json.dumps) | TALKS.map(
 LINES = objects(
     st.sampled_from(FIELDS).flatmap(key_of), st.one_of(VALUES, STRINGS, TALKS, HELD | st.just(r'"[\"\\ud800\"]"'))
 )  # fmt: skip
-
 _scan = json.JSONDecoder().raw_decode
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.themisdb_datasets.engine.rendering.conftest import ALPACA, FIELDS, FORMATS
 from tests.versions import make_version
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.rendering.formats import Format
@@ -31,56 +32,10 @@ MESSAGES = st.fixed_dictionaries({"role": SPEAKERS, "content": PLAIN}, optional=
 )
 BROKEN = st.dictionaries(st.sampled_from(["role", "from", "content", "value"]), PLAIN)
 VALUES = PLAIN | st.lists(MESSAGES, max_size=4) | st.lists(MESSAGES | BROKEN, max_size=3)
-FIELDS = ["question", "context", "answer", "source", "tags", "law"]
 SAMPLES = st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6), min_size=1, max_size=12)
-
-ALPACA = ("instruction", "input", "output")
-FORMATS = {
-    "instruction": Format(
-        "instruction_tuning",
-        {
-            role: parse_value(name)
-            for role, name in zip(("instruction", "input", "output"), FIELDS, strict=False)
-        },
-        ("source", "tags"),
-    ),
-    "templates": Format(
-        "instruction_tuning",
-        {
-            "instruction": parse_value('Was "regelt" {question} {law}? {{\\}}'),
-            "input": parse_value("{context}{law}"),
-            "output": parse_value("{answer}"),
-        },
-        ("tags", "source", "law"),
-        weight=False,
-    ),
-    "chat": Format(
-        "chat_completion",
-        {
-            "system": parse_value("context"),
-            "user": parse_value("{question} – {tags}"),
-            "assistant": parse_value("answer"),
-        },
-        ("law",),
-    ),
-    "messages": Format("chat_completion", {"messages": parse_value("tags")}),
-    "text": Format("text_completion", {"text": parse_value("answer")}),
-    "preference": Format(
-        "preference",
-        {
-            "prompt": parse_value("{law}:"),
-            "chosen": parse_value("answer"),
-            "rejected": parse_value("context"),
-        },
-    ),
-    "alpaca": Format(
-        "alpaca", {"instruction": parse_value("question"), "output": parse_value("answer")}, (), False
-    ),
-    "alpaca with input": Format(
-        "alpaca", {role: parse_value(name) for role, name in zip(ALPACA, FIELDS, strict=False)}, ("law",)
-    ),
-}
 TURNS = {"system": parse_value("law"), "user": parse_value("question"), "assistant": parse_value("answer")}
+
+
 for name in ("chat_completion", "openai", "sharegpt", "chatml"):
     FORMATS[f"{name} of fields"] = Format(name, TURNS, (), name == "chatml")
     FORMATS[f"{name} with input"] = Format(name, {**TURNS, "input": parse_value("{context}{tags}")})
@@ -222,12 +177,3 @@ def test_values_come_out_exactly_as_they_went_in(tmp_path: Path) -> None:
         rb'"metadata":{"s":"\u00e4\/","t":{ "b" : 1e3 ,"a":1.10}}}'
     ]
     assert render_all(version, Format("raw", weight=False)) == [line]
-
-
-def test_a_nested_member_is_mapped_by_its_dotted_name(tmp_path: Path) -> None:
-    version = make_version(tmp_path, [{"meta": {"slug": "a", "n": 1}, "x": "y"}, {"meta": 3, "x": "z"}])
-    form = Format("text_completion", {"text": parse_value("{x}-{meta.slug}")}, ("meta.n",), weight=False)
-    assert render_all(version, form) == [
-        b'{"text":"y-a","metadata":{"meta.n":1}}',
-        b'{"text":"z-","metadata":{}}',
-    ]

@@ -13,9 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.themisdb_datasets.ingesting import columns_of, ingest_bytes, kinds_of
-from themisdb_datasets.engine.shards import columns
 from themisdb_datasets.engine.shards.columns import spelled
-from themisdb_datasets.engine.shards.fields import MAX_FIELDS
 from themisdb_datasets.errors import CorruptError
 
 NAMES = st.sampled_from(["a", "b", "a.b", "", "ä", 'q"', "x\\"]) | st.text(
@@ -121,84 +119,6 @@ def test_a_kind_holds_every_value(tmp_path: Path, values: list[str], kind: str, 
     shard = ingest_bytes(tmp_path, "\n".join(f'{{"a":{value}}}' for value in values).encode()).shard
     assert kinds_of(shard)["a"] == kind
     assert columns_of(shard)["a"] == wanted
-
-
-def test_fields_stand_in_the_order_of_first_appearance(tmp_path: Path) -> None:
-    lines = [b'{"b":1,"o":{"z":1},"a":2}', b'{"c":1,"o":{"y":{"deep":1},"z":2}}', b'{"o":7}']
-    shard = ingest_bytes(tmp_path, b"\n".join(lines)).shard
-    assert [field.name for field in shard.fields] == ["b", "o", "o.z", "a", "c", "o.y"]
-    assert [field.column for field in shard.fields] == ["c0", "c1", "c2", "c3", "c4", "c5"]
-    assert kinds_of(shard)["o"] == "text"
-    assert columns_of(shard)["o"] == ['{"z":1}', '{"y":{"deep":1},"z":2}', "7"]
-    assert columns_of(shard)["o.y"] == [None, '{"deep":1}', None]
-    assert shard.field("o.z") == shard.fields[2]
-    assert shard.field("nothing") is None
-
-
-def test_a_field_with_a_dot_in_its_name_wins_over_a_member(tmp_path: Path) -> None:
-    lines = [b'{"a":{"b":1,"c":2}}', b'{"a.b":"top"}', b'{"a":{"b":3},"a.b":"both"}']
-    shard = ingest_bytes(tmp_path, b"\n".join(lines)).shard
-    assert [(field.name, field.path) for field in shard.fields] == [
-        ("a", ("a",)),
-        ("a.c", ("a", "c")),
-        ("a.b", ("a.b",)),
-    ]
-    assert columns_of(shard)["a.b"] == [None, "top", "both"]
-    assert shard.field("a.b").absent == 1  # type: ignore[union-attr]
-
-
-def test_beyond_256_fields_the_rest_goes_into_one_column(tmp_path: Path) -> None:
-    first = {f"f{n}": n for n in range(250)}
-    second = {"o": {f"m{n}": n for n in range(10)}, "late": "L\u00e4rm", "f0": 1}
-    shard = ingest_bytes(tmp_path, (json.dumps(first) + "\n" + json.dumps(second)).encode()).shard
-    assert len(shard.fields) == MAX_FIELDS
-    assert shard.spans.shape == (2, MAX_FIELDS, 2)
-    assert [field.name for field in shard.fields[249:]] == [
-        "f249",
-        "o",
-        "o.m0",
-        "o.m1",
-        "o.m2",
-        "o.m3",
-        "o.m4",
-    ]
-    assert shard.rest_column == "c256"
-    values = columns_of(shard)
-    assert values["(rest)"] == [None, '{"late":"Lärm"}']
-    assert json.loads(values["o"][1]) == second["o"]
-
-
-def test_members_beyond_the_limit_are_in_their_object_and_need_no_rest(tmp_path: Path) -> None:
-    sample = {f"f{n}": n for n in range(250)} | {"o": {f"m{n}": n for n in range(10)}}
-    shard = ingest_bytes(tmp_path, json.dumps(sample).encode()).shard
-    assert (len(shard.fields), shard.rest_column) == (MAX_FIELDS, None)
-
-
-def test_late_fields_and_types_do_not_matter_to_what_was_written_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(columns, "GROUP_SAMPLES", 16)  # many row groups, so that columns are begun early
-    samples: list[dict[str, Any]] = [{"n": n} for n in range(400)]
-    for n in range(30, 400, 31):
-        samples[n][f"late{n}"] = n
-    samples[200]["n"] = 0.5
-    samples[390]["n"] = "text"
-    data = "\n".join(json.dumps(sample) for sample in samples).encode()
-    monkeypatch.setattr("themisdb_datasets.engine.shards.ingest.CHECK_SAMPLES", 10)
-    shard = ingest_bytes(tmp_path, data).shard
-    values = columns_of(shard)
-    assert pq.ParquetFile(shard.columns_path).metadata.num_row_groups == 25
-    assert values["n"] == [str(sample["n"]) for sample in samples]
-    for field in shard.fields[1:]:
-        assert values[field.name] == [sample.get(field.name) for sample in samples]
-
-
-def test_row_groups_hold_at_most_16384_samples_and_16_mib() -> None:
-    groups = columns.RowGroups()
-    for sizes in ([10] * 20_000, [20 << 20], [5, 9 << 20, 9 << 20, 3], [1]):
-        groups.add(pa.array(sizes).to_numpy())
-    groups.finish()
-    assert groups.ends == [16_384, 20_000, 20_001, 20_003, 20_006]
 
 
 def test_a_sample_id_is_the_first_128_bits_of_the_lines_digest(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A shard opens as its manifest says or not at all, and is rebuilt from its samples alone."""
+"""A shard opens as its manifest says or not at all."""
 
 import json
 import shutil
@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.themisdb_datasets.engine.shards.conftest import DATA
 from tests.themisdb_datasets.ingesting import ingest_bytes
 from themisdb_datasets.engine.shards.shard import Shard
-from themisdb_datasets.engine.shards.writer import rebuild
 from themisdb_datasets.errors import CorruptError, NotFoundError
-
-DATA = b"".join(b'{"n":%d,"o":{"x":"\\u00e4%d"},"t%d":null}\n' % (n, n, n % 3) for n in range(500))
 
 
 def test_a_line_is_found_by_its_number(tmp_path: Path) -> None:
@@ -61,24 +59,3 @@ def test_a_shard_of_another_format_version_is_refused(tmp_path: Path) -> None:
     (path / "manifest.json").write_text(json.dumps({**manifest, "format_version": 2}))
     with pytest.raises(CorruptError, match="format version 2"):
         Shard.open(path)
-
-
-def test_everything_but_the_samples_is_rebuilt_to_the_byte(tmp_path: Path) -> None:
-    path = ingest_bytes(tmp_path, DATA).shard.path
-    before = {file: file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
-    for file in before:
-        if file.name == "manifest.json" or file.suffix in (".bin", ".parquet"):
-            file.unlink()
-    rebuild(path)
-    assert {file: file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()} == before
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-
-
-def test_changed_samples_are_not_rebuilt(tmp_path: Path) -> None:
-    path = ingest_bytes(tmp_path, DATA).shard.path
-    (path / "samples.jsonl").write_bytes(DATA.replace(b"7", b"8"))
-    with pytest.raises(CorruptError, match="not what it was"):
-        rebuild(path)
-    (path / "samples.jsonl").write_bytes(b"[]\n")
-    with pytest.raises(CorruptError, match="no sample"):
-        rebuild(path)

@@ -1,21 +1,16 @@
 """Snapshots: what stock DuckDB finds in one, and that any change of it is found."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import duckdb
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tests.themisdb_datasets.engine.snapshots.conftest import ODD, RULES, built, freeze
 from tests.versions import make_version
 from themisdb_datasets.engine.query.filters import parse_filter
 from themisdb_datasets.engine.selections.criteria import Criteria
-from themisdb_datasets.engine.selections.selection import SelectionCache
 from themisdb_datasets.engine.shards.shard import describe_file
-from themisdb_datasets.engine.snapshots.samples import unique_names
 from themisdb_datasets.engine.snapshots.snapshot import (
     DATABASE,
     MANIFEST,
@@ -25,53 +20,7 @@ from themisdb_datasets.engine.snapshots.snapshot import (
     read_manifest,
     verify,
 )
-from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
-from themisdb_datasets.engine.weights.rules import parse_rule
-from themisdb_datasets.engine.weights.weighting import Weighting
 from themisdb_datasets.errors import CancelledError, CorruptError
-
-RULES = Weighting(
-    rules=(
-        ("Frisch", parse_rule({"kind": "linear", "field": "n", "points": [[0, 0], [9, 1.8]]})),
-        ("Weight", parse_rule({"kind": "map", "field": "law", "factors": {"TA": 0.5}})),
-    )
-)
-ODD = parse_filter({"expression": "n % 2 = 1"})
-
-
-def sample(n: int) -> dict[str, Any]:
-    return {
-        "id": f"s/{n}",
-        "n": n,
-        "law": "TA" if n % 3 else None,
-        "meta": {"k": n / 2},
-        "text": f"§ {n}\n" * n,
-    }
-
-
-def freeze(version: OpenVersion, root: Path, criteria: Criteria | None = None) -> Frozen:
-    criteria = criteria or Criteria((ODD,), RULES, explain=True)
-    digest = version_digest(version)
-    selection = SelectionCache(root / "selections").get(version, digest, criteria)
-    return Frozen(version, digest, criteria, selection, {"theme": {"name": "Ungerade"}, "dataset": "Gesetze"})
-
-
-@pytest.fixture
-def frozen(tmp_path: Path) -> Frozen:
-    """Odd samples of 0 to 9 in three shards, some without the seventh."""
-    version = make_version(tmp_path, *([sample(n) for n in range(*cut)] for cut in ((0, 4), (4, 8), (8, 10))))
-    return freeze(OpenVersion(version.parts, (None, np.array([3]), None)), tmp_path)
-
-
-Query = Callable[[str], list[tuple[Any, ...]]]
-
-
-def built(frozen: Frozen, folder: Path) -> Query:
-    """Build it, and ask its DuckDB file as anybody would."""
-    folder.mkdir()
-    build(frozen, folder)
-    connection = duckdb.connect(str(folder / DATABASE), read_only=True)
-    return lambda statement: connection.execute(statement).fetchall()
 
 
 def test_stock_duckdb_finds_the_samples_under_their_own_names(frozen: Frozen, tmp_path: Path) -> None:
@@ -135,41 +84,6 @@ def test_parquet_has_several_row_groups_and_stays_in_order(tmp_path: Path) -> No
     ) == [(0,)]
 
 
-def test_a_column_holds_what_all_shards_have(tmp_path: Path) -> None:
-    wide = {f"f{n}": n for n in range(254)}
-    version = make_version(
-        tmp_path,
-        [{"a": 1, "b": 1, "c": None, "d": 2**60, "e": {"x": 1}, "Id": 1, "id": 2}],
-        [{"a": 2.5, "b": "zwei", "c": True, "d": 0.5, "e": "x", "": 3}],
-        [{"a": 3.0, "b": [1], **wide, "c": None, "extra": {"y": [1, "Lärm"]}}],
-    )
-    ask = built(freeze(version, tmp_path, Criteria()), tmp_path / "out")
-    assert ask("SELECT a, b, d, e FROM samples ORDER BY position") == [
-        (1.0, "1", str(2**60), '{"x": 1}'),
-        (2.5, "zwei", "0.5", "x"),
-        (3.0, "[1]", None, None),
-    ]
-    assert ask("SELECT Id, id_2, unnamed FROM samples ORDER BY position") == [
-        ("1", "2", None),
-        (None, None, "3"),
-        (None,) * 3,
-    ]
-    assert ask("SELECT c, f7, other_fields FROM samples WHERE position = 2") == [
-        (None, 7, '{"c":null,"extra":{"y": [1, "Lärm"]}}')
-    ]
-    assert verify(freeze(version, tmp_path, Criteria()), tmp_path / "out") == []
-
-
-def test_whole_and_broken_numbers_are_doubles_as_long_as_that_is_exact(tmp_path: Path) -> None:
-    version = make_version(tmp_path, [{"a": 1, "b": 2**53 + 1}], [{"a": 0.5, "b": 0.5}], [{"a": None}])
-    ask = built(freeze(version, tmp_path, Criteria()), tmp_path / "out")
-    assert ask("SELECT a, b FROM samples ORDER BY position") == [
-        (1.0, str(2**53 + 1)),
-        (0.5, "0.5"),
-        (None, None),
-    ]
-
-
 def test_what_its_folder_is_called_adds_no_column(frozen: Frozen, tmp_path: Path) -> None:
     (tmp_path / "year=2026").mkdir()
     ask = built(frozen, tmp_path / "year=2026" / "n=1")
@@ -194,16 +108,6 @@ def test_a_theme_that_keeps_nothing_is_a_snapshot_too(frozen: Frozen, tmp_path: 
     ask = built(empty, tmp_path / "out")
     assert ask("SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM weights)") == [(0, 0)]
     assert verify(empty, tmp_path / "out") == []
-
-
-def test_names_that_differ_in_case_only_are_told_apart() -> None:
-    assert unique_names(["Id", "id", "ID_2", "", "weight"], taken=["weight"]) == [
-        "Id",
-        "id_2",
-        "ID_2_2",
-        "unnamed",
-        "weight_2",
-    ]
 
 
 def test_verification_finds_nothing_wrong_with_what_was_built(frozen: Frozen, tmp_path: Path) -> None:

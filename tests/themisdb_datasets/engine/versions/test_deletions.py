@@ -20,7 +20,6 @@ from themisdb_datasets.engine.selections.selection import SelectionCache, count
 from themisdb_datasets.engine.versions import deletions, diff
 from themisdb_datasets.engine.versions.browse import Question
 from themisdb_datasets.engine.versions.version import OpenVersion, version_digest
-from themisdb_datasets.engine.weights.preview import explain
 from themisdb_datasets.engine.weights.weighting import Explicit, Weighting
 from themisdb_datasets.errors import CorruptError, NotFoundError
 from themisdb_datasets.order import Ordering
@@ -98,13 +97,6 @@ def test_streams_and_weights_are_those_of_what_is_left(
                 window = delivery.window(0, None)
                 streams.append(b"".join(chunk.data for chunk in delivery.chunks(window)))
             assert streams[0] == streams[1] != b""
-
-
-def test_a_weight_is_explained_of_the_sample_at_that_position(pair: tuple[OpenVersion, OpenVersion]) -> None:
-    left, fresh = pair
-    weighting = Weighting(explicit=Explicit("w", 1.0))
-    for position in (0, left.num_samples - 1):
-        assert explain(left, weighting, position) == explain(fresh, weighting, position)
 
 
 def test_nothing_differs_between_the_two(pair: tuple[OpenVersion, OpenVersion], tmp_path: Path) -> None:

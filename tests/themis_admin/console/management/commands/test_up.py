@@ -3,48 +3,15 @@
 import json
 import os
 import signal
-import sqlite3
 import stat
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.processes import PATIENCE, ROOT, alive, descendants, until
-from tests.running import Running, user_environment
-from themis_admin.console.supervisor import Child, Supervisor
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A new installation after its first run."""
-    themis = Running(tmp_path_factory.mktemp("up") / "data").start()
-    try:
-        themis.ready()
-        yield themis
-    finally:
-        print(themis.said())
-        if themis.process is not None and themis.process.poll() is None:
-            themis.stop()
-
-
-def refused(data: Path, port: int) -> str:
-    """What `up` says when it does not start."""
-    ran = subprocess.run(
-        [sys.executable, "manage.py", "up"],
-        cwd=ROOT,
-        env=user_environment(DATA=str(data), PORT=str(port)),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert ran.returncode == 1, ran.stdout + ran.stderr
-    assert "Traceback" not in ran.stderr
-    return ran.stderr
+from tests.processes import alive, descendants, until
+from tests.running import Running
+from tests.themis_admin.console.conftest import refused
 
 
 def test_the_first_run_leaves_a_login_a_token_and_themes_that_stream(running: Running) -> None:
@@ -154,60 +121,3 @@ def _socket_folder(running: Running) -> Path:
     command = Path(f"/proc/{running.children()['worker']}/environ").read_text().split("\0")
     url = next(value for value in command if value.startswith("REDIS_URL="))
     return Path(url.removeprefix("REDIS_URL=unix://")).parent
-
-
-def test_a_database_of_a_later_release_is_refused(running: Running) -> None:
-    running.stop()
-    with sqlite3.connect(running.data / "themis.sqlite3") as database:
-        row = ("jobs", "9999_from_the_future")
-        database.execute(
-            "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, '2099-01-01')", row
-        )
-    said = refused(running.data, running.port)
-    assert "later release" in said
-    assert "jobs.9999_from_the_future" in said
-    with sqlite3.connect(running.data / "themis.sqlite3") as database:
-        database.execute("DELETE FROM django_migrations WHERE name = ?", row[1:])
-
-
-def test_a_database_from_before_the_first_release_is_refused(running: Running) -> None:
-    """It has datasets, but not the app that came with the first release's tables."""
-    running.stop()
-    with sqlite3.connect(running.data / "themis.sqlite3") as database:
-        where = "app = 'artifacts' AND name = '0001_initial'"
-        (applied,) = database.execute(f"SELECT applied FROM django_migrations WHERE {where}").fetchone()
-        database.execute(f"DELETE FROM django_migrations WHERE {where}")
-    said = refused(running.data, running.port)
-    assert "before the first release" in said
-    assert "Traceback" not in said
-    with sqlite3.connect(running.data / "themis.sqlite3") as database:
-        row = ("artifacts", "0001_initial", applied)
-        database.execute("INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, ?)", row)
-
-
-def test_a_database_of_an_earlier_release_is_migrated(running: Running) -> None:
-    """As it was before the last migration of the exports app."""
-    environment = user_environment(DATA=str(running.data))
-    command = [sys.executable, "manage.py", "migrate", "exports", "zero"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    running.start()
-    running.up()
-    with sqlite3.connect(running.data / "themis.sqlite3") as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-    assert any(name.startswith("exports_") for name in tables)
-
-
-def test_what_dies_at_once_is_started_again_with_growing_pauses(tmp_path: Path) -> None:
-    said: list[str] = []
-    supervisor = Supervisor(say=said.append)
-    supervisor.add(Child("brief", [sys.executable, "-c", ""], dict(os.environ), tmp_path / "log"))
-    child = supervisor.children[0]
-
-    def failed_often() -> bool:
-        supervisor.tend()
-        return child.failures >= 3
-
-    until(failed_often)
-    assert child.not_before > child.started + 1.0
-    supervisor.stop()
-    assert all("brief ended with 0" in line for line in said)

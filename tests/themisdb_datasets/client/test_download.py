@@ -1,12 +1,9 @@
-"""Downloads and uploads over connections that break: what arrives is checked, and what has arrived is not sent again."""
+"""Downloads over connections that break: what arrives is checked, and what has arrived is not sent again."""
 
-import os
 import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +11,22 @@ import pytest
 
 from tests.processes import ROOT, until
 from tests.running import Running
-from tests.themisdb_datasets.conftest import QUICK, quick_client
+from tests.themisdb_datasets.client.conftest import SMALL
+from tests.themisdb_datasets.conftest import quick_client
 from tests.themisdb_datasets.proxy import before, cut, ended, passed, refused, rewritten, stalled
 from themisdb_datasets import Backoff, Client
-from themisdb_datasets.client import download, upload
 from themisdb_datasets.client.download import sha256_of
 from themisdb_datasets.errors import (
     ConflictError,
     CorruptError,
-    ImpossibleError,
-    MalformedError,
     NotFoundError,
     ServerError,
 )
-
-SMALL = 1 << 20
-
-
-@pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture
 def url(index: dict[str, Any]) -> str:
     return f"{index['url']}download/"
-
-
-@pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of 1 MB, so that there are several."""
-    monkeypatch.setattr(download, "PART_BYTES", SMALL)
-    monkeypatch.setattr(upload, "PART_BYTES", SMALL)
 
 
 @pytest.mark.usefixtures("parts")
@@ -204,66 +185,6 @@ def test_what_cannot_be_downloaded_says_why(client: Client, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def corpus(path: Path, *, num_samples: int = 20_000) -> Path:
-    with path.open("w") as file:
-        for number in range(num_samples):
-            file.write(f'{{"id": "{number}", "text": "{"ä" * (number % 150)}"}}\n')
-    return path
-
-
-@pytest.mark.usefixtures("parts")
-def test_an_upload_goes_on_through_every_break(live: Running, tmp_path: Path) -> None:
-    path = corpus(tmp_path / "laws.jsonl")
-    told: list[int] = []
-    # The part arrives and its acknowledgement does not; it never arrives; a proxy refuses it.
-    faults = [
-        passed,
-        passed,
-        cut(20),
-        lambda exchange: exchange.reset(),
-        refused(502),
-        refused(503),
-        ended(40),
-    ]
-    with before(live.port, *faults) as proxy, quick_client(proxy, live) as client:
-        upload_id = client.upload(path, report=lambda done, total: told.append(done))
-        standing = client.get(f"uploads/{upload_id}/")
-        assert (standing["state"], standing["received"]) == ("complete", path.stat().st_size)
-        assert told == sorted(told)
-        told.clear()
-        assert client.upload(path, report=lambda done, total: told.append(done)) == upload_id
-        assert told == [path.stat().st_size], "it is there already, until an ingest has used it"
-        dataset = client.post("datasets/", {"name": f"Sent {time.time_ns()}", "key_field": "id"})
-        answer = client.post(f"{dataset['url']}versions/", {"upload": upload_id, "mode": "append"})
-        done = client.wait(answer["job"])
-        assert client.get(f"versions/{done['result']['version']}/")["num_samples"] == 20_000
-        assert client.upload(path) != upload_id
-
-
-@pytest.mark.usefixtures("parts")
-def test_an_upload_goes_on_in_another_process(live: Running, tmp_path: Path) -> None:
-    path = corpus(tmp_path / "laws.jsonl")
-    size = path.stat().st_size
-    with Client(live.url, live.known["token"], backoff=QUICK) as client:
-
-        class Enough(Exception):
-            pass
-
-        def stop(done: int, total: int) -> None:
-            if done >= SMALL:
-                raise Enough
-
-        with pytest.raises(Enough):
-            client.upload(path, report=stop)
-        told: list[int] = []
-        client.upload(path, report=lambda done, total: told.append(done))
-        assert (told[0], told[-1]) == (SMALL, size)
-        path.write_bytes(path.read_bytes() + b"{}\n")
-        told.clear()
-        client.upload(path, report=lambda done, total: told.append(done))
-        assert told[0] == 0, "it is another file now"
-
-
 def test_ctrl_c_does_not_wait_for_a_silent_server(live: Running, url: str, tmp_path: Path) -> None:
     program = (
         "import sys; from themisdb_datasets import Client; Client(*sys.argv[1:3]).download(*sys.argv[3:])"
@@ -282,28 +203,3 @@ def test_ctrl_c_does_not_wait_for_a_silent_server(live: Running, url: str, tmp_p
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)  # it would wait for twice as long for what does not come
         assert b"KeyboardInterrupt" in said
-
-
-def test_what_cannot_be_sent_says_why(client: Client, tmp_path: Path) -> None:
-    with pytest.raises(MalformedError, match="no file"):
-        client.upload(tmp_path / "nothing.jsonl")
-    (tmp_path / "empty.jsonl").touch()
-    with pytest.raises(MalformedError, match="empty"):
-        client.upload(tmp_path / "empty.jsonl")
-    (tmp_path / "laws.pdf").write_text("x")
-    with pytest.raises(ImpossibleError, match="suffix"):
-        client.upload(tmp_path / "laws.pdf")
-
-
-@pytest.mark.usefixtures("parts")
-def test_a_file_that_changes_while_it_is_sent_is_refused(client: Client, tmp_path: Path) -> None:
-    path = corpus(tmp_path / "laws.jsonl")
-    changed = threading.Event()
-
-    def change(done: int, total: int) -> None:
-        if done and not changed.is_set():
-            changed.set()
-            os.utime(path, (0, 0))
-
-    with pytest.raises(ConflictError, match="changed"):
-        client.upload(path, report=change)

@@ -18,8 +18,16 @@ import pytest
 import requests
 
 from tests.exports.large import headers
-from tests.exports.streams.test_live import rests, seconds_worked, stream
-from tests.exports.streams.test_live_streams import STREAM, begun, export_of, post, status
+from tests.exports.streams.conftest import (
+    STREAM,
+    begun,
+    export_of,
+    post,
+    rests,
+    seconds_worked,
+    status,
+    stream,
+)
 from tests.processes import until
 from tests.running import Running
 

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from tests.processes import PATIENCE, until
 from tests.themis_admin.datasets.conftest import Ingest
-from tests.themis_admin.snapshots.test_api import made
+from tests.themis_admin.snapshots.conftest import made
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset
 from themis_admin.datasets.themes import services
