@@ -6,7 +6,7 @@ An expression has one of three types, and a field is read as what its place want
 cannot be read as that is NULL. So no shard makes an expression fail. Arithmetic is that of DOUBLE.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -125,17 +125,24 @@ def parse_expression(
     except ValueError as error:
         raise MalformedError.at(place, "{reason}", code="bad_expression", reason=str(error)) from None
     if fields is not None:
-        known = set(fields)
-        for name in expression.fields:
-            if not any(".".join(name.split(".")[:cut]) in known for cut in range(1, name.count(".") + 2)):
-                raise MalformedError.at(
-                    place,
-                    "There is no field {name!r} in this dataset{hint}.",
-                    code="bad_expression",
-                    name=name,
-                    hint=nearest(name, known),
-                )
+        check_fields(expression.fields, set(fields), place=place, code="bad_expression")
     return expression
+
+
+def check_fields(names: Iterable[str], known: Collection[str], *, place: str, code: str) -> None:
+    """MalformedError for the first field that is not known.
+
+    A deeper member of a known field is fine: its columns hold it as JSON text.
+    """
+    for name in names:
+        if not any(".".join(name.split(".")[:cut]) in known for cut in range(1, name.count(".") + 2)):
+            raise MalformedError.at(
+                place,
+                "There is no field {name!r} in this dataset{hint}.",
+                code=code,
+                name=name,
+                hint=nearest(name, known),
+            )
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from themisdb_datasets.engine.query.expressions import MAX_MADE, Expression, parse_expression
+from themisdb_datasets.engine.query.expressions import MAX_MADE, Expression, check_fields, parse_expression
 from themisdb_datasets.engine.query.patterns import check_regex
 from themisdb_datasets.engine.query.sql import Column, ShardQuery, Value
 from themisdb_datasets.errors import MalformedError
@@ -195,19 +195,8 @@ class _Parser:
         return Condition(name, op, value, case_sensitive and op in TEXT_OPS)
 
     def _known(self, name: str, place: str) -> None:
-        if self.fields is None or name in self.fields:
-            return
-        # A deeper member of a known field is fine: its columns hold it as JSON text.
-        parts = name.split(".")
-        if any(".".join(parts[:cut]) in self.fields for cut in range(1, len(parts))):
-            return
-        raise MalformedError.at(
-            place,
-            "There is no field {name!r} in this dataset{hint}.",
-            code="bad_filter",
-            name=name,
-            hint=nearest(name, self.fields),
-        )
+        if self.fields is not None:
+            check_fields([name], self.fields, place=place, code="bad_filter")
 
 
 def _only(document: dict[str, Any], allowed: set[str], place: str) -> None:
