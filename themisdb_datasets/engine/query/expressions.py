@@ -95,7 +95,7 @@ class Expression:
     text: str
     root: Node
     fields: tuple[str, ...]
-    made: int
+    num_made: int
 
     def sql(self, query: ShardQuery, want: Type) -> str:
         """SQL of the wanted type, NULL where there is no value."""
@@ -151,7 +151,7 @@ def _parsed(text: str) -> Expression:
     root = builder.node(_tree(text))
     if root.size > MAX_SIZE:
         raise ValueError("An expression nests between, sqrt, ln and log10 a few deep at most.")
-    return Expression(text, root, tuple(dict.fromkeys(builder.fields)), builder.made)
+    return Expression(text, root, tuple(dict.fromkeys(builder.fields)), builder.num_made)
 
 
 def _tree(text: str) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self.fields: list[str] = []
-        self.made = 0
+        self.num_made = 0
         self._count = 0
         self._depth = 0
 
@@ -337,8 +337,8 @@ class _Builder:
         return call
 
     def _make(self, call: Call) -> None:
-        self.made += call.width
-        if self.made > MAX_MADE:
+        self.num_made += call.width
+        if self.num_made > MAX_MADE:
             raise ValueError(
                 f"An expression may join, lower, upper or trim {MAX_MADE} texts of fields at most, counting again"
                 " those that are in what it joins."

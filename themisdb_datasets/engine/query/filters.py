@@ -117,7 +117,7 @@ class _Parser:
     def __init__(self, fields: Collection[str] | None) -> None:
         self.fields = fields
         self.conditions = 0
-        self.made = 0  # texts, by all expressions together
+        self.num_made = 0  # texts, by all expressions together
 
     def parse(self, document: Any, place: str, depth: int) -> Filter:
         if depth > MAX_DEPTH:
@@ -151,8 +151,8 @@ class _Parser:
     def free(self, text: Any, place: str) -> Free:
         self._one_more(place)
         expression = parse_expression(text, fields=self.fields, place=place)
-        self.made += expression.made
-        if self.made > MAX_MADE:
+        self.num_made += expression.num_made
+        if self.num_made > MAX_MADE:
             raise MalformedError.at(
                 place,
                 "The expressions of a filter may make {most} texts of fields at most.",

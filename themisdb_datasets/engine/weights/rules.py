@@ -61,7 +61,7 @@ class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         return (field,)
 
     @property
-    def made(self) -> int:
+    def num_made(self) -> int:
         """How many fields' texts it makes on the way (see expressions)."""
         return 0
 
@@ -212,8 +212,8 @@ class ExpressionRule(_Base, frozen=True, tag="expression"):
         return parse_expression(self.expression).fields
 
     @property
-    def made(self) -> int:
-        return parse_expression(self.expression).made
+    def num_made(self) -> int:
+        return parse_expression(self.expression).num_made
 
     def check(self) -> None:
         parse_expression(self.expression)
