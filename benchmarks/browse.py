@@ -40,7 +40,7 @@ def run(bench: Run) -> None:
     )
     for name, (question, where, order) in asked.items():
         cache = SelectionCache(bench.folder / "kept")
-        cache.kept(question.key("kept"), partial(fill, version=version, question=question), open_positions)
+        cache.entry(question.key("kept"), partial(fill, version=version, question=question), open_positions)
         candidates = [
             Candidate(f"Themis: {name}, first", partial(_first, bench.folder, version, question)),
             Candidate("  asked again, or another page", partial(_again, cache, version, question)),
@@ -74,7 +74,7 @@ def _again(cache: SelectionCache, version: OpenVersion, question: Question) -> i
     def nothing(folder: Path) -> None:
         raise SystemExit("It was not kept.")
 
-    return _page(version, cache.kept(question.key("kept"), nothing, open_positions))
+    return _page(version, cache.entry(question.key("kept"), nothing, open_positions))
 
 
 def _page(version: OpenVersion, positions: Positions) -> int:

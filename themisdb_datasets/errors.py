@@ -127,6 +127,15 @@ class PlanChangedError(ThemisError):
     code = "plan_changed"
 
 
+def place_and_reason(error: Exception) -> tuple[str, str]:
+    """Where a document does not fit its type, empty for all of it, and why, as a part of a sentence.
+
+    msgspec tells the place only within its own: "Expected `int`, got `str` - at `$.limit`".
+    """
+    reason, _, path = str(error).partition(" - at `$.")
+    return path.rstrip("`"), reason[:1].lower() + reason[1:]
+
+
 def is_disk_full(error: Exception) -> bool:
     """Whether an error says that there is no space on the disk; DuckDB and SQLite have errors of their own for it."""
     number = error.errno if isinstance(error, OSError) else None

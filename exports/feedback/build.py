@@ -88,10 +88,10 @@ class _Folded:
     """The difficulties of a run as its job has just folded them."""
 
     def __init__(self, job: RunningJob, row: FeedbackRun) -> None:
-        told = feedback.told(row)
+        files = feedback.record_files(row)
         self._row = row
-        self._num_records = sum(each.num_records for each in told)
-        self.path = fold(told, job.workdir, limits=stores.limits())
+        self._num_records = sum(each.num_records for each in files)
+        self.path = fold(files, job.workdir, limits=stores.limits())
         self.about = describe(self.path, limits=stores.limits())
         self._file = describe_file(self.path)
 

@@ -18,7 +18,7 @@ from themis_admin.jobs import events
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import UNENDED, Job
 from themis_admin.storage.space import check_room
-from themisdb_datasets.engine.weights.difficulty import RECORD, Adaption, Told, check_adaption
+from themisdb_datasets.engine.weights.difficulty import RECORD, Adaption, RecordFile, check_adaption
 from themisdb_datasets.errors import ConflictError, ImpossibleError, MalformedError, NotFoundError
 
 MAX_RUNS = 10_000  # of a dataset
@@ -93,10 +93,12 @@ def append(sender: FeedbackSender, *, seq: int | None, records: bytes) -> int:
     return seq
 
 
-def told(run: FeedbackRun) -> list[Told]:
+def record_files(run: FeedbackRun) -> list[RecordFile]:
     """The files of all senders, with how much of each counts."""
     return [
-        Told(each.path, each.num_records) for each in run.senders.select_related("run") if each.num_records
+        RecordFile(each.path, each.num_records)
+        for each in run.senders.select_related("run")
+        if each.num_records
     ]
 
 

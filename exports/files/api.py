@@ -185,7 +185,7 @@ class ArtifactView(DatasetsApi):
         file = LinkedFile(refs[0].name, artifact).immutable
         if not file.path.is_file():
             raise NotFoundError("The file is not in the storage any more.")
-        part = file.asked(request._request)
+        part = file.requested_range(request._request)
         if request.method == "GET" and part.status in (200, 206):
             detail = {"file": file.name, "start": part.start, "num_bytes": part.num_bytes}
             audit.record(user=self.user, action="artifact.downloaded", object=artifact.url, detail=detail)

@@ -11,7 +11,7 @@ from exports.delivery.opening import OpenedDelivery
 from exports.limits import Consumer
 from exports.requests.body import StreamBody, parse_body
 from themisdb_datasets.engine.plans.files import TYPES
-from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.errors import MalformedError, place_and_reason
 from themisdb_datasets.names import check_names, nearest
 
 
@@ -45,14 +45,14 @@ def parse_file(document: Any) -> FileOptions:
             f"file.{next(iter(error.fields))}", error.sentence, code="bad_parameter", **error.values
         ) from None
     except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$.")
-        place = f"file.{path.rstrip('`')}"
+        name, reason = place_and_reason(error)
+        place = f"file.{name}"
         raise MalformedError.at(
             place,
             "{place}: {reason}.",
             code="bad_parameter",
             place=place,
-            reason=what[:1].lower() + what[1:],
+            reason=reason,
         ) from None
     if options.type not in TYPES:
         raise MalformedError.at(

@@ -22,9 +22,9 @@ from themis_admin.storage.space import check_room
 from themisdb_datasets.errors import ConflictError, NotFoundError
 
 
-def start_export(asked: FileRequest, *, user: User) -> Job:
+def start_export(file_request: FileRequest, *, user: User) -> Job:
     """Queue the job that makes the files; TooLargeError where the disk has no room for them."""
-    opened, body = asked.opened, asked.body
+    opened, body = file_request.opened, file_request.body
     needed = estimate_bytes(opened.delivery, opened.window)
     check_room(needed, folder=Path(settings.THEMIS.storage), what="This export")
     with transaction.atomic():
@@ -39,10 +39,10 @@ def start_export(asked: FileRequest, *, user: User) -> Job:
             world_size=body.world_size,
             drop_last=body.drop_last,
             num_samples=len(opened.window),
-            file_type=asked.file.type,
-            max_bytes=asked.file.max_bytes,
+            file_type=file_request.file.type,
+            max_bytes=file_request.file.max_bytes,
         )
-        title = f"Export {opened.title} as {asked.file.type}"
+        title = f"Export {opened.title} as {file_request.file.type}"
         lane = f"export:{export.pk}"
         job = jobs.submit("export", owner=user, title=title, params={"export": export.pk}, lane=lane)
         FileExport.objects.filter(pk=export.pk).update(job=job)

@@ -17,7 +17,7 @@ from themis_admin.accounts.models import AuditEntry
 from themis_admin.artifacts.models import Artifact
 from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.web.api import PAGING
-from themisdb_datasets.errors import MalformedError, NotFoundError
+from themisdb_datasets.errors import MalformedError, NotFoundError, place_and_reason
 from themisdb_datasets.names import check_names
 
 OBJECT = OpenApiTypes.OBJECT
@@ -61,10 +61,10 @@ def parse_link(document: Any) -> LinkBody:
     try:
         body = msgspec.convert(document, LinkBody, strict=True)
     except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$.")
-        name = path.rstrip("`") or "body"
+        place, reason = place_and_reason(error)
+        name = place or "body"
         raise MalformedError.at(
-            name, "{name}: {reason}.", code="bad_parameter", name=name, reason=what[:1].lower() + what[1:]
+            name, "{name}: {reason}.", code="bad_parameter", name=name, reason=reason
         ) from None
     if (body.export is None) == (body.artifact is None):
         raise MalformedError.at(

@@ -58,7 +58,7 @@ def serve(request: HttpRequest, link: Link, file: LinkedFile) -> HttpResponseBas
     immutable = file.immutable
     if not immutable.path.is_file():
         return missing(request)
-    part = immutable.asked(request)
+    part = immutable.requested_range(request)
     sent = None
     if request.method == "GET" and part.status in (200, 206):
         # Counted before the first byte, or many at once would all find

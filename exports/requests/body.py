@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from themisdb_datasets.engine.plans.mix import MAX_PARTS, STOPS
 from themisdb_datasets.engine.rendering.formats import FORMATS, PRESETS
 from themisdb_datasets.engine.weights.rules import MAX_RULES
-from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.errors import MalformedError, place_and_reason
 from themisdb_datasets.names import nearest
 
 ORDERS = ("stored", "shuffled", "weighted")
@@ -219,12 +219,9 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _invalid(error: msgspec.ValidationError) -> MalformedError:
-    # msgspec tells the place only within its sentence: "Expected `int`, got `str` - at `$.limit`".
-    what, _, path = str(error).partition(" - at `$.")
-    name = path.rstrip("`") or "body"
-    return MalformedError.at(
-        name, "{name}: {reason}.", code="bad_parameter", name=name, reason=what[:1].lower() + what[1:]
-    )
+    place, reason = place_and_reason(error)
+    name = place or "body"
+    return MalformedError.at(name, "{name}: {reason}.", code="bad_parameter", name=name, reason=reason)
 
 
 def parse_instant(text: str | float, name: str) -> tuple[float, bool]:

@@ -131,27 +131,27 @@ def _unique(body: StreamBody, form: Format) -> tuple[MappedValue, ...] | None:
 def _conditions(
     body: StreamBody, dataset: Dataset, form: Format, fields: dict[str, VersionField]
 ) -> list[Criterion]:
-    kept: list[Criterion] = []
+    conditions: list[Criterion] = []
     if body.split is not None:
-        kept.append(_split(body.split, dataset))
+        conditions.append(_split(body.split, dataset))
     for name, value in (("domain", body.domain), ("subject", body.subject)):
         if value is not None:
             refuse_absent(name, [name] if name not in fields else [], fields)
-            kept.append(Condition(name, "eq", value))
+            conditions.append(Condition(name, "eq", value))
     if (period := _period(body, dataset, fields)) is not None:
-        kept.append(period)
+        conditions.append(period)
     quality = body.quality_filters
     if quality.min_rating is not None:
         refuse_absent("quality_filters.min_rating", ["rating"] if "rating" not in fields else [], fields)
-        kept.append(Condition("rating", "ge", quality.min_rating))
+        conditions.append(Condition("rating", "ge", quality.min_rating))
     if form.output is not None:
         output = Output(
             form.output, quality.skip_empty_outputs, quality.min_output_length, quality.max_output_length
         )
-        kept.append(output)
+        conditions.append(output)
     if "rejected" in form.mapping and quality.skip_empty_outputs:
-        kept.append(Output(form.mapping["rejected"]))
-    return kept
+        conditions.append(Output(form.mapping["rejected"]))
+    return conditions
 
 
 def _split(name: str, dataset: Dataset) -> Split:

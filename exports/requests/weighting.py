@@ -66,7 +66,7 @@ def _rules(names: list[str], dataset: Dataset) -> Iterator[tuple[str, Rule]]:
     """The dataset's rules of these names, as they are now."""
     known = {rule.name.casefold(): rule for rule in dataset.weighting_rules.all()} if names else {}
     seen: set[str] = set()
-    made = 0
+    num_made = 0
     for number, name in enumerate(names):
         place = f"weighting.rules[{number}]"
         rule = known.get(name.casefold())
@@ -87,8 +87,8 @@ def _rules(names: list[str], dataset: Dataset) -> Iterator[tuple[str, Rule]]:
             )
         seen.add(rule.name)
         found = parse_rule(rule.definition)
-        made += found.made
-        if made > MAX_MADE:
+        num_made += found.num_made
+        if num_made > MAX_MADE:
             raise MalformedError.at(
                 place,
                 "The expressions of all rules together may make {most} texts of fields at most.",

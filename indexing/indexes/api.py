@@ -22,7 +22,7 @@ from themis_admin.datasets.models import Theme, Version
 from themis_admin.jobs.api import in_state
 from themis_admin.jobs.models import Job
 from themis_admin.web.api import PAGING
-from themis_admin.web.downloads import Made
+from themis_admin.web.downloads import AssembledBytes
 from themisdb_datasets.errors import MalformedError, NotFoundError
 
 OBJECT = OpenApiTypes.OBJECT
@@ -80,7 +80,7 @@ class IndexesView(IndexesApi):
             raise NotFoundError.at("version", "There is no such version.")
         theme = None
         if body.get("theme") is not None:
-            theme = self.asked(
+            theme = self.named_or_numbered(
                 Theme.objects.all(), version.dataset_id, body["theme"], field="theme", noun="theme"
             )
         if body["kind"] == TOKENS:
@@ -160,8 +160,8 @@ class IndexDownloadView(IndexesApi):
         index = self.index(pk)
         folder = reading.folder_of(index, reading.kept_paths(index))
         name = slugify(f"{index.title} {index.kind} {index.pk}") or "index"
-        file = Made(f"{name}.tar", folder.content_type, index.sha256, folder.size, folder.read)
-        part = file.asked(request._request)
+        file = AssembledBytes(f"{name}.tar", folder.content_type, index.sha256, folder.size, folder.read)
+        part = file.requested_range(request._request)
         if request.method == "GET" and part.status in (200, 206):
             detail = {"file": file.name, "start": part.start, "num_bytes": part.num_bytes}
             audit.record(user=self.user, action="index.downloaded", object=index.url, detail=detail)
@@ -200,7 +200,7 @@ class IndexBlocksView(IndexesApi):
                 rank=asked.rank,
             )
         file = blocks.blocks_of(index, asked)
-        part = file.asked(request._request)
+        part = file.requested_range(request._request)
         if request.method == "GET" and part.status in (200, 206):
             detail = {"file": file.name, "start": part.start, "num_bytes": part.num_bytes, **given}
             audit.record(user=self.user, action="index.downloaded", object=index.url, detail=detail)

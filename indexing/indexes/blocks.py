@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from indexing.indexes.reading import TOKENS_BIN, kept_paths, open_tokens
 from indexing.models import TOKENS, Index
-from themis_admin.web.downloads import Made
+from themis_admin.web.downloads import AssembledBytes
 from themisdb_datasets.engine.indexes.tar import File
 from themisdb_datasets.errors import ImpossibleError
 from themisdb_datasets.order import Order, Ordering
@@ -34,7 +34,7 @@ class BlocksRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Blocks(Made):
+class Blocks(AssembledBytes):
     """The download; its headers say how the bytes are to be read."""
 
     about: tuple[tuple[str, str], ...]
@@ -48,7 +48,7 @@ class Blocks(Made):
             response[name] = value
 
 
-def blocks_of(row: Index, asked: BlocksRequest) -> Blocks:
+def blocks_of(row: Index, blocks_request: BlocksRequest) -> Blocks:
     """The samples of a token index as one download. ImpossibleError: it is none, or its samples differ in length."""
     if row.kind != TOKENS:
         raise ImpossibleError.at(
@@ -59,7 +59,7 @@ def blocks_of(row: Index, asked: BlocksRequest) -> Blocks:
     opened, manifest = open_tokens(row), row.manifest or {}
     digest, name = manifest["files"][manifest["samples"]]["sha256"], f"tokens-{row.pk}.bin"
     about = {"X-Themis-Dtype": manifest["dtype"], "X-Themis-Byte-Order": "little"}
-    if asked.order == "stored" and asked.world_size == 1:
+    if blocks_request.order == "stored" and blocks_request.world_size == 1:
         size = manifest["sample_size"]
         about["X-Themis-Num-Samples"] = str(len(opened))
         if size is not None:
@@ -75,27 +75,27 @@ def blocks_of(row: Index, asked: BlocksRequest) -> Blocks:
     # Nothing is written for an order: a sample's place follows from
     # its number (`themisdb_datasets/order.py`), so any byte range
     # can be made when it is asked for, and a download be resumed.
-    chosen = _Chosen(opened.samples, asked)
+    chosen = _Chosen(opened.samples, blocks_request)
     about["X-Themis-Num-Samples"] = str(chosen.num_samples)
     about["X-Themis-Shape"] = f"{chosen.num_samples},{manifest['sample_size']}"
     # The bytes follow from the tokens and the request, so the digest of these two
     # may be the ETag: equal ones mean equal bytes, and none has to be made to know
     # it. It is no digest of the bytes, so the headers of that name are not sent.
-    key = hashlib.sha256(msgspec.json.encode([digest, asked], order="deterministic")).hexdigest()
+    key = hashlib.sha256(msgspec.json.encode([digest, blocks_request], order="deterministic")).hexdigest()
     return Blocks(name, OCTETS, key, chosen.size, chosen.read, tuple(about.items()), False)
 
 
 class _Chosen:
     """The samples in an order, those of one rank, as bytes that are made when they are read."""
 
-    def __init__(self, samples: Tokens | None, asked: BlocksRequest) -> None:
+    def __init__(self, samples: Tokens | None, blocks_request: BlocksRequest) -> None:
         count = 0 if samples is None else len(samples)
         # The tail that is not enough for all ranks is left out, as
         # a rank with one sample more would wait for the others.
-        self.num_samples = count // asked.world_size
-        self._samples, self._asked = samples, asked
+        self.num_samples = count // blocks_request.world_size
+        self._samples, self._request = samples, blocks_request
         self._row = 0 if samples is None else samples[:1].nbytes
-        ordering = Ordering(asked.order, asked.seed, asked.epoch)
+        ordering = Ordering(blocks_request.order, blocks_request.seed, blocks_request.epoch)
         self._order: Order | None = ordering.over(count) if count else None
 
     @property
@@ -110,8 +110,8 @@ class _Chosen:
             # taken and the bytes before and after are cut off.
             first = start // self._row
             last = min(first + rows, -(-stop // self._row))
-            numbers = np.arange(first, last, dtype=np.uint64) * np.uint64(self._asked.world_size)
-            found = self._samples.take(self._order.at(numbers + np.uint64(self._asked.rank)), axis=0)
+            numbers = np.arange(first, last, dtype=np.uint64) * np.uint64(self._request.world_size)
+            found = self._samples.take(self._order.at(numbers + np.uint64(self._request.rank)), axis=0)
             piece = found.tobytes()[start - first * self._row : stop - first * self._row]
             start += len(piece)
             yield piece

@@ -36,7 +36,7 @@ def start_index(
     kind: str,
     theme: Theme | None = None,
     params: dict[str, Any] | None = None,
-    kept: Mapping[str, Artifact] | None = None,
+    held_artifacts: Mapping[str, Artifact] | None = None,
 ) -> Job:
     """Queue the job that builds an index over a version, or over what a theme keeps of it as its filter is now.
 
@@ -59,7 +59,7 @@ def start_index(
         params=params or {},
     )
     title = f"Index of {version.dataset.name}: {index.title}"
-    return _start(index, user=user, title=title, kept=kept or {})
+    return _start(index, user=user, title=title, held_artifacts=held_artifacts or {})
 
 
 def start_file_index(ref: ArtifactRef, *, user: User, kind: str) -> Job:
@@ -73,14 +73,14 @@ def start_file_index(ref: ArtifactRef, *, user: User, kind: str) -> Job:
             ending=LINES,
         )
     index = Index(kind=kind, owner=ref.owner, artifact=ref.artifact, file_name=ref.name)
-    return _start(index, user=user, title=f"Index of {ref.name}", kept={ref.name: ref.artifact})
+    return _start(index, user=user, title=f"Index of {ref.name}", held_artifacts={ref.name: ref.artifact})
 
 
-def _start(index: Index, *, user: User, title: str, kept: Mapping[str, Artifact]) -> Job:
+def _start(index: Index, *, user: User, title: str, held_artifacts: Mapping[str, Artifact]) -> Job:
     with transaction.atomic():
         # First, for its number is in the name under which it keeps files and in its job's lane.
         index.save()
-        for name, artifact in kept.items():
+        for name, artifact in held_artifacts.items():
             ArtifactRef.objects.create(artifact=artifact, owner=index.owner, keeper=index.keeper, name=name)
         params = {"index": index.pk}
         job = jobs.submit(f"index-{index.kind}", owner=user, title=title, params=params, lane=index.keeper)
@@ -141,7 +141,12 @@ def start_token_index(version: Version, wanted: Wanted, *, user: User, theme: Th
     if file is None:
         raise GoneError("The tokenizer was deleted meanwhile.")
     return start_index(
-        version, user=user, kind=TOKENS, theme=theme, params=params, kept={tokenizers.FILE_NAME: file}
+        version,
+        user=user,
+        kind=TOKENS,
+        theme=theme,
+        params=params,
+        held_artifacts={tokenizers.FILE_NAME: file},
     )
 
 

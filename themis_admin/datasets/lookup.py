@@ -53,7 +53,7 @@ class DatasetsApi(ThemisView):
             )
         return found
 
-    def asked(
+    def named_or_numbered(
         self,
         rows: OfDatasetQuerySet[DatasetPart],
         dataset_id: int,

@@ -38,7 +38,7 @@ class SnapshotsApi(DatasetsApi):
         """
         file = snapshots.database(snapshot)
         request = self.request._request
-        part = file.asked(request)
+        part = file.requested_range(request)
         # A client that goes on where it stopped would otherwise join the beginning of one snapshot to the end
         # of the next, and the lengths may even fit. Without If-Range it gets all of the newest.
         if moves and part.status in (206, 416) and "If-Range" not in request.headers:
@@ -97,9 +97,11 @@ class SnapshotsView(SnapshotsApi):
             raise NotFoundError.at("version", "There is no such version.")
         theme, mine = None, version.dataset_id
         if body.get("theme") is not None:
-            theme = self.asked(Theme.objects.all(), mine, body["theme"], field="theme", noun="theme")
+            theme = self.named_or_numbered(
+                Theme.objects.all(), mine, body["theme"], field="theme", noun="theme"
+            )
         rules = [
-            self.asked(
+            self.named_or_numbered(
                 WeightingRule.objects.all(),
                 mine,
                 given,

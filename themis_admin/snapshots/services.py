@@ -105,7 +105,7 @@ def _pinned(version: Version, rules: Sequence[WeightingRule]) -> list[list[Any]]
     parsed = [(rule.name, parse_rule(rule.definition)) for rule in rules]
     if len({name for name, _ in parsed}) < len(parsed):
         raise MalformedError.at("weighting_rules", "A rule is there twice; name each once.")
-    if sum(rule.made for _, rule in parsed) > MAX_MADE:
+    if sum(rule.num_made for _, rule in parsed) > MAX_MADE:
         raise MalformedError.at(
             "weighting_rules",
             "The expressions of all rules together may make {most} texts of fields at most.",

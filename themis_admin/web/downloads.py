@@ -42,7 +42,7 @@ class KnownBytes:
     def etag(self) -> str:
         return f'"{self.digest}"'
 
-    def asked(self, request: HttpRequest) -> AnsweredRange:
+    def requested_range(self, request: HttpRequest) -> AnsweredRange:
         """Which part of it the request asks for; a range has a meaning for GET only."""
         # RFC 9110, 14.2: a Range of another method is ignored.
         headers = dict(request.headers)
@@ -94,7 +94,7 @@ class Immutable(KnownBytes):
 
 
 @dataclass(frozen=True)
-class Made(KnownBytes):
+class AssembledBytes(KnownBytes):
     """What is put together while it is downloaded: `read(start, stop)` gives any part of it."""
 
     read: Callable[[int, int], Iterator[bytes]]

@@ -154,8 +154,8 @@ class AsyncClient:
         limit: int | None = None,
     ) -> "AsyncSampleStream":
         """The lines of a query of the export API, or from `cursor` on; nothing is asked before the first is wanted."""
-        asked = {"cursor": cursor} if cursor is not None else query
-        progress = StreamProgress(asked, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
+        request = {"cursor": cursor} if cursor is not None else query
+        progress = StreamProgress(request, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
         return AsyncSampleStream(self, progress)
 
     async def aclose(self) -> None:

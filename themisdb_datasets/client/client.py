@@ -126,8 +126,8 @@ class Client:
         limit: int | None = None,
     ) -> SampleStream:
         """The lines of a query of the export API, or from `cursor` on; nothing is asked before the first is wanted."""
-        asked = {"cursor": cursor} if cursor is not None else query
-        progress = StreamProgress(asked, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
+        request = {"cursor": cursor} if cursor is not None else query
+        progress = StreamProgress(request, rank=rank, world_size=world_size, drop_last=drop_last, limit=limit)
         return SampleStream(self, progress)
 
     def download(

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _PLACE = re.compile(r"([0-9a-f]{64})\.(\d{1,18})|[0-9a-f]{32}")
 
 
-class _Told(NamedTuple):
+class _WaitingLosses(NamedTuple):
     """Losses that wait; a tensor stays where it is until it is sent, for reading it may have to wait for a device."""
 
     places: Sequence[str]
@@ -102,7 +102,7 @@ class Feedback:
         self._trouble = ""  # why it is tried again
         self._changed = threading.Condition()
         self._closing = self._ended = False
-        self._queue: deque[_Told] = deque()
+        self._queue: deque[_WaitingLosses] = deque()
         self._num_queued = self._num_sending = 0
         self._since = 0.0  # when the oldest one that waits came
         self._hurry = False
@@ -122,20 +122,22 @@ class Feedback:
 
         MalformedError for a place that is neither a cursor nor a sample's id, or another number of losses than of places.
         """
-        told = _Told((places,) if isinstance(places, str) else tuple(places), _as_they_are(losses))
-        if strange := next((place for place in told.places if not _PLACE.fullmatch(place)), None):
+        waiting = _WaitingLosses(
+            (places,) if isinstance(places, str) else tuple(places), _as_they_are(losses)
+        )
+        if strange := next((place for place in waiting.places if not _PLACE.fullmatch(place)), None):
             raise MalformedError(f"{strange!r} is neither a cursor nor a sample's id of 32 hex digits.")
-        if len(told.places) != len(told.losses):
-            raise MalformedError(f"There are {len(told.places)} places, but {len(told.losses)} losses.")
+        if len(waiting.places) != len(waiting.losses):
+            raise MalformedError(f"There are {len(waiting.places)} places, but {len(waiting.losses)} losses.")
         if self._process != os.getpid():
             self._begin()
         with self._changed:
             if self._closing:
                 raise ValueError("This feedback is closed.")
             if self.error is not None:
-                self.num_dropped += len(told.places)
+                self.num_dropped += len(waiting.places)
                 return
-            self._put(told)
+            self._put(waiting)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="themis-feedback", daemon=True)
                 self._thread.start()
@@ -145,13 +147,15 @@ class Feedback:
 
     __call__ = send
 
-    def _put(self, told: _Told) -> None:
+    def _put(self, waiting: _WaitingLosses) -> None:
         if not self._queue:
             self._since = time.monotonic()
             self._changed.notify_all()  # whose time begins
-        for first in range(0, len(told.places), FRAME):
-            self._queue.append(_Told(told.places[first : first + FRAME], told.losses[first : first + FRAME]))
-        self._num_queued += len(told.places)
+        for first in range(0, len(waiting.places), FRAME):
+            self._queue.append(
+                _WaitingLosses(waiting.places[first : first + FRAME], waiting.losses[first : first + FRAME])
+            )
+        self._num_queued += len(waiting.places)
         while self._num_queued > self.most:
             oldest = len(self._queue.popleft().places)
             self._num_queued -= oldest
@@ -294,7 +298,7 @@ class Feedback:
     def _next(self) -> _Message:
         """The next message."""
         with self._changed:
-            taken: list[_Told] = []
+            taken: list[_WaitingLosses] = []
             while self._queue and self._num_sending + len(self._queue[0].places) <= FRAME:
                 taken.append(self._queue.popleft())
                 self._num_sending += len(taken[-1].places)

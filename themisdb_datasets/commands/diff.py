@@ -39,9 +39,9 @@ def diff(session: Session, dataset: str, old: str | None, new: str, samples: str
         return
     answer: dict[str, Any] = client.get(f"versions/{now['id']}/diff/", against=against)
     rows = [[kind, answer[kind]] for kind in (*KINDS, "unchanged")]
-    told = table(rows, ["samples", "number"])
+    listing = table(rows, ["samples", "number"])
     if fields := answer["fields"]:
-        told += "\n\n" + table(
+        listing += "\n\n" + table(
             sorted(fields.items(), key=lambda item: -item[1]), ["changed field", "samples"]
         )
-    session.answer(answer, told)
+    session.answer(answer, listing)

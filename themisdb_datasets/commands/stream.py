@@ -65,8 +65,8 @@ def stream(session: Session, query: str | None, output: Path | None, dry_run: bo
     if dry_run:
         plan = session.client.plan(body)
         lines = "\n".join(plan.answer["lines"])
-        told = f"{plan.num_samples:,} samples, about {size(plan.answer['estimated_bytes'])}\n{plan.cursor}\n{lines}"
-        session.answer(plan.answer, told)
+        summary = f"{plan.num_samples:,} samples, about {size(plan.answer['estimated_bytes'])}\n{plan.cursor}\n{lines}"
+        session.answer(plan.answer, summary)
     elif output is None:
         with session.client.stream(body) as samples:
             for block in samples:
@@ -115,10 +115,10 @@ def _write(session: Session, query: dict[str, Any], output: Path) -> None:
             standing = _copy(samples, file, known, query=query, note=note, report=report)
     place_file(draft, output)
     note.unlink(missing_ok=True)
-    told = f"{standing.num_lines:,} samples, {size(standing.num_bytes)}\n{standing.cursor}"
+    summary = f"{standing.num_lines:,} samples, {size(standing.num_bytes)}\n{standing.cursor}"
     document = {"path": str(output), "num_samples": standing.num_lines, "num_bytes": standing.num_bytes}
     session.answer(
-        {**document, "plan": samples.plan, "version": samples.version, "cursor": standing.cursor}, told
+        {**document, "plan": samples.plan, "version": samples.version, "cursor": standing.cursor}, summary
     )
 
 

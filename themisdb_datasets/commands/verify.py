@@ -30,8 +30,8 @@ def verify(ctx: click.Context, session: Session, path: Path, what: str | None) -
         wrong = list(check_folder(path, seen=seen.append))
     else:
         raise MalformedError(f"{path} is one file; say of what it is: themis verify {path} artifacts/3")
-    told = "\n".join(wrong) or f"{path}: all of {len(seen)} files are right."
-    session.answer({"path": str(path), "files": seen, "problems": wrong}, told)
+    verdict = "\n".join(wrong) or f"{path}: all of {len(seen)} files are right."
+    session.answer({"path": str(path), "files": seen, "problems": wrong}, verdict)
     ctx.exit(1 if wrong else 0)
 
 

@@ -18,7 +18,7 @@ from themisdb_datasets.pytorch import collating, ranks
 from themisdb_datasets.pytorch.tally import Tally
 from themisdb_datasets.trainer.caches import MemoryCache
 from themisdb_datasets.trainer.disk_cache import DiskCache
-from themisdb_datasets.trainer.epochs import Epochs, Pinned, kept, pin
+from themisdb_datasets.trainer.epochs import Epochs, Pinned, cached_epoch, pin
 from themisdb_datasets.trainer.sample import Sample, parse
 from themisdb_datasets.trainer.sharing import ConsumerShare, check_rank, share
 
@@ -206,7 +206,7 @@ class ThemisDBStreamDataset(IterableDataset[Sample]):
             pinned = pin(client, self.query_params)
             if self.cursors and pinned.num_samples is not None:
                 # Lines out of a cache are named by the plan that it holds, so the server has to know that one.
-                client.plan(kept(pinned, pinned.ordering.epoch).query)
+                client.plan(cached_epoch(pinned, pinned.ordering.epoch).query)
             return pinned
 
     def _opened(self) -> Epochs:

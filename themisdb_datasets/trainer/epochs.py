@@ -88,7 +88,7 @@ def pin(client: Client, query: Mapping[str, Any]) -> Pinned:
     return Pinned(info.digest, info.version, info.document, info.total, start, num_samples, num_bytes)
 
 
-def kept(pinned: Pinned, epoch: int) -> CachedEpoch:
+def cached_epoch(pinned: Pinned, epoch: int) -> CachedEpoch:
     """What to hold for this epoch of a plan.
 
     Stored and shuffled epochs are the same lines, which `order/1` finds in every one of them. Weighted draws and mixes are
@@ -139,7 +139,7 @@ class Epochs:
         if self.pinned.num_samples is None:
             yield from self._streamed(share, epoch, done, None)
             return
-        held = kept(self.pinned, epoch)
+        held = cached_epoch(self.pinned, epoch)
         lines = self._held(held, share, done)
         if lines is None:
             filling = self._filled(held)
@@ -165,7 +165,7 @@ class Epochs:
 
     def line(self, number: int) -> bytes:
         """The line of this number in stored order (in its delivered order, of a mix), from a cache where it is there."""
-        held = kept(self.pinned, self.pinned.ordering.epoch)
+        held = cached_epoch(self.pinned, self.pinned.ordering.epoch)
         if self.memory is not None:
             self.memory.use(held.plan)
             if (line := self.memory.get(number)) is not None:

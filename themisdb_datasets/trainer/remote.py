@@ -79,8 +79,8 @@ class RemoteIndex(Generic[T]):
 
     def _bytes(self, path: str, start: int, stop: int) -> bytes:
         """A range of what lies at a path of the index; CorruptError where it is not the one that was opened."""
-        asked = {"Range": f"bytes={start}-{stop - 1}"}
-        answer = self._client.request("GET", f"{self._path}{path}", headers=asked)
+        headers = {"Range": f"bytes={start}-{stop - 1}"}
+        answer = self._client.request("GET", f"{self._path}{path}", headers=headers)
         if answer.headers.get("ETag") != self._etag or len(answer.content) != stop - start:
             raise CorruptError(
                 f"What {self._path}{path} sent is not what was asked for; open the index anew."

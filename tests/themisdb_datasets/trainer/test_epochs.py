@@ -13,7 +13,7 @@ from tests.running import Running
 from themisdb_datasets import Backoff, Client
 from themisdb_datasets.trainer.caches import MemoryCache
 from themisdb_datasets.trainer.disk_cache import DiskCache
-from themisdb_datasets.trainer.epochs import Epochs, Pinned, kept, pin
+from themisdb_datasets.trainer.epochs import Epochs, Pinned, cached_epoch, pin
 from themisdb_datasets.trainer.sample import Sample, parse_lines
 from themisdb_datasets.trainer.sharing import ConsumerShare, share
 
@@ -128,7 +128,7 @@ def test_once_a_cache_is_filled_the_rest_of_the_first_epoch_comes_out_of_it(
     samples = epochs.samples(whole(plan), epoch=1)
     got = next(samples)
     held = DiskCache(tmp_path)
-    until(lambda: held.open(kept(plan, 1).plan) is not None, what="it is filled")
+    until(lambda: held.open(cached_epoch(plan, 1).plan) is not None, what="it is filled")
     until(lambda: not any_thread("themis-cache"), what="the filling has ended")
     got += next(samples)
     got += next(samples)
@@ -191,11 +191,11 @@ def test_ranks_go_round_in_a_window_and_never_leave_it(
 
 
 def test_what_is_kept_is_named_as_the_server_names_it(connect: Connecting, plan: Pinned) -> None:
-    held = kept(plan, 4)
+    held = cached_epoch(plan, 4)
     with connect() as client:
         assert client.plan(held.query).digest == held.plan
     shared = plan.ordering.kind in ("stored", "shuffled") and "mix" not in plan.document
-    assert (held.plan == kept(plan, 5).plan) == shared
+    assert (held.plan == cached_epoch(plan, 5).plan) == shared
 
 
 def test_another_version_is_cached_anew(connect: Connecting, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_each_sample_has_a_cursor_that_leads_back_to_it(
 def test_a_line_is_found_by_its_number_wherever_it_lies(connect: Connecting, tmp_path: Path) -> None:
     plan = pinned(connect, **ORDERS["shuffled"])
     with connect() as client:
-        stored = b"".join(block.data for block in client.stream(kept(plan, 0).query)).splitlines(
+        stored = b"".join(block.data for block in client.stream(cached_epoch(plan, 0).query)).splitlines(
             keepends=True
         )
     epochs = Epochs(plan, connect, prefetch_size=100, memory=MemoryCache(max_bytes=1 << 20))

@@ -68,7 +68,7 @@ def between(version: Version, against: Version) -> Diff:
     fill = partial(
         diff.fill, version=version.open(), against=against.open(), key_field=key_field, limits=limits()
     )
-    return kept_files().kept(key, fill, Diff.open)
+    return kept_files().entry(key, fill, Diff.open)
 
 
 def check_pair(version: Version, against: Version) -> None:

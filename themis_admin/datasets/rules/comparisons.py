@@ -36,7 +36,7 @@ def _weighting(version: Version, rules: Sequence[WeightingRule], place: str) -> 
     parsed = [(row.name, parse_rule(row.definition)) for row in rules]
     if len(parsed) > MAX_RULES or len(dict(parsed)) < len(parsed):
         raise MalformedError.at(place, "A weighting has up to {most} rules, each once.", most=MAX_RULES)
-    if sum(rule.made for _, rule in parsed) > MAX_MADE:
+    if sum(rule.num_made for _, rule in parsed) > MAX_MADE:
         raise MalformedError.at(
             place,
             "The expressions of all rules together may make {most} texts of fields at most.",

@@ -57,7 +57,7 @@ class History:
     steps: list[VersionStep]
     more: bool
 
-    def told(self, version: Version) -> list[VersionStep | list[VersionStep]]:
+    def shown_steps(self, version: Version) -> list[VersionStep | list[VersionStep]]:
         """The steps with those that tell nothing put together, but for that of `version`."""
         found: list[VersionStep | list[VersionStep]] = []
         for step in self.steps:

@@ -82,7 +82,7 @@ def positions(
     fill = partial(browse.fill, version=opened, question=question, limits=limits())
     # Kept as a file that is mapped: the next page of the same question finds its rows there, and a filter
     # that keeps a hundred million samples costs no memory here.
-    return kept_files().kept(question.key(version.digest), fill, browse.open_positions)
+    return kept_files().entry(question.key(version.digest), fill, browse.open_positions)
 
 
 def sample(version: Version, position: int) -> bytes:

@@ -35,11 +35,11 @@ class StatisticsView(DatasetsApi):
         version = self.version(pk)
         chosen = self.query(StatisticsQuery).get("theme")
         theme = None if chosen is None else self.theme_of(version, chosen)
-        asked = StatisticsRequest.of(version, None if theme is None else theme.where)
-        kept = asked.kept()
-        if kept is not None:
+        wanted = StatisticsRequest.of(version, None if theme is None else theme.where)
+        stored = wanted.document()
+        if stored is not None:
             named = {"version": version.pk, "theme": None if theme is None else theme.pk}
-            return Response({**named, **kept.to_dict()})
-        job = asked.start(title=title_of(version, theme))
+            return Response({**named, **stored.to_dict()})
+        job = wanted.start(title=title_of(version, theme))
         headers = {"Location": job.url, "Retry-After": str(RETRY_SECONDS)}
         return Response({"job": job.to_dict()}, status=202, headers=headers)

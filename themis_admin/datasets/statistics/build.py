@@ -25,10 +25,14 @@ def build_statistics(job: RunningJob, *, version: int, where: dict[str, Any] | N
     if row is None:
         raise NotFoundError("The version was deleted.")
     # By key, for two themes with one filter have the same statistics.
-    wanted = {asked.key: asked for asked in _wanted(job, row, where, themes=themes) if asked.kept() is None}
+    wanted = {
+        request.key: request
+        for request in _wanted(job, row, where, themes=themes)
+        if request.document() is None
+    }
     documents = {}
-    for number, (key, asked) in enumerate(wanted.items()):
-        if document := _document(job, asked, number, len(wanted)):
+    for number, (key, request) in enumerate(wanted.items()):
+        if document := _document(job, request, number, len(wanted)):
             documents[key] = document
     with job.finishing(result={"version": row.pk, "num_documents": len(documents)}):
         for key, document in documents.items():
@@ -53,12 +57,12 @@ def _wanted(
             yield StatisticsRequest.of(version, theme.where)
 
 
-def _document(job: RunningJob, asked: StatisticsRequest, number: int, total: int) -> dict[str, Any] | None:
+def _document(job: RunningJob, request: StatisticsRequest, number: int, total: int) -> dict[str, Any] | None:
     """One of `total` statistics, as JSON has it; None for a theme that cannot be asked of this version."""
-    opened = asked.version.open()
-    if asked.where is not None:
+    opened = request.version.open()
+    if request.where is not None:
         try:
-            found = samples.positions(asked.version, opened, where=parse_filter(asked.where))
+            found = samples.positions(request.version, opened, where=parse_filter(request.where))
         except MalformedError as error:
             # Asked for alone it fails with its reason; among others it must not take theirs along.
             if total == 1:
@@ -72,8 +76,8 @@ def _document(job: RunningJob, asked: StatisticsRequest, number: int, total: int
 
     told = compute(
         opened,
-        text_field=asked.text_field,
-        time_field=asked.time_field,
+        text_field=request.text_field,
+        time_field=request.time_field,
         limits=stores.limits(),
         report=report,
     )

@@ -25,10 +25,10 @@ def version_statistics(request: HttpRequest, pk: int) -> HttpResponse:
     if chosen.isascii() and chosen.isdigit() and len(chosen) < 19:
         theme = get_object_or_404(Theme.objects.visible_to(request.user), pk=chosen, dataset=row.dataset_id)
     if request.method == "POST":
-        asked = StatisticsRequest.of(row, theme.where if theme else None)
+        wanted = StatisticsRequest.of(row, theme.where if theme else None)
         try:
-            if asked.kept() is None:
-                asked.start(title=title_of(row, theme))
+            if wanted.document() is None:
+                wanted.start(title=title_of(row, theme))
         except ThemisError:
             pass  # the page says that the job failed, and leads to it
         page = reverse("theme", args=[theme.pk]) if theme else reverse("version", args=[pk])
@@ -43,23 +43,23 @@ NEARLY = 0.85  # estimates of how many are different are off by up to a tenth or
 
 def section(version: Version, theme: Theme | None = None) -> dict[str, Any]:
     """What the template needs: the statistics, or the job that is at them, or neither."""
-    asked = StatisticsRequest.of(version, theme.where if theme else None)
-    kept = asked.kept()
+    wanted = StatisticsRequest.of(version, theme.where if theme else None)
+    stored = wanted.document()
     address = reverse("version-statistics", args=[version.pk])
     context: dict[str, Any] = {
         "version": version,
         "statistics_url": f"{address}?theme={theme.pk}" if theme else address,
     }
-    if kept is None:
-        job = asked.job()
+    if stored is None:
+        job = wanted.job()
         return {
             **context,
             "statistics_job": job,
             "statistics_active": job is not None and job.state not in ENDED,
         }
-    document = kept.document
+    document = stored.document
     context["statistics"] = document
-    context["statistics_at"] = kept.created_at
+    context["statistics_at"] = stored.created_at
     context["statistics_data"] = {name: document[name] for name in CHARTS}
     context["statistics_fields"] = [_shown(field, document["num_samples"]) for field in document["fields"]]
     return context

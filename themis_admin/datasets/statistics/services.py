@@ -42,7 +42,7 @@ class StatisticsRequest:
             self.version.digest, where, text_field=self.text_field, time_field=self.time_field
         )
 
-    def kept(self) -> StatisticsDocument | None:
+    def document(self) -> StatisticsDocument | None:
         """The statistics, if they have been computed."""
         return StatisticsDocument.objects.filter(dataset=self.version.dataset_id, key=self.key).first()
 
@@ -95,7 +95,7 @@ def after_saving(theme: Theme) -> None:
     if latest is None:
         return
     # Statistics are kept by what they depend on, so a theme that was renamed has them already.
-    if StatisticsRequest.of(latest, theme.where).kept() is None:
+    if StatisticsRequest.of(latest, theme.where).document() is None:
         _submit(latest, where=theme.where, themes=False, title=title_of(latest, theme))
 
 

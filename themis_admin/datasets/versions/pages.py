@@ -89,7 +89,7 @@ def _looked_up(row: Version, position: int) -> dict[str, Any]:
     told: dict[str, Any] = {}
     try:
         told["history"] = history.of_sample(row, position)
-        told["steps"] = told["history"].told(row)
+        told["steps"] = told["history"].shown_steps(row)
         told["weighed"] = weighing.weigh(row, position)
     except ThemisError as error:
         told["lookup_error"] = str(error)

@@ -6,7 +6,7 @@ An expression has one of three types, and a field is read as what its place want
 cannot be read as that is NULL. So no shard makes an expression fail. Arithmetic is that of DOUBLE.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -95,7 +95,7 @@ class Expression:
     text: str
     root: Node
     fields: tuple[str, ...]
-    made: int
+    num_made: int
 
     def sql(self, query: ShardQuery, want: Type) -> str:
         """SQL of the wanted type, NULL where there is no value."""
@@ -125,17 +125,24 @@ def parse_expression(
     except ValueError as error:
         raise MalformedError.at(place, "{reason}", code="bad_expression", reason=str(error)) from None
     if fields is not None:
-        known = set(fields)
-        for name in expression.fields:
-            if not any(".".join(name.split(".")[:cut]) in known for cut in range(1, name.count(".") + 2)):
-                raise MalformedError.at(
-                    place,
-                    "There is no field {name!r} in this dataset{hint}.",
-                    code="bad_expression",
-                    name=name,
-                    hint=nearest(name, known),
-                )
+        check_fields(expression.fields, set(fields), place=place, code="bad_expression")
     return expression
+
+
+def check_fields(names: Iterable[str], known: Collection[str], *, place: str, code: str) -> None:
+    """MalformedError for the first field that is not known.
+
+    A deeper member of a known field is fine: its columns hold it as JSON text.
+    """
+    for name in names:
+        if not any(".".join(name.split(".")[:cut]) in known for cut in range(1, name.count(".") + 2)):
+            raise MalformedError.at(
+                place,
+                "There is no field {name!r} in this dataset{hint}.",
+                code=code,
+                name=name,
+                hint=nearest(name, known),
+            )
 
 
 @lru_cache(maxsize=256)
@@ -144,7 +151,7 @@ def _parsed(text: str) -> Expression:
     root = builder.node(_tree(text))
     if root.size > MAX_SIZE:
         raise ValueError("An expression nests between, sqrt, ln and log10 a few deep at most.")
-    return Expression(text, root, tuple(dict.fromkeys(builder.fields)), builder.made)
+    return Expression(text, root, tuple(dict.fromkeys(builder.fields)), builder.num_made)
 
 
 def _tree(text: str) -> dict[str, Any]:
@@ -185,7 +192,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self.fields: list[str] = []
-        self.made = 0
+        self.num_made = 0
         self._count = 0
         self._depth = 0
 
@@ -330,8 +337,8 @@ class _Builder:
         return call
 
     def _make(self, call: Call) -> None:
-        self.made += call.width
-        if self.made > MAX_MADE:
+        self.num_made += call.width
+        if self.num_made > MAX_MADE:
             raise ValueError(
                 f"An expression may join, lower, upper or trim {MAX_MADE} texts of fields at most, counting again"
                 " those that are in what it joins."

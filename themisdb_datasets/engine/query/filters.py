@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from themisdb_datasets.engine.query.expressions import MAX_MADE, Expression, parse_expression
+from themisdb_datasets.engine.query.expressions import MAX_MADE, Expression, check_fields, parse_expression
 from themisdb_datasets.engine.query.patterns import check_regex
 from themisdb_datasets.engine.query.sql import Column, ShardQuery, Value
 from themisdb_datasets.errors import MalformedError
@@ -117,7 +117,7 @@ class _Parser:
     def __init__(self, fields: Collection[str] | None) -> None:
         self.fields = fields
         self.conditions = 0
-        self.made = 0  # texts, by all expressions together
+        self.num_made = 0  # texts, by all expressions together
 
     def parse(self, document: Any, place: str, depth: int) -> Filter:
         if depth > MAX_DEPTH:
@@ -151,8 +151,8 @@ class _Parser:
     def free(self, text: Any, place: str) -> Free:
         self._one_more(place)
         expression = parse_expression(text, fields=self.fields, place=place)
-        self.made += expression.made
-        if self.made > MAX_MADE:
+        self.num_made += expression.num_made
+        if self.num_made > MAX_MADE:
             raise MalformedError.at(
                 place,
                 "The expressions of a filter may make {most} texts of fields at most.",
@@ -195,19 +195,8 @@ class _Parser:
         return Condition(name, op, value, case_sensitive and op in TEXT_OPS)
 
     def _known(self, name: str, place: str) -> None:
-        if self.fields is None or name in self.fields:
-            return
-        # A deeper member of a known field is fine: its columns hold it as JSON text.
-        parts = name.split(".")
-        if any(".".join(parts[:cut]) in self.fields for cut in range(1, len(parts))):
-            return
-        raise MalformedError.at(
-            place,
-            "There is no field {name!r} in this dataset{hint}.",
-            code="bad_filter",
-            name=name,
-            hint=nearest(name, self.fields),
-        )
+        if self.fields is not None:
+            check_fields([name], self.fields, place=place, code="bad_filter")
 
 
 def _only(document: dict[str, Any], allowed: set[str], place: str) -> None:

@@ -117,9 +117,9 @@ class SelectionCache:
 
     def selection(self, key: str, fill: Callable[[Path], None]) -> Selection:
         """The selection of this key, whose folder `fill` fills if it is not there."""
-        return replace(self.kept(key, fill, Selection.open), path=self.path(key))
+        return replace(self.entry(key, fill, Selection.open), path=self.path(key))
 
-    def kept(self, key: str, fill: Callable[[Path], None], open_: Callable[[Path], OpenEntry]) -> OpenEntry:
+    def entry(self, key: str, fill: Callable[[Path], None], open_: Callable[[Path], OpenEntry]) -> OpenEntry:
         """What `open_` makes of the folder of this key, which `fill` fills if it is not there.
 
         What is opened has to stay readable when the folder moves or goes, as open and mapped files do.
@@ -219,11 +219,11 @@ def _write(folder: Path, version: OpenVersion, criteria: Criteria, scan: Scan) -
         factors = None
         if criteria.explain:
             factors = files.enter_context(NpyWriter(folder / "factors.npy", np.float64, (num_factors,)))
-        for kept in scan:
-            positions.append(kept.positions)
-            weights.append(kept.weights)
+        for batch in scan:
+            positions.append(batch.positions)
+            weights.append(batch.weights)
             if factors is not None:
-                factors.append(kept.factors)
+                factors.append(batch.factors)
     (folder / "counts.json").write_bytes(msgspec.json.encode(scan.counts))
 
 

@@ -31,7 +31,7 @@ FACTORS = pa.schema([("id", SAMPLE_ID), ("factor", pa.float64())])
 Records = npt.NDArray[np.void]
 
 
-class Told(NamedTuple):
+class RecordFile(NamedTuple):
     """A file of records, of which the first `num_records` count."""
 
     path: Path
@@ -66,10 +66,10 @@ def sample_ids(version: OpenVersion, positions: Ints) -> bytes:
 
 def records(ids: bytes, losses: Sequence[float]) -> bytes:
     """The records of these samples and their losses, as they are appended to a file."""
-    made: Records = np.empty(len(losses), RECORD)
-    made["id"] = np.frombuffer(ids, f"V{ID_BYTES}")
-    made["loss"] = losses
-    return made.tobytes()
+    table: Records = np.empty(len(losses), RECORD)
+    table["id"] = np.frombuffer(ids, f"V{ID_BYTES}")
+    table["loss"] = losses
+    return table.tobytes()
 
 
 def is_loss(value: Any) -> bool:
@@ -77,12 +77,12 @@ def is_loss(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_LOSS
 
 
-def fold(told: Iterable[Told], folder: Path, *, limits: DuckLimits | None = None) -> Path:
+def fold(files: Iterable[RecordFile], folder: Path, *, limits: DuckLimits | None = None) -> Path:
     """Fold all records into `difficulty.parquet` in `folder`, ordered by id. ImpossibleError where there is none."""
     source, target = folder / "told.parquet", folder / "difficulty.parquet"
     schema = pa.schema([("id", SAMPLE_ID), ("loss", pa.float32())])
     with pq.ParquetWriter(source, schema, compression="zstd", compression_level=1) as writer:
-        for some in _batches(told):
+        for some in _batches(files):
             ids = pa.Array.from_buffers(
                 SAMPLE_ID, len(some), [None, pa.py_buffer(np.ascontiguousarray(some["id"]))]
             )
@@ -100,8 +100,8 @@ def fold(told: Iterable[Told], folder: Path, *, limits: DuckLimits | None = None
     return target
 
 
-def _batches(told: Iterable[Told]) -> Iterator[Records]:
-    for path, num_records in told:
+def _batches(files: Iterable[RecordFile]) -> Iterator[Records]:
+    for path, num_records in files:
         with path.open("rb") as file:
             left = num_records
             while left:

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta
 
-from themisdb_datasets.engine.query.expressions import parse_expression
+from themisdb_datasets.engine.query.expressions import check_fields, parse_expression
 from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.query.sql import ShardQuery
-from themisdb_datasets.errors import MalformedError
+from themisdb_datasets.errors import MalformedError, place_and_reason
 from themisdb_datasets.names import nearest
 
 LARGEST = 1e9  # what a factor is clamped to, so that a product is always a number
@@ -61,7 +61,7 @@ class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         return (field,)
 
     @property
-    def made(self) -> int:
+    def num_made(self) -> int:
         """How many fields' texts it makes on the way (see expressions)."""
         return 0
 
@@ -212,8 +212,8 @@ class ExpressionRule(_Base, frozen=True, tag="expression"):
         return parse_expression(self.expression).fields
 
     @property
-    def made(self) -> int:
-        return parse_expression(self.expression).made
+    def num_made(self) -> int:
+        return parse_expression(self.expression).num_made
 
     def check(self) -> None:
         parse_expression(self.expression)
@@ -285,10 +285,10 @@ def parse_rule(document: Any, *, fields: Iterable[str] | None = None) -> Weighti
         rule: WeightingRule = msgspec.convert(document, WeightingRule, strict=True)
         rule.check()
     except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$.")
-        place = path.rstrip("`") or what.partition("`")[2].partition("`")[0] or "kind"
+        path, reason = place_and_reason(error)
+        place = path or reason.partition("`")[2].partition("`")[0] or "kind"
         raise MalformedError.at(
-            place, "{place}: {reason}.", code="bad_rule", place=place, reason=what[:1].lower() + what[1:]
+            place, "{place}: {reason}.", code="bad_rule", place=place, reason=reason
         ) from None
     except ValueError as error:
         place, _, reason = str(error).partition(": ")
@@ -325,18 +325,8 @@ def _check_storable(document: dict[str, Any]) -> None:
 def _check_fields(rule: WeightingRule, fields: Iterable[str] | None) -> None:
     if fields is None:
         return
-    known = list(fields)
     place = {"length": "of", "expression": "expression"}.get(rule.to_document()["kind"], "field")
-    for name in rule.reads():
-        # A deeper member of a known field is fine: its columns hold it as JSON text.
-        if not any(".".join(name.split(".")[:cut]) in known for cut in range(1, name.count(".") + 2)):
-            raise MalformedError.at(
-                place,
-                "There is no field {name!r} in this dataset{hint}.",
-                code="bad_rule",
-                name=name,
-                hint=nearest(name, known),
-            )
+    check_fields(rule.reads(), list(fields), place=place, code="bad_rule")
 
 
 def bounded(factor: str, missing: str) -> str:

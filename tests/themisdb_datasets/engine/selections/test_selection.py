@@ -54,7 +54,7 @@ def test_what_was_left_of_a_selection_is_not_taken_for_one(
     again = cache.get(version, VERSION, at_least(3))
     assert (again.num_samples, again.draws().tolist()) == (47, draws)
     # It is whole again for those who come next, who build nothing.
-    kept = cache.kept(again.path.name, lambda folder: pytest.fail("It was built again."), Selection.open)
+    kept = cache.entry(again.path.name, lambda folder: pytest.fail("It was built again."), Selection.open)
     assert kept.num_samples == 47
 
 

@@ -17,7 +17,7 @@ from themisdb_datasets.engine.shards.shard import describe_file
 from themisdb_datasets.engine.versions.version import OpenVersion
 from themisdb_datasets.engine.weights.difficulty import (
     Adaption,
-    Told,
+    RecordFile,
     check_adaption,
     describe,
     extremes,
@@ -52,7 +52,7 @@ def test_ids_are_those_of_the_lines(version: OpenVersion) -> None:
     assert sample_ids(version, np.empty(0, np.int64)) == b""
 
 
-def tell(version: OpenVersion, folder: Path) -> tuple[list[Told], dict[int, list[float]]]:
+def tell(version: OpenVersion, folder: Path) -> tuple[list[RecordFile], dict[int, list[float]]]:
     """Losses of some samples by three senders, and the same as a dictionary."""
     chance, told, known = random.Random(1), [], defaultdict(list)
     folder.mkdir()
@@ -62,7 +62,7 @@ def tell(version: OpenVersion, folder: Path) -> tuple[list[Told], dict[int, list
         content = records(sample_ids(version, np.array(positions)), losses)
         path = folder / f"{sender}.records"
         path.write_bytes(content + b"what nobody counts yet")
-        told.append(Told(path, len(positions)))
+        told.append(RecordFile(path, len(positions)))
         for position, loss in zip(positions, losses, strict=True):
             known[position].append(loss)
     return told, known
@@ -132,7 +132,7 @@ def test_equal_losses_make_one_bin_and_factors_of_one(version: OpenVersion, tmp_
     for loss in (0.0, 2.5):
         path = tmp_path / "records"
         path.write_bytes(records(sample_ids(version, np.arange(9)), [loss] * 9))
-        difficulty = fold([Told(path, 9)], tmp_path)
+        difficulty = fold([RecordFile(path, 9)], tmp_path)
         assert describe(difficulty)["bins"] == [{"from": loss, "to": loss, "num_samples": 9}]
         write_factors(difficulty, tmp_path / "factors", Adaption(-2))
         assert pq.read_table(tmp_path / "factors")["factor"].to_pylist() == [1.0] * 9
@@ -144,7 +144,7 @@ def test_nothing_told_and_lost_records_are_said(version: OpenVersion, tmp_path: 
     path = tmp_path / "records"
     path.write_bytes(records(sample_ids(version, np.arange(3)), [1.0] * 3))
     with pytest.raises(ImpossibleError, match="lost 2"):
-        fold([Told(path, 5)], tmp_path)
+        fold([RecordFile(path, 5)], tmp_path)
 
 
 def test_a_rule_whose_file_is_gone_is_refused(version: OpenVersion, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_samples_stay_in_order_however_the_factors_are_looked_up(tmp_path: Path,
     version = make_version(tmp_path, [{"n": n} for n in range(30_000)])
     ids = sample_ids(version, np.arange(version.num_samples))
     (tmp_path / "told").write_bytes(records(ids, [float(n) for n in range(version.num_samples)]))
-    difficulty = fold([Told(tmp_path / "told", version.num_samples)], tmp_path)
+    difficulty = fold([RecordFile(tmp_path / "told", version.num_samples)], tmp_path)
     write_factors(difficulty, tmp_path / "factors", Adaption())
     digest = describe_file(tmp_path / "factors")["sha256"]
     version = OpenVersion(version.parts, version.deleted, lambda digest: tmp_path / "factors")
