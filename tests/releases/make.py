@@ -26,7 +26,7 @@ SAMPLES = [
      "content": f"§ {n} sagt etwas über {('Lärm', 'Daten')[n % 2]}.", "amended": f"20{n % 20:02}-01-01"}
     for n in range(40)
 ]  # fmt: skip
-TOKENIZER = {
+TOKENIZER: dict[str, Any] = {
     "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
     "pre_tokenizer": {"type": "Whitespace"}, "post_processor": None, "decoder": None,
     "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "</s>": 1, "sagt": 2, "etwas": 3}, "unk_token": "[UNK]"},
