@@ -38,7 +38,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
         .order_by("-id")
     )
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "exports/list.html", {"page": page})
+    return render(request, "exports/files/list.html", {"page": page})
 
 
 @login_required
@@ -68,7 +68,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
         "linked": bool(active),
         "keep_days": KEEP_DAYS,
     }
-    return render(request, "exports/export.html", context, status=422 if form.errors else 200)
+    return render(request, "exports/files/export.html", context, status=422 if form.errors else 200)
 
 
 def described(row: FileExport, refs: list[Any]) -> list[dict[str, Any]]:
@@ -172,7 +172,7 @@ def artifact(request: HttpRequest, pk: int) -> HttpResponse:
             ("themis", command(request, f"themis pull artifacts/{row.pk}")),
         ],
     }
-    return render(request, "exports/artifact.html", context)
+    return render(request, "exports/files/artifact.html", context)
 
 
 def get_export(request: HttpRequest, pk: int) -> FileExport:

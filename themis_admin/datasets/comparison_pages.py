@@ -56,7 +56,7 @@ def rule_compare(request: HttpRequest, pk: int) -> HttpResponse:
             context.update(_compared(dataset, dataset.latest, form.cleaned_data))
         except ThemisError as error:
             form.add_service_error(error)
-    return render(request, "rules/compare.html", context, status=422 if form.errors else 200)
+    return render(request, "datasets/rules/compare.html", context, status=422 if form.errors else 200)
 
 
 def _compared(dataset: Dataset, version: Version, chosen: dict[str, Any]) -> dict[str, Any]:

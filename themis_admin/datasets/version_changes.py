@@ -32,7 +32,7 @@ def version_restore(request: HttpRequest, pk: int) -> HttpResponse:
         error = str(refused)
     context = {"version": version, "dataset": version.dataset, "latest": latest, "error": error}
     return render(
-        request, "datasets/restore.html", context, status=422 if error and request.method == "POST" else 200
+        request, "datasets/versions/restore.html", context, status=422 if error and request.method == "POST" else 200
     )
 
 
@@ -52,7 +52,7 @@ def dataset_compact(request: HttpRequest, pk: int) -> HttpResponse:
         error = str(refused)
     context = {"dataset": dataset, "outlook": outlook, "error": error}
     refused_post = error and request.method == "POST"
-    return render(request, "datasets/compact.html", context, status=422 if refused_post else 200)
+    return render(request, "datasets/versions/compact.html", context, status=422 if refused_post else 200)
 
 
 @login_required
@@ -72,4 +72,4 @@ def dataset_delete_samples(request: HttpRequest, pk: int) -> HttpResponse:
     fields = [{"name": each["name"], "types": each["types"]} for each in latest.fields] if latest else []
     context = {"form": form, "dataset": dataset, "latest": latest, "field_list": fields}
     status = 422 if form.errors else 200
-    return render(request, "datasets/delete_samples.html", context, status=status)
+    return render(request, "datasets/samples/delete.html", context, status=status)

@@ -45,7 +45,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
         **Browser.of(request, row, theme).context(),
     }
     context["filtered"] = context["filtered"] or theme is not None
-    return render(request, "datasets/version.html", context)
+    return render(request, "datasets/versions/version.html", context)
 
 
 @login_required
@@ -74,7 +74,7 @@ def version_sample(request: HttpRequest, pk: int, n: int) -> HttpResponse:
         "sample_id": hashlib.sha256(line).hexdigest()[:32],
         **_looked_up(row, n),
     }
-    return render(request, "datasets/sample.html", context)
+    return render(request, "datasets/samples/sample.html", context)
 
 
 def _looked_up(row: Version, position: int) -> dict[str, Any]:
