@@ -1,4 +1,4 @@
-// The rule builder: a tree of conditions as rows, kept as JSON in the form's text area, counted live by the API.
+// The filter builder: a tree of conditions as rows, kept as JSON in the form's text area, counted live by the API.
 import { number } from "./format.js";
 import { callJson } from "./http.js";
 
@@ -186,7 +186,7 @@ class Builder {
 
   count() {
     clearTimeout(this.timer);
-    this.controller?.abort(); // it was asked for the rule of before
+    this.controller?.abort(); // it was asked for the filter of before
     const total = this.root.querySelector("[data-count]");
     total.setAttribute("aria-busy", "true");
     this.timer = setTimeout(() => this.ask(total), 250);
@@ -195,7 +195,7 @@ class Builder {
   async ask(total) {
     this.controller = new AbortController();
     const { signal } = this.controller;
-    const trouble = this.root.querySelector("[data-rule-error]");
+    const trouble = this.root.querySelector("[data-filter-error]");
     trouble.hidden = true;
     for (const { count } of this.leaves) count.firstChild.textContent = "";
     if (!this.preview) return;
@@ -207,7 +207,7 @@ class Builder {
       const bar = this.root.querySelector("[data-share]");
       bar.max = answer.total || 1;
       bar.value = answer.num_samples;
-      this.samples(signal).catch(() => {}); // another rule has others, and a server that is gone is told of above
+      this.samples(signal).catch(() => {}); // another filter has others, and a server that is gone is told of above
       // What each condition keeps by itself comes in the order in which they are written.
       if (this.leaves.length > 1) this.leaves.forEach(({ count }, i) => { count.firstChild.textContent = `keeps ${number(answer.counts[i]?.num_samples)} by itself`; });
     } catch (error) {

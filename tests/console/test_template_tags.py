@@ -67,7 +67,7 @@ def test_a_beam_leans_to_the_heavier_side() -> None:
     ],
 )  # fmt: skip
 def test_rules_are_sentences(where: dict[str, object], words: str) -> None:
-    assert corpus.rule_words(where) == words
+    assert corpus.filter_words(where) == words
 
 
 def test_marks_and_code_never_let_markup_through() -> None:

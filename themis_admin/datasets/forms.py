@@ -114,7 +114,7 @@ class DatasetForm(ServiceForm):
 
 
 class ThemeForm(ServiceForm):
-    """A theme's name and its filter as JSON, which the rule builder writes."""
+    """A theme's name and its filter as JSON, which the filter builder writes."""
 
     name = forms.CharField(max_length=MAX_NAME)
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
@@ -133,7 +133,7 @@ class ThemeForm(ServiceForm):
 
 
 class DeleteForm(ServiceForm):
-    """A filter of what is to go, as JSON, which the rule builder writes."""
+    """A filter of what is to go, as JSON, which the filter builder writes."""
 
     where = ThemeForm.base_fields["where"]
     note = forms.CharField(required=False, max_length=2000)

@@ -1,4 +1,4 @@
-"""The console's pages about themes: list, rule builder, one theme with its samples, deleting."""
+"""The console's pages about themes: list, filter builder, one theme with its samples, deleting."""
 
 import json
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""The corpus's own words in templates: rules as sentences, search hits, JSON as it is stored, log lines."""
+"""The corpus's own words in templates: filters and rules as sentences, search hits, JSON as stored, log lines."""
 
 import json
 import re
@@ -29,7 +29,7 @@ DEEPEST_INDENT = 40
 
 
 @register.filter
-def rule_words(where: dict[str, Any]) -> str:
+def filter_words(where: dict[str, Any]) -> str:
     """A filter as a sentence: `law contains “BImSch” or text contains “Lärm”`."""
     return _words(where, outermost=True)
 
