@@ -29,13 +29,15 @@ test-client: environment environment-client ## Train from a running Themis with 
 check: environment-dev ## Lint, formatting, types, layers, missing migrations
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	.venv/bin/djangofmt --check templates
 	$(PYTHON) -m mypy .
 	.venv/bin/lint-imports
 	DATA=.venv/check $(PYTHON) manage.py makemigrations --check --dry-run
 
-format: environment-dev ## Format the code and sort its imports
+format: environment-dev ## Format code and templates, and sort imports
 	$(PYTHON) -m ruff check --select I --fix .
 	$(PYTHON) -m ruff format .
+	.venv/bin/djangofmt templates
 
 lock: environment-dev ## Resolve requirements/*.lock anew (ARGS=--upgrade for the newest versions)
 	$(COMPILE) $(ARGS) $(INPUTS) --output-file requirements/run.lock
