@@ -30,14 +30,16 @@ check: environment-dev ## Lint, formatting, types, layers, missing migrations
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	.venv/bin/djangofmt --check templates
+	.venv/bin/oxfmt --check static
 	$(PYTHON) -m mypy .
 	.venv/bin/lint-imports
 	DATA=.venv/check $(PYTHON) manage.py makemigrations --check --dry-run
 
-format: environment-dev ## Format code and templates, and sort imports
+format: environment-dev ## Format code, templates, scripts and styles, and sort imports
 	$(PYTHON) -m ruff check --select I --fix .
 	$(PYTHON) -m ruff format .
 	.venv/bin/djangofmt templates
+	.venv/bin/oxfmt static
 
 lock: environment-dev ## Resolve requirements/*.lock anew (ARGS=--upgrade for the newest versions)
 	$(COMPILE) $(ARGS) $(INPUTS) --output-file requirements/run.lock

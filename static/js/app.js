@@ -9,8 +9,20 @@ import { startToasts, toast } from "./toast.js";
 
 // A code block's language tabs; the choice is kept for the next block that has the same.
 const KEPT_TAB = "themis.tab";
-const kept = () => { try { return localStorage.getItem(KEPT_TAB); } catch { return null; } };
-const keep = (title) => { try { localStorage.setItem(KEPT_TAB, title); } catch { /* private windows keep nothing */ } };
+const kept = () => {
+  try {
+    return localStorage.getItem(KEPT_TAB);
+  } catch {
+    return null;
+  }
+};
+const keep = (title) => {
+  try {
+    localStorage.setItem(KEPT_TAB, title);
+  } catch {
+    /* private windows keep nothing */
+  }
+};
 Alpine.data("tabs", () => ({
   init() {
     const last = [...this.$el.querySelectorAll("[data-tab]")].find((each) => each.textContent === kept());
@@ -18,7 +30,10 @@ Alpine.data("tabs", () => ({
     if (first) this.choose(first);
     this.$el.addEventListener("click", (event) => {
       const button = event.target.closest("[data-tab]");
-      if (button) { this.choose(button); keep(button.textContent); }
+      if (button) {
+        this.choose(button);
+        keep(button.textContent);
+      }
     });
     // As tabs have it: one stop of the Tab key, and the arrows between them.
     this.$el.addEventListener("keydown", (event) => {
@@ -32,22 +47,32 @@ Alpine.data("tabs", () => ({
     });
   },
   choose(button) {
-    for (const each of this.$el.querySelectorAll("[data-tab]")) { each.setAttribute("aria-selected", String(each === button)); each.tabIndex = each === button ? 0 : -1; }
-    for (const panel of this.$el.querySelectorAll("[role=tabpanel]")) panel.hidden = panel.id !== button.getAttribute("aria-controls");
+    for (const each of this.$el.querySelectorAll("[data-tab]")) {
+      each.setAttribute("aria-selected", String(each === button));
+      each.tabIndex = each === button ? 0 : -1;
+    }
+    for (const panel of this.$el.querySelectorAll("[role=tabpanel]"))
+      panel.hidden = panel.id !== button.getAttribute("aria-controls");
   },
 }));
 
 // A destructive form: its button works once the name has been typed.
 Alpine.data("typedName", () => ({
   typed: "",
-  get wrong() { return this.typed.trim() !== this.$root.dataset.name; },
+  get wrong() {
+    return this.typed.trim() !== this.$root.dataset.name;
+  },
 }));
 
 // A switch that shows more of a form.
 Alpine.data("disclosure", () => ({
   open: false,
-  init() { this.open = this.$root.dataset.open === "true"; },
-  toggle() { this.open = !this.open; },
+  init() {
+    this.open = this.$root.dataset.open === "true";
+  },
+  toggle() {
+    this.open = !this.open;
+  },
 }));
 
 window.Alpine = Alpine;
@@ -64,10 +89,15 @@ setInterval(showTimes, 30000);
 document.querySelector("main [aria-invalid=true]")?.focus();
 
 document.addEventListener("htmx:afterSettle", () => showTimes());
-document.addEventListener("htmx:responseError", (event) => toast(`The server answered ${event.detail.xhr.status}.`, { kind: "error" }));
+document.addEventListener("htmx:responseError", (event) =>
+  toast(`The server answered ${event.detail.xhr.status}.`, { kind: "error" }),
+);
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-dialog]");
-  if (opener) { event.preventDefault(); document.getElementById(opener.dataset.dialog)?.showModal(); }
+  if (opener) {
+    event.preventDefault();
+    document.getElementById(opener.dataset.dialog)?.showModal();
+  }
   if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
 });
 // Forms that filter a list send themselves when a choice changes.

@@ -3,8 +3,19 @@ import { number } from "./format.js";
 import { callJson } from "./http.js";
 
 const OPS = {
-  contains: "contains", eq: "is", ne: "is not", starts_with: "starts with", ends_with: "ends with", matches: "matches",
-  lt: "is below", le: "is at most", gt: "is above", ge: "is at least", between: "is between", in: "is one of", exists: "exists",
+  contains: "contains",
+  eq: "is",
+  ne: "is not",
+  starts_with: "starts with",
+  ends_with: "ends with",
+  matches: "matches",
+  lt: "is below",
+  le: "is at most",
+  gt: "is above",
+  ge: "is at least",
+  between: "is between",
+  in: "is one of",
+  exists: "exists",
 };
 const KINDS = { all: "all of these hold", any: "any of these holds" };
 const NUMERIC = new Set(["integer", "number", "null"]);
@@ -32,10 +43,18 @@ class Builder {
     this.controller = null;
     this.tree = this.read() ?? { all: [this.fresh()] };
     this.render();
-    this.area.addEventListener("input", () => { const tree = this.read(); if (tree) { this.tree = tree; this.render({ keepArea: true }); } });
+    this.area.addEventListener("input", () => {
+      const tree = this.read();
+      if (tree) {
+        this.tree = tree;
+        this.render({ keepArea: true });
+      }
+    });
   }
 
-  fresh() { return { field: this.fields[0]?.name ?? "", op: "contains", value: "" }; }
+  fresh() {
+    return { field: this.fields[0]?.name ?? "", op: "contains", value: "" };
+  }
 
   // The tree of the text area, always with a group at its root and `not` around single nodes only.
   read() {
@@ -43,14 +62,31 @@ class Builder {
       const tree = JSON.parse(this.area.value);
       if (typeof tree !== "object" || tree === null || !Object.keys(tree).length) return null;
       return isGroup(tree) ? tree : { all: [tree] };
-    } catch { return null; }
+    } catch {
+      return null;
+    }
   }
 
   // A group of one condition is written as that condition.
-  document() { const items = this.tree[kindOf(this.tree)]; return items.length === 1 ? items[0] : this.tree; }
+  document() {
+    const items = this.tree[kindOf(this.tree)];
+    return items.length === 1 ? items[0] : this.tree;
+  }
 
-  numeric(name) { const field = this.fields.find((each) => each.name === name); return !!field && field.types.every((type) => NUMERIC.has(type)) && field.types.some((type) => type !== "null"); }
-  boolean(name) { const field = this.fields.find((each) => each.name === name); return !!field && field.types.every((type) => type === "boolean" || type === "null") && field.types.includes("boolean"); }
+  numeric(name) {
+    const field = this.fields.find((each) => each.name === name);
+    return (
+      !!field && field.types.every((type) => NUMERIC.has(type)) && field.types.some((type) => type !== "null")
+    );
+  }
+  boolean(name) {
+    const field = this.fields.find((each) => each.name === name);
+    return (
+      !!field &&
+      field.types.every((type) => type === "boolean" || type === "null") &&
+      field.types.includes("boolean")
+    );
+  }
 
   value(name, text) {
     const trimmed = text.trim();
@@ -61,7 +97,8 @@ class Builder {
 
   changed({ redraw = false } = {}) {
     this.area.value = JSON.stringify(this.document(), null, 1);
-    if (redraw) this.render(); else this.count();
+    if (redraw) this.render();
+    else this.count();
   }
 
   render({ keepArea = false } = {}) {
@@ -82,8 +119,19 @@ class Builder {
   }
 
   button(label, action, { icon, quiet = true } = {}) {
-    const made = el("button", { type: "button", className: `btn btn-xs ${quiet ? "btn-quiet" : "btn-line"}`, onclick: action });
-    if (icon) { made.append(this.icon(icon)); if (icon === "x") { made.setAttribute("aria-label", label); made.title = label; return made; } }
+    const made = el("button", {
+      type: "button",
+      className: `btn btn-xs ${quiet ? "btn-quiet" : "btn-line"}`,
+      onclick: action,
+    });
+    if (icon) {
+      made.append(this.icon(icon));
+      if (icon === "x") {
+        made.setAttribute("aria-label", label);
+        made.title = label;
+        return made;
+      }
+    }
     made.append(label);
     return made;
   }
@@ -91,38 +139,98 @@ class Builder {
   group(node, remove) {
     const kind = kindOf(node);
     const items = node[kind];
-    const choose = el("select", { className: "select select-xs", onchange: () => { const next = choose.value; node[next] = node[kind]; if (next !== kind) delete node[kind]; this.changed({ redraw: true }); }, attrs: { "aria-label": "How the conditions are joined" } });
-    for (const [value, label] of Object.entries(KINDS)) choose.append(new Option(label, value, false, value === kind));
-    const head = el("div", { className: "th-group-h" }, choose,
-      this.button("Condition", () => { items.push(this.fresh()); this.changed({ redraw: true }); }, { icon: "plus" }),
-      this.button("Expression", () => {
-        // The first condition, still empty, was only an offer.
-        if (items.length === 1 && items[0].value === "") items.pop();
-        items.push({ expression: "" });
+    const choose = el("select", {
+      className: "select select-xs",
+      onchange: () => {
+        const next = choose.value;
+        node[next] = node[kind];
+        if (next !== kind) delete node[kind];
         this.changed({ redraw: true });
-      }, { icon: "plus" }),
-      this.button("Group", () => { items.push({ [kind === "all" ? "any" : "all"]: [this.fresh()] }); this.changed({ redraw: true }); }, { icon: "plus" }));
+      },
+      attrs: { "aria-label": "How the conditions are joined" },
+    });
+    for (const [value, label] of Object.entries(KINDS))
+      choose.append(new Option(label, value, false, value === kind));
+    const head = el(
+      "div",
+      { className: "th-group-h" },
+      choose,
+      this.button(
+        "Condition",
+        () => {
+          items.push(this.fresh());
+          this.changed({ redraw: true });
+        },
+        { icon: "plus" },
+      ),
+      this.button(
+        "Expression",
+        () => {
+          // The first condition, still empty, was only an offer.
+          if (items.length === 1 && items[0].value === "") items.pop();
+          items.push({ expression: "" });
+          this.changed({ redraw: true });
+        },
+        { icon: "plus" },
+      ),
+      this.button(
+        "Group",
+        () => {
+          items.push({ [kind === "all" ? "any" : "all"]: [this.fresh()] });
+          this.changed({ redraw: true });
+        },
+        { icon: "plus" },
+      ),
+    );
     if (remove) head.append(this.button("Remove the group", remove, { icon: "x" }));
     const box = el("div", { className: "th-group" }, head);
-    items.forEach((item, index) => box.append(this.node(item, (next) => { items[index] = next; }, () => {
-      items.splice(index, 1);
-      if (!items.length && !remove) items.push(this.fresh());
-      this.changed({ redraw: true });
-    })));
+    items.forEach((item, index) =>
+      box.append(
+        this.node(
+          item,
+          (next) => {
+            items[index] = next;
+          },
+          () => {
+            items.splice(index, 1);
+            if (!items.length && !remove) items.push(this.fresh());
+            this.changed({ redraw: true });
+          },
+        ),
+      ),
+    );
     return box;
   }
 
   node(node, replace, remove) {
     if (node.not !== undefined) {
-      const inner = this.node(node.not, (next) => { node.not = next; }, remove);
-      const tag = this.button("not", () => { replace(node.not); this.changed({ redraw: true }); }, { quiet: false });
+      const inner = this.node(
+        node.not,
+        (next) => {
+          node.not = next;
+        },
+        remove,
+      );
+      const tag = this.button(
+        "not",
+        () => {
+          replace(node.not);
+          this.changed({ redraw: true });
+        },
+        { quiet: false },
+      );
       tag.classList.add("th-not");
       tag.title = "Take the “not” away";
       return el("div", { className: "th-negated" }, tag, inner);
     }
     if (isGroup(node)) {
       const box = this.group(node, remove);
-      box.querySelector(".th-group-h").append(this.button("Not", () => { replace({ not: node }); this.changed({ redraw: true }); }));
+      box.querySelector(".th-group-h").append(
+        this.button("Not", () => {
+          replace({ not: node });
+          this.changed({ redraw: true });
+        }),
+      );
       return box;
     }
     return node.expression === undefined ? this.row(node, replace, remove) : this.free(node, replace, remove);
@@ -130,24 +238,87 @@ class Builder {
 
   // A free expression, checked by the server.
   free(node, replace, remove) {
-    const text = el("input", { className: "input input-sm", value: node.expression, autocomplete: "off", spellcheck: false, placeholder: "length(text) > 200 and law like 'B%'", attrs: { "aria-label": "Expression" }, data: { part: "expression" }, oninput: () => { node.expression = text.value; this.changed(); } });
+    const text = el("input", {
+      className: "input input-sm",
+      value: node.expression,
+      autocomplete: "off",
+      spellcheck: false,
+      placeholder: "length(text) > 200 and law like 'B%'",
+      attrs: { "aria-label": "Expression" },
+      data: { part: "expression" },
+      oninput: () => {
+        node.expression = text.value;
+        this.changed();
+      },
+    });
     const count = el("p", { className: "cnt" });
     this.leaves.push({ node, count });
-    count.append(el("span", { data: { part: "count" } }), el("span", { className: "ml-auto" }, this.button("Not", () => { replace({ not: node }); this.changed({ redraw: true }); })));
-    return el("div", { className: "th-cond free", data: { condition: "" } }, text, this.button("Remove the expression", remove, { icon: "x" }), count);
+    count.append(
+      el("span", { data: { part: "count" } }),
+      el(
+        "span",
+        { className: "ml-auto" },
+        this.button("Not", () => {
+          replace({ not: node });
+          this.changed({ redraw: true });
+        }),
+      ),
+    );
+    return el(
+      "div",
+      { className: "th-cond free", data: { condition: "" } },
+      text,
+      this.button("Remove the expression", remove, { icon: "x" }),
+      count,
+    );
   }
 
   row(node, replace, remove) {
-    const field = el("select", { className: "select select-sm", attrs: { "aria-label": "Field" }, data: { part: "field" }, onchange: () => { node.field = field.value; this.changed({ redraw: true }); } });
+    const field = el("select", {
+      className: "select select-sm",
+      attrs: { "aria-label": "Field" },
+      data: { part: "field" },
+      onchange: () => {
+        node.field = field.value;
+        this.changed({ redraw: true });
+      },
+    });
     const names = this.fields.map((each) => each.name);
     if (!names.includes(node.field)) names.unshift(node.field);
     for (const name of names) field.append(new Option(name, name, false, name === node.field));
-    const op = el("select", { className: "select select-sm", attrs: { "aria-label": "Operator" }, data: { part: "op" }, onchange: () => { this.setOp(node, op.value); this.changed({ redraw: true }); } });
-    for (const [value, label] of Object.entries(OPS)) op.append(new Option(label, value, false, value === node.op));
+    const op = el("select", {
+      className: "select select-sm",
+      attrs: { "aria-label": "Operator" },
+      data: { part: "op" },
+      onchange: () => {
+        this.setOp(node, op.value);
+        this.changed({ redraw: true });
+      },
+    });
+    for (const [value, label] of Object.entries(OPS))
+      op.append(new Option(label, value, false, value === node.op));
     const count = el("p", { className: "cnt" });
     this.leaves.push({ node, count });
-    count.append(el("span", { data: { part: "count" } }), el("span", { className: "ml-auto" }, this.button("Not", () => { replace({ not: node }); this.changed({ redraw: true }); })));
-    return el("div", { className: "th-cond", data: { condition: "" } }, field, op, this.values(node), this.button("Remove the condition", remove, { icon: "x" }), count);
+    count.append(
+      el("span", { data: { part: "count" } }),
+      el(
+        "span",
+        { className: "ml-auto" },
+        this.button("Not", () => {
+          replace({ not: node });
+          this.changed({ redraw: true });
+        }),
+      ),
+    );
+    return el(
+      "div",
+      { className: "th-cond", data: { condition: "" } },
+      field,
+      op,
+      this.values(node),
+      this.button("Remove the condition", remove, { icon: "x" }),
+      count,
+    );
   }
 
   setOp(node, op) {
@@ -156,24 +327,82 @@ class Builder {
     if (op === "exists") node.value = true;
     else if (op === "between") node.value = [first === true ? "" : first, ""];
     else if (op === "in") node.value = [first === true ? "" : first];
-    else node.value = typeof first === "boolean" && !this.boolean(node.field) ? "" : first ?? "";
+    else node.value = typeof first === "boolean" && !this.boolean(node.field) ? "" : (first ?? "");
   }
 
   values(node) {
     if (node.op === "exists") {
-      const choose = el("select", { className: "select select-sm", attrs: { "aria-label": "Value" }, data: { part: "value" }, onchange: () => { node.value = choose.value === "true"; this.changed(); } });
-      choose.append(new Option("yes", "true", false, node.value === true), new Option("no", "false", false, node.value === false));
+      const choose = el("select", {
+        className: "select select-sm",
+        attrs: { "aria-label": "Value" },
+        data: { part: "value" },
+        onchange: () => {
+          node.value = choose.value === "true";
+          this.changed();
+        },
+      });
+      choose.append(
+        new Option("yes", "true", false, node.value === true),
+        new Option("no", "false", false, node.value === false),
+      );
       return choose;
     }
-    const input = (text, set, label, list = false) => el("input", { className: "input input-sm", value: text ?? "", autocomplete: "off", spellcheck: false, attrs: { "aria-label": label }, data: list ? {} : { part: "value" }, oninput: (event) => { set(event.target.value); this.changed(); } });
+    const input = (text, set, label, list = false) =>
+      el("input", {
+        className: "input input-sm",
+        value: text ?? "",
+        autocomplete: "off",
+        spellcheck: false,
+        attrs: { "aria-label": label },
+        data: list ? {} : { part: "value" },
+        oninput: (event) => {
+          set(event.target.value);
+          this.changed();
+        },
+      });
     if (node.op === "between") {
       const values = Array.isArray(node.value) ? node.value : [node.value, ""];
       node.value = values;
-      return el("div", { className: "vals flex items-center gap-1.5" },
-        input(values[0], (text) => { values[0] = this.value(node.field, text); }, "From", true), el("span", { className: "meta" }, "and"), input(values[1], (text) => { values[1] = this.value(node.field, text); }, "To", true));
+      return el(
+        "div",
+        { className: "vals flex items-center gap-1.5" },
+        input(
+          values[0],
+          (text) => {
+            values[0] = this.value(node.field, text);
+          },
+          "From",
+          true,
+        ),
+        el("span", { className: "meta" }, "and"),
+        input(
+          values[1],
+          (text) => {
+            values[1] = this.value(node.field, text);
+          },
+          "To",
+          true,
+        ),
+      );
     }
-    if (node.op === "in") return input([].concat(node.value).join(", "), (text) => { node.value = text.split(",").map((each) => this.value(node.field, each.trim())).filter((each) => each !== ""); }, "Values, with commas between them");
-    return input(node.value, (text) => { node.value = this.value(node.field, text); }, "Value");
+    if (node.op === "in")
+      return input(
+        [].concat(node.value).join(", "),
+        (text) => {
+          node.value = text
+            .split(",")
+            .map((each) => this.value(node.field, each.trim()))
+            .filter((each) => each !== "");
+        },
+        "Values, with commas between them",
+      );
+    return input(
+      node.value,
+      (text) => {
+        node.value = this.value(node.field, text);
+      },
+      "Value",
+    );
   }
 
   complete(node) {
@@ -181,7 +410,9 @@ class Builder {
     if (isGroup(node)) return node[kindOf(node)].every((each) => this.complete(each));
     if (node.expression !== undefined) return node.expression.trim() !== "";
     if (node.op === "exists") return true;
-    return [].concat(node.value).length > 0 && [].concat(node.value).every((each) => each !== "" && each != null);
+    return (
+      [].concat(node.value).length > 0 && [].concat(node.value).every((each) => each !== "" && each != null)
+    );
   }
 
   count() {
@@ -200,7 +431,11 @@ class Builder {
     for (const { count } of this.leaves) count.firstChild.textContent = "";
     if (!this.preview) return;
     for (const sent of this.root.querySelectorAll("[data-sent-error]")) sent.remove(); // what the live check says is newer
-    if (!this.complete(this.document())) { total.textContent = "–"; total.setAttribute("aria-busy", "false"); return; }
+    if (!this.complete(this.document())) {
+      total.textContent = "–";
+      total.setAttribute("aria-busy", "false");
+      return;
+    }
     try {
       const answer = await callJson("POST", this.preview, { json: { where: this.document() }, signal });
       total.textContent = number(answer.num_samples);
@@ -209,13 +444,18 @@ class Builder {
       bar.value = answer.num_samples;
       this.samples(signal).catch(() => {}); // another filter has others, and a server that is gone is told of above
       // What each condition keeps by itself comes in the order in which they are written.
-      if (this.leaves.length > 1) this.leaves.forEach(({ count }, i) => { count.firstChild.textContent = `keeps ${number(answer.counts[i]?.num_samples)} by itself`; });
+      if (this.leaves.length > 1)
+        this.leaves.forEach(({ count }, i) => {
+          count.firstChild.textContent = `keeps ${number(answer.counts[i]?.num_samples)} by itself`;
+        });
     } catch (error) {
       if (error.name === "AbortError") return;
       total.textContent = "–";
       trouble.hidden = false;
       trouble.textContent = error.message;
-    } finally { if (!signal.aborted) total.setAttribute("aria-busy", "false"); }
+    } finally {
+      if (!signal.aborted) total.setAttribute("aria-busy", "false");
+    }
   }
 
   async samples(signal) {

@@ -20,8 +20,10 @@ function showJob(id, data) {
   for (const root of document.querySelectorAll(`[data-job="${id}"]`)) {
     for (const part of root.querySelectorAll("[data-job-part]")) {
       const name = part.dataset.jobPart;
-      if (name === "bar" && data.total) { part.max = data.total; part.value = Math.min(data.done, data.total); }
-      else if (name === "line") part.textContent = progressLine(data);
+      if (name === "bar" && data.total) {
+        part.max = data.total;
+        part.value = Math.min(data.done, data.total);
+      } else if (name === "line") part.textContent = progressLine(data);
       else if (name === "of" && data.total) part.textContent = `of ${amount(data.total, data.unit)}`;
       else if (name === "done") part.textContent = amount(data.done, data.unit);
       else if (name === "rate") part.textContent = rate(data.rate, data.unit);
@@ -39,23 +41,30 @@ const announced = new Map();
 const asked = new WeakMap();
 let count = 0;
 function announce(name, detail) {
-  if (waiting.has(name)) { waiting.set(name, detail); return; }
+  if (waiting.has(name)) {
+    waiting.set(name, detail);
+    return;
+  }
   waiting.set(name, detail);
   const since = performance.now() - (announced.get(name)?.at ?? -APART_MS);
-  setTimeout(() => {
-    const latest = waiting.get(name);
-    waiting.delete(name);
-    count += 1;
-    announced.set(name, { number: count, detail: latest, at: performance.now() });
-    tell(name, latest);
-  }, Math.max(SOON_MS, APART_MS - since));
+  setTimeout(
+    () => {
+      const latest = waiting.get(name);
+      waiting.delete(name);
+      count += 1;
+      announced.set(name, { number: count, detail: latest, at: performance.now() });
+      tell(name, latest);
+    },
+    Math.max(SOON_MS, APART_MS - since),
+  );
 }
 
 // The end of a job that the page shows, for those who do not see its bar.
 const ENDS = { "job.succeeded": "is done", "job.failed": "failed", "job.cancelled": "was cancelled" };
 function say(event) {
   const place = document.getElementById("said");
-  if (place && ENDS[event.kind] && document.querySelector(`[data-job="${event.job}"]`)) place.textContent = `${event.data.title} ${ENDS[event.kind]}`;
+  if (place && ENDS[event.kind] && document.querySelector(`[data-job="${event.job}"]`))
+    place.textContent = `${event.data.title} ${ENDS[event.kind]}`;
 }
 
 function tell(name, detail) {
@@ -72,7 +81,7 @@ function listenAgain() {
   document.addEventListener("htmx:beforeSend", ({ detail }) => asked.set(detail.xhr, count));
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
     const after = asked.get(detail.xhr);
-    asked.delete(detail.xhr);  // one answer may settle in several places
+    asked.delete(detail.xhr); // one answer may settle in several places
     if (after !== undefined) tellAgain(after);
   });
 }
@@ -83,7 +92,10 @@ function receive(event) {
   const [noun, verb] = event.kind.split(".");
   if (noun === "job" && event.job && event.data.total !== undefined) showJob(event.job, event.data);
   document.body.dispatchEvent(new CustomEvent("themis:event", { detail: event }));
-  if (event.kind === "job.log") { announce(`themis:log-${event.job}`, event); return; }
+  if (event.kind === "job.log") {
+    announce(`themis:log-${event.job}`, event);
+    return;
+  }
   if (verb === "progress") return;
   say(event);
   announce(`themis:${noun}`, event);
@@ -93,21 +105,30 @@ function receive(event) {
 
 async function poll() {
   try {
-    const response = await fetch(`/api/v1/events/?since=${since}`, { headers: { Accept: "application/json" } });
+    const response = await fetch(`/api/v1/events/?since=${since}`, {
+      headers: { Accept: "application/json" },
+    });
     if (!response.ok) return;
     for (const event of (await response.json()).results) receive(event);
     setState("polling", "polling");
-  } catch { setState("off", "offline"); }
+  } catch {
+    setState("off", "offline");
+  }
 }
 
-function startPolling() { if (!poller) poller = setInterval(poll, POLL_MS); }
-function stopPolling() { clearInterval(poller); poller = 0; }
+function startPolling() {
+  if (!poller) poller = setInterval(poll, POLL_MS);
+}
+function stopPolling() {
+  clearInterval(poller);
+  poller = 0;
+}
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   socket = new WebSocket(`${scheme}://${location.host}/ws/events?since=${since}`);
   socket.addEventListener("open", () => {
-    if (failures) tellAgain(0);  // what was asked for meanwhile may have failed
+    if (failures) tellAgain(0); // what was asked for meanwhile may have failed
     failures = 0;
     stopPolling();
     setState("on", "live");
@@ -126,7 +147,9 @@ export function startLive() {
   since = Number(document.body.dataset.liveSince) || 0;
   listenAgain();
   // One that is not open yet goes by itself, and a browser complains where it is closed.
-  addEventListener("pagehide", () => { if (socket?.readyState === WebSocket.OPEN) socket.close(); });
+  addEventListener("pagehide", () => {
+    if (socket?.readyState === WebSocket.OPEN) socket.close();
+  });
   // Not before all that listens on this page does.
   if (document.readyState === "complete") connect();
   else addEventListener("DOMContentLoaded", connect);

@@ -23,7 +23,8 @@ export function bodyOf(form) {
   const mapping = {};
   for (const field of form.querySelectorAll("[data-formats]")) {
     const input = field.querySelector("input");
-    if (field.dataset.formats.split(" ").includes(format) && input.value.trim()) mapping[input.name] = input.value.trim();
+    if (field.dataset.formats.split(" ").includes(format) && input.value.trim())
+      mapping[input.name] = input.value.trim();
   }
   if (filled(mapping)) body.field_mapping = mapping;
   if (format !== "raw") Object.assign(body, metadataOf(form), structuredOf(form));
@@ -61,7 +62,10 @@ function subjectOf(form) {
 
 function metadataOf(form) {
   if (!form.include_metadata.checked) return bare(form) ? {} : { include_metadata: false };
-  const names = text(form, "metadata_fields").split(",").map((name) => name.trim()).filter(Boolean);
+  const names = text(form, "metadata_fields")
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
   if (names.length) return { metadata_fields: names };
   return bare(form) ? { include_metadata: true } : {};
 }
@@ -73,9 +77,13 @@ function structuredOf(form) {
   try {
     json_schema = JSON.parse(schema);
   } catch (error) {
-    throw new ApiError(`The JSON Schema is no JSON: ${error.message}.`, { fields: { "structured.json_schema": "no JSON" } });
+    throw new ApiError(`The JSON Schema is no JSON: ${error.message}.`, {
+      fields: { "structured.json_schema": "no JSON" },
+    });
   }
-  return { structured: form.reject_invalid.checked ? { json_schema } : { json_schema, reject_invalid: false } };
+  return {
+    structured: form.reject_invalid.checked ? { json_schema } : { json_schema, reject_invalid: false },
+  };
 }
 
 function qualityOf(form) {
@@ -104,7 +112,8 @@ function weightingOf(form) {
   if (form.auto_weight_by_length.checked) weighting.auto_weight_by_length = true;
   if (form.auto_weight_by_freshness.checked) {
     weighting.auto_weight_by_freshness = true;
-    if (text(form, "freshness_half_life_days")) weighting.freshness_half_life_days = Number(text(form, "freshness_half_life_days"));
+    if (text(form, "freshness_half_life_days"))
+      weighting.freshness_half_life_days = Number(text(form, "freshness_half_life_days"));
     if (text(form, "timestamp_field")) weighting.timestamp_field = text(form, "timestamp_field");
   }
   return weighting;

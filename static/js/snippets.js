@@ -9,7 +9,9 @@ function python(value, depth = 0) {
   if (Array.isArray(value)) return `[${value.map((each) => python(each, depth)).join(", ")}]`;
   if (typeof value === "object") {
     const pad = "    ".repeat(depth + 1);
-    return `{\n${Object.entries(value).map(([key, each]) => `${pad}${JSON.stringify(key)}: ${python(each, depth + 1)},`).join("\n")}\n${"    ".repeat(depth)}}`;
+    return `{\n${Object.entries(value)
+      .map(([key, each]) => `${pad}${JSON.stringify(key)}: ${python(each, depth + 1)},`)
+      .join("\n")}\n${"    ".repeat(depth)}}`;
   }
   return JSON.stringify(value);
 }
@@ -21,7 +23,9 @@ export function snippets(endpoint, body) {
   const query = `QUERY = ${python(body)}`;
   const endless = body.stream_mode === "continuous";
   // What keeps a continuous stream alive is an empty line.
-  const each = endless ? "        if line:\n            sample = json.loads(line)" : "        sample = json.loads(line)";
+  const each = endless
+    ? "        if line:\n            sample = json.loads(line)"
+    : "        sample = json.loads(line)";
   const hugging = endless
     ? `from datasets import IterableDataset\nfrom themisdb_datasets import themisdb_generator\n\n${query}\n\ndataset = IterableDataset.from_generator(\n    themisdb_generator,\n    gen_kwargs={"base_url": ${address}, "token": ${ENV_TOKEN}, "query_params": QUERY},\n)`
     : `from themisdb_datasets import load\n\n${query}\n\ndataset = load(QUERY, base_url=${address}, token=${ENV_TOKEN})`;
