@@ -13,6 +13,7 @@ const PLACES = {
   w: "/rules/",
   f: "/feedback/",
 };
+const GO_MS = 1000;
 let pendingGo = 0;
 
 const palette = () => document.getElementById("palette");
@@ -63,6 +64,12 @@ function closeMenu() {
   menu.querySelector("summary").focus();
 }
 
+// After a `g` the next letter is a place, for a second.
+function awaitPlace(awaited) {
+  clearTimeout(pendingGo);
+  pendingGo = awaited ? setTimeout(() => awaitPlace(false), GO_MS) : 0;
+}
+
 function onKey(event) {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
@@ -77,24 +84,15 @@ function onKey(event) {
     closeMenu();
     return;
   }
-  if (
-    event.ctrlKey ||
-    event.metaKey ||
-    event.altKey ||
-    typing(event.target) ||
-    document.querySelector("dialog[open]")
-  )
-    return;
+  const withOthers = event.ctrlKey || event.metaKey || event.altKey;
+  if (!withOthers && !typing(event.target) && !document.querySelector("dialog[open]")) onLetter(event);
+}
+
+function onLetter(event) {
   if (pendingGo && PLACES[event.key]) {
-    clearTimeout(pendingGo);
-    pendingGo = 0;
+    awaitPlace(false);
     location.assign(PLACES[event.key]);
-    return;
-  }
-  if (event.key === "g")
-    pendingGo = setTimeout(() => {
-      pendingGo = 0;
-    }, 1000);
+  } else if (event.key === "g") awaitPlace(true);
   else if (event.key === "j") move(1);
   else if (event.key === "k") move(-1);
   else if (event.key === "?") document.getElementById("help")?.showModal();

@@ -1,5 +1,5 @@
 // Makes a file of what the stream page's form says.
-import { callJson } from "./http.js";
+import { callJson } from "../http.js";
 import { bodyOf } from "./request.js";
 
 const maker = document.querySelector("[data-make-file]");

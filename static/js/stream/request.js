@@ -1,5 +1,5 @@
 // Reads a stream's request out of the stream page's form: only what differs from the API's defaults.
-import { ApiError } from "./http.js";
+import { ApiError } from "../http.js";
 
 const WHOLE = ["start", "limit", "batch_size"];
 const WORDS = ["split", "from_date", "to_date", "domain", "subject"];
