@@ -50,13 +50,17 @@ test-full: test test-client test-ranges ## Run every test there is
 check: environment-dev ## Lint, formatting, types, layers, missing migrations
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/djangofmt --check templates
+	$(VENV)/bin/oxfmt --check static
 	DATA=$(VENV)/check $(RUN) -m mypy .
 	$(VENV)/bin/lint-imports --cache-dir $(VENV)/import_linter_cache
 	DATA=$(VENV)/check $(RUN) manage.py makemigrations --check --dry-run
 
-format: environment-dev ## Format the code and sort its imports
+format: environment-dev ## Format code, templates, scripts and styles, and sort imports
 	$(RUN) -m ruff check --select I --fix .
 	$(RUN) -m ruff format .
+	$(VENV)/bin/djangofmt templates
+	$(VENV)/bin/oxfmt static
 
 lock: environment-dev ## Resolve requirements/*.lock anew (ARGS=--upgrade for the newest versions)
 	$(COMPILE) $(ARGS) $(INPUTS) --output-file requirements/run.lock

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+from tests.layout import compact
 from tests.processes import stop, until
 from tests.programs import IN_CI, NO_CORPUS
 from tests.running import Running
@@ -113,10 +114,10 @@ def charlies(charlie: User) -> Client:
 
 
 def page(browser: Client, path: str) -> str:
-    """A page's HTML."""
+    """A page's HTML, laid out in one way: see `compact`."""
     response = browser.get(path)
     assert response.status_code == 200, (path, response.status_code)
-    return response.content.decode()
+    return compact(response.content.decode())
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     if query:
         found = found.filter(name__icontains=query)
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "feedback/list.html", {"page": page, "query": query})
+    return render(request, "exports/feedback/list.html", {"page": page, "query": query})
 
 
 @login_required
@@ -90,7 +90,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "rules": row.dataset.weighting_rules.filter(definition__factors__in=list(digests)).order_by("name"),
         "form": form,
     }
-    return render(request, "feedback/run.html", context, status=422 if form.errors else 200)
+    return render(request, "exports/feedback/run.html", context, status=422 if form.errors else 200)
 
 
 def _shown(row: FeedbackRun, *, hardest: bool) -> list[tuple[cards.Card, Judged]]:

@@ -39,7 +39,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
         .order_by("-id")
     )
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "exports/list.html", {"page": page})
+    return render(request, "exports/files/list.html", {"page": page})
 
 
 @login_required
@@ -69,7 +69,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
         "linked": bool(active),
         "keep_days": KEEP_DAYS,
     }
-    return render(request, "exports/export.html", context, status=422 if form.errors else 200)
+    return render(request, "exports/files/export.html", context, status=422 if form.errors else 200)
 
 
 def snippets(request: HttpRequest, row: FileExport, address: str) -> list[tuple[str, str]]:
@@ -167,7 +167,7 @@ def artifact(request: HttpRequest, pk: int) -> HttpResponse:
             ("themis", command(request, f"themis pull artifacts/{row.pk}")),
         ],
     }
-    return render(request, "exports/artifact.html", context)
+    return render(request, "exports/files/artifact.html", context)
 
 
 def get_export(request: HttpRequest, pk: int) -> FileExport:

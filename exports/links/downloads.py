@@ -32,7 +32,7 @@ def link(request: HttpRequest, token: str) -> HttpResponseBase:
     if not data:
         return missing(request)
     return closed_to_others(
-        render(request, "exports/linked.html", {"link": found, "files": files, "token": token})
+        render(request, "exports/links/linked.html", {"link": found, "files": files, "token": token})
     )
 
 
@@ -88,7 +88,7 @@ def missing(request: HttpRequest) -> HttpResponseBase:
         )
         response["Retry-After"] = str(MISSES_SECONDS)
         return response
-    return closed_to_others(render(request, "exports/link_missing.html", status=404))
+    return closed_to_others(render(request, "exports/links/missing.html", status=404))
 
 
 def closed_to_others(response: HttpResponseBase) -> HttpResponseBase:

@@ -54,7 +54,7 @@ def link_list(request: HttpRequest) -> HttpResponse:
     rows = Link.objects.visible_to(request.user).for_lists().order_by("-id")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     return render(
-        request, "exports/links.html", {"page": page, "links": addressed(request, page.object_list)}
+        request, "exports/links/list.html", {"page": page, "links": addressed(request, page.object_list)}
     )
 
 
@@ -70,7 +70,7 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
         "uses": list(uses),
         "files": links.files(row),
     }
-    return render(request, "exports/link.html", context)
+    return render(request, "exports/links/link.html", context)
 
 
 @login_required

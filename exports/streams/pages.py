@@ -100,7 +100,7 @@ def stream(request: HttpRequest) -> HttpResponse:
             file_types=list(TYPES),
             snippets=[(title, "") for title in ("curl", "Python", "PyTorch", "HuggingFace", "themis")],
         )
-    return render(request, "exports/stream.html", context)
+    return render(request, "exports/streams/stream.html", context)
 
 
 def _theme(request: HttpRequest) -> Theme | None:

@@ -37,7 +37,7 @@ def index_list(request: HttpRequest) -> HttpResponse:
         "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
         "datasets": list(datasets.filter(latest__isnull=False)[:100]),
     }
-    return render(request, "indexing/list.html", context)
+    return render(request, "indexing/indexes/list.html", context)
 
 
 @login_required
@@ -59,7 +59,7 @@ def index_new(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             return redirect("index", job.params["index"])
     context = {"form": form, "version": version, "dataset": version.dataset}
-    return render(request, "indexing/form.html", context, status=422 if form.errors else 200)
+    return render(request, "indexing/indexes/form.html", context, status=422 if form.errors else 200)
 
 
 @login_required
@@ -91,7 +91,7 @@ def index(request: HttpRequest, pk: int) -> HttpResponse:
         "snippets": snippets(request, row),
         **_sample(row, request.GET.get("n", "0")),
     }
-    return render(request, "indexing/index.html", context)
+    return render(request, "indexing/indexes/index.html", context)
 
 
 def _sample(row: Index, asked: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def tokenizer_list(request: HttpRequest) -> HttpResponse:
     rows = Tokenizer.objects.visible_to(request.user).select_related("owner")
     page = Paginator(rows.order_by("name", "id"), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"form": form, "page": page}
-    return render(request, "indexing/tokenizers.html", context, status=422 if form.errors else 200)
+    return render(request, "indexing/tokenizers/list.html", context, status=422 if form.errors else 200)
 
 
 @login_required

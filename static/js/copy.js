@@ -17,7 +17,8 @@ export function startCopy() {
     const button = event.target.closest("[data-copy], [data-copy-panel]");
     if (!button) return;
     event.preventDefault();
-    const text = button.dataset.copy ?? button.closest(".th-code").querySelector("pre:not([hidden])").textContent;
+    const text =
+      button.dataset.copy ?? button.closest(".th-code").querySelector("pre:not([hidden])").textContent;
     try {
       await put(text);
       toast("Copied.");

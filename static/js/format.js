@@ -7,12 +7,16 @@ export const number = (value) => (value == null ? "–" : Math.round(value).toLo
 export function bytes(value) {
   if (value == null) return "–";
   let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) { value /= 1000; unit += 1; }
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
   return `${unit === 0 || value >= 99.95 ? value.toFixed(0) : value.toFixed(1)}${NBSP}${UNITS[unit]}`;
 }
 
 export const amount = (value, unit) => (unit === "bytes" ? bytes(value) : number(value));
-export const rate = (value, unit) => (!value ? "–" : unit === "bytes" ? `${bytes(value)}/s` : `${number(value)}/s`);
+export const rate = (value, unit) =>
+  !value ? "–" : unit === "bytes" ? `${bytes(value)}/s` : `${number(value)}/s`;
 
 export function duration(seconds) {
   if (seconds == null) return "–";
@@ -27,7 +31,8 @@ export function duration(seconds) {
 const two = (value) => String(value).padStart(2, "0");
 
 export function localTime(date) {
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
 function ago(date) {

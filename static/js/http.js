@@ -9,7 +9,9 @@ export class ApiError extends Error {
 export async function failure(response) {
   const body = await response.json().catch(() => ({}));
   return new ApiError(body.error || `The server answered ${response.status}.`, {
-    status: response.status, code: body.code, fields: body.fields || {},
+    status: response.status,
+    code: body.code,
+    fields: body.fields || {},
   });
 }
 
@@ -18,7 +20,13 @@ export async function call(method, url, { json, body, headers = {}, signal } = {
   if (json !== undefined) sent["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(url, { method, headers: sent, body: json === undefined ? body : JSON.stringify(json), signal, credentials: "same-origin" });
+    response = await fetch(url, {
+      method,
+      headers: sent,
+      body: json === undefined ? body : JSON.stringify(json),
+      signal,
+      credentials: "same-origin",
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError("The server cannot be reached.");

@@ -1,5 +1,19 @@
 // The palette (Ctrl K) and the keyboard: `/`, `j` and `k`, `g` and a letter, `?`.
-const PLACES = { o: "/", d: "/datasets/", t: "/themes/", s: "/stream/", e: "/exports/", l: "/links/", j: "/jobs/", k: "/tokens/", n: "/snapshots/", i: "/indexes/", w: "/rules/", f: "/feedback/" };
+const PLACES = {
+  o: "/",
+  d: "/datasets/",
+  t: "/themes/",
+  s: "/stream/",
+  e: "/exports/",
+  l: "/links/",
+  j: "/jobs/",
+  k: "/tokens/",
+  n: "/snapshots/",
+  i: "/indexes/",
+  w: "/rules/",
+  f: "/feedback/",
+};
+const GO_MS = 1000;
 let pendingGo = 0;
 
 const palette = () => document.getElementById("palette");
@@ -50,20 +64,43 @@ function closeMenu() {
   menu.querySelector("summary").focus();
 }
 
+// After a `g` the next letter is a place, for a second.
+function awaitPlace(awaited) {
+  clearTimeout(pendingGo);
+  pendingGo = awaited ? setTimeout(() => awaitPlace(false), GO_MS) : 0;
+}
+
 function onKey(event) {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open(); return; }
-  if (palette()?.open) { inPalette(event); return; }
-  if (event.key === "Escape") { closeMenu(); return; }
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
-  if (pendingGo && PLACES[event.key]) { clearTimeout(pendingGo); pendingGo = 0; location.assign(PLACES[event.key]); return; }
-  if (event.key === "g") pendingGo = setTimeout(() => { pendingGo = 0; }, 1000);
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    open();
+    return;
+  }
+  if (palette()?.open) {
+    inPalette(event);
+    return;
+  }
+  if (event.key === "Escape") {
+    closeMenu();
+    return;
+  }
+  const withOthers = event.ctrlKey || event.metaKey || event.altKey;
+  if (!withOthers && !typing(event.target) && !document.querySelector("dialog[open]")) onLetter(event);
+}
+
+function onLetter(event) {
+  if (pendingGo && PLACES[event.key]) {
+    awaitPlace(false);
+    location.assign(PLACES[event.key]);
+  } else if (event.key === "g") awaitPlace(true);
   else if (event.key === "j") move(1);
   else if (event.key === "k") move(-1);
   else if (event.key === "?") document.getElementById("help")?.showModal();
   else if (event.key === "/") {
     event.preventDefault();
     const search = document.querySelector("main input[type=search]");
-    if (search) search.select(); else open();
+    if (search) search.select();
+    else open();
   }
 }
 
@@ -73,7 +110,10 @@ export function startPalette() {
     if (event.target.closest("[data-palette]")) open();
     if (event.target.closest("[data-help]")) document.getElementById("help").showModal();
     if (event.target instanceof HTMLDialogElement) event.target.close();
-    for (const menu of document.querySelectorAll("details[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
+    for (const menu of document.querySelectorAll("details[data-menu][open]"))
+      if (!menu.contains(event.target)) menu.open = false;
   });
-  document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "palette-options") select(0); });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "palette-options") select(0);
+  });
 }

@@ -1,5 +1,5 @@
 // Histograms of a version or theme: bars by bin, with a line above that reads out the one under the pointer.
-import { axis, countAxis, css, HEIGHT, keepDrawn, readByKeys, short } from "./chart.js";
+import { bars, bottomAxis, countAxis, fromZero, keepDrawn, plotIn, readByKeys, short } from "./chart.js";
 import { number } from "./format.js";
 
 const two = (value) => String(value).padStart(2, "0");
@@ -13,7 +13,7 @@ const NAMES = {
   century: (date) => `${date.getUTCFullYear()}s`,
 };
 
-// A histogram as the chart takes it: how many in each bin, its label at the axis, and its name when it is read out.
+// A histogram as the chart takes it: each bin's count, its label at the axis, and its name when read out.
 function read(name, told) {
   if (name === "times") {
     const names = told.bins.map(([start]) => NAMES[told.unit](new Date(start * 1000)));
@@ -21,14 +21,25 @@ function read(name, told) {
   }
   if (name === "weights") {
     const at = (i) => (told.from + (i * (told.to - told.from)) / told.counts.length).toFixed(1);
-    return { counts: told.counts, labels: told.counts.map((_, i) => at(i)), names: told.counts.map((_, i) => `weight ${at(i)} to ${at(i + 1)}`) };
+    return {
+      counts: told.counts,
+      labels: told.counts.map((_, i) => at(i)),
+      names: told.counts.map((_, i) => `weight ${at(i)} to ${at(i + 1)}`),
+    };
   }
-  if (name === "difficulty") return { counts: told.map((bin) => bin.num_samples), labels: told.map((bin) => short(bin.from)), names: told.map((bin) => `mean loss ${short(bin.from)} to ${short(bin.to)}`) };
+  if (name === "difficulty")
+    return {
+      counts: told.map((bin) => bin.num_samples),
+      labels: told.map((bin) => short(bin.from)),
+      names: told.map((bin) => `mean loss ${short(bin.from)} to ${short(bin.to)}`),
+    };
   const unit = name === "line_bytes" ? "bytes" : "characters";
   return {
     counts: told.bins.map(([, , count]) => count),
     labels: told.bins.map(([from]) => short(from)),
-    names: told.bins.map(([from, below]) => `${number(from)}${below - from > 1 ? ` to ${number(below - 1)}` : ""} ${unit}`),
+    names: told.bins.map(
+      ([from, below]) => `${number(from)}${below - from > 1 ? ` to ${number(below - 1)}` : ""} ${unit}`,
+    ),
   };
 }
 
@@ -38,17 +49,26 @@ function draw(box, { counts, labels, names }) {
   const told = readout.textContent;
   const tell = (plot) => {
     const i = plot.cursor.idx;
-    readout.textContent = i == null ? told : `${names[i]}: ${number(counts[i])} sample${counts[i] === 1 ? "" : "s"}, ${((100 * counts[i]) / total).toFixed(1)} %`;
+    if (i == null) readout.textContent = told;
+    else {
+      const share = ((100 * counts[i]) / total).toFixed(1);
+      const noun = counts[i] === 1 ? "sample" : "samples";
+      readout.textContent = `${names[i]}: ${number(counts[i])} ${noun}, ${share} %`;
+    }
   };
   const place = box.querySelector(".th-chart");
   place.replaceChildren();
-  const plot = new window.uPlot({
-    width: place.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false }, cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+  const options = {
+    cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     hooks: { setCursor: [tell] },
-    scales: { x: { time: false, range: () => [-0.6, counts.length - 0.4] }, y: { range: (_, low, high) => [0, (high || 1) * 1.1] } },
-    axes: [axis({ size: 26, space: 64, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50], values: (_, at) => at.map((i) => labels[i] ?? "") }), countAxis()],
-    series: [{}, { stroke: () => css("--t-s1"), fill: () => css("--t-s1"), width: 0, points: { show: false }, paths: window.uPlot.paths.bars({ size: [0.9, 40], align: 0 }) }],
-  }, [counts.map((_, i) => i), counts], place);
+    scales: { x: { time: false, range: () => [-0.6, counts.length - 0.4] }, y: fromZero },
+    axes: [
+      bottomAxis({ incrs: [1, 2, 5, 10, 20, 50], values: (_, at) => at.map((i) => labels[i] ?? "") }),
+      countAxis(),
+    ],
+    series: [{}, bars()],
+  };
+  const plot = plotIn(place, [counts.map((_, i) => i), counts], options);
   readByKeys(place, plot, { name: `${box.querySelector("b")?.textContent ?? ""} ${told}`.trim(), readout });
   return plot;
 }
@@ -61,7 +81,9 @@ function show() {
   root.dataset.drawn = "yes";
   plots.forEach((plot) => plot.destroy());
   const told = JSON.parse(data.textContent);
-  plots = [...root.querySelectorAll("[data-chart]")].map((box) => draw(box, read(box.dataset.chart, told[box.dataset.chart])));
+  plots = [...root.querySelectorAll("[data-chart]")].map((box) =>
+    draw(box, read(box.dataset.chart, told[box.dataset.chart])),
+  );
   keepDrawn(root, () => plots);
 }
 

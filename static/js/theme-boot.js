@@ -2,7 +2,11 @@
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const wanted = () => {
-    try { return localStorage.getItem("themis.theme") || "system"; } catch { return "system"; }
+    try {
+      return localStorage.getItem("themis.theme") || "system";
+    } catch {
+      return "system";
+    }
   };
   const apply = () => {
     const choice = wanted();
@@ -14,5 +18,8 @@
   apply();
   dark.addEventListener("change", apply);
   addEventListener("storage", apply);
-  window.themisTheme = (choice) => { localStorage.setItem("themis.theme", choice); apply(); };
+  window.themisTheme = (choice) => {
+    localStorage.setItem("themis.theme", choice);
+    apply();
+  };
 })();

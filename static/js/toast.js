@@ -27,5 +27,7 @@ export function startToasts() {
   const shown = [...document.querySelectorAll("#toasts .th-toast")];
   shown.slice(0, -1).forEach((each) => each.remove());
   if (shown.length) later(shown.at(-1));
-  document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest(".th-toast")?.remove());
+  document.addEventListener("click", (event) =>
+    event.target.closest("[data-dismiss]")?.closest(".th-toast")?.remove(),
+  );
 }

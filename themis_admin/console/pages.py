@@ -148,4 +148,4 @@ def palette(request: HttpRequest) -> HttpResponse:
             Option(each.title, reverse("job", args=[each.pk]), "list-checks", f"job, {each.state}")
             for each in jobs[:OPTIONS_A_KIND]
         ]
-    return render(request, "console/options.html", {"options": options})
+    return render(request, "console/palette_options.html", {"options": options})

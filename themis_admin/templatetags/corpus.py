@@ -1,8 +1,8 @@
-"""The corpus's own words in templates: rules as sentences, search hits, JSON as it is stored, log lines."""
+"""The corpus's own words in templates: filters and rules as sentences, edits, search hits, JSON as stored, log lines."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import template
@@ -22,7 +22,7 @@ DEEPEST_INDENT = 40
 
 
 @register.filter
-def rule_words(where: dict[str, Any]) -> str:
+def filter_words(where: dict[str, Any]) -> str:
     """A filter as a sentence: `law contains “BImSch” or text contains “Lärm”`."""
     return _words(where, outermost=True)
 
@@ -72,6 +72,20 @@ def marked(text: str, search: str) -> SafeString:
     parts = re.split(f"({re.escape(search)})", text, flags=re.IGNORECASE)
     marks = (format_html("<mark>{}</mark>", part) if i % 2 else part for i, part in enumerate(parts))
     return format_html_join("", "{}", ((mark,) for mark in marks))
+
+
+PIECES = {
+    "equal": "{}",
+    "ins": "<ins>{}</ins>",
+    "del": "<del>{}</del>",
+    "gap": ' <span class="meta">{}</span> ',
+}
+
+
+@register.filter
+def edits(pieces: Iterable[Any]) -> SafeString:
+    """Two versions of a text as one, with what came in and what went marked; a gap stands for what is alike."""
+    return format_html_join("", "{}", ((format_html(PIECES[piece.op], piece.text),) for piece in pieces))
 
 
 @register.filter

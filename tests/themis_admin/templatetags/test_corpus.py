@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import pytest
 
+from themis_admin.datasets.wordwise import Piece
 from themis_admin.templatetags import corpus, themis
 
 
@@ -33,8 +34,19 @@ def test_a_beam_leans_to_the_heavier_side() -> None:
                   {"not": {"field": "c", "op": "eq", "value": "x"}}]}, "(a is 1 or b is below 2) and not c is “x”"),
     ],
 )  # fmt: skip
-def test_rules_are_sentences(where: dict[str, object], words: str) -> None:
-    assert corpus.rule_words(where) == words
+def test_filters_are_sentences(where: dict[str, object], words: str) -> None:
+    assert corpus.filter_words(where) == words
+
+
+def test_edits_stand_in_one_text_and_add_no_white_space() -> None:
+    pieces = [
+        Piece("equal", "a "),
+        Piece("del", "<b>"),
+        Piece("ins", "c"),
+        Piece("gap", "…"),
+        Piece("equal", "d\n"),
+    ]
+    assert corpus.edits(pieces) == 'a <del>&lt;b&gt;</del><ins>c</ins> <span class="meta">…</span> d\n'
 
 
 def test_marks_and_code_never_let_markup_through() -> None:

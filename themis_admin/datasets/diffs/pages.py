@@ -74,7 +74,7 @@ def version_diff(request: HttpRequest, pk: int) -> HttpResponse:
         context.update(_found(request, row, against))
     except ThemisError as error:
         context["error"] = str(error)
-    return render(request, "datasets/diff.html", context)
+    return render(request, "datasets/diffs/diff.html", context)
 
 
 def _found(request: HttpRequest, row: Version, against: Version) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def version_shifts(request: HttpRequest, pk: int) -> HttpResponse:
         "themes": list(shifts.of_themes(row, against)),
         "rules": list(shifts.of_rules(row, against)),
     }
-    return render(request, "datasets/shifts.html", context)
+    return render(request, "datasets/diffs/shifts.html", context)
 
 
 def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:

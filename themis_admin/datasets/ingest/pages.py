@@ -45,7 +45,7 @@ def dataset_upload(request: HttpRequest, pk: int) -> HttpResponse:
         "next_number": row.latest.number + 1 if row.latest else 1,
         "snippets": upload_snippets(request, row),
     }
-    return render(request, "datasets/upload.html", context, status=422 if form.errors else 200)
+    return render(request, "datasets/ingest/upload.html", context, status=422 if form.errors else 200)
 
 
 def upload_snippets(request: HttpRequest, row: Dataset) -> list[tuple[str, str]]:

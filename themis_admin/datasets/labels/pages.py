@@ -39,7 +39,7 @@ def version_labels(request: HttpRequest, pk: int) -> HttpResponse:
         "name": name,
         "error": error,
     }
-    return render(request, "datasets/labels.html", context, status=422 if error else 200)
+    return render(request, "datasets/labels/labels.html", context, status=422 if error else 200)
 
 
 def _change(request: HttpRequest, version: Version, name: str) -> str:

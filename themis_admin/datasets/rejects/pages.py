@@ -96,7 +96,7 @@ def _rejects(request: HttpRequest, rejected: mending.Rejected, version: Version 
         "note": note,
         "error": error,
     }
-    return render(request, "datasets/rejects.html", context, status=422 if error else 200)
+    return render(request, "datasets/rejects/rejects.html", context, status=422 if error else 200)
 
 
 def _row(reject: dict[str, Any]) -> dict[str, Any]:

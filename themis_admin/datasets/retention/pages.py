@@ -48,7 +48,9 @@ def dataset_retention(request: HttpRequest, pk: int) -> HttpResponse:
             num_staying=len(fates) - len(going),
             freed_bytes=retention.freed_bytes(going),
         )
-    return render(request, "datasets/retention.html", context, status=422 if context["errors"] else 200)
+    return render(
+        request, "datasets/retention/retention.html", context, status=422 if context["errors"] else 200
+    )
 
 
 def _act(request: HttpRequest, dataset: Dataset, given: QueryDict, texts: dict[str, str]) -> HttpResponse:

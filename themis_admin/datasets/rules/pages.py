@@ -59,7 +59,7 @@ def rule_list(request: HttpRequest) -> HttpResponse:
         "datasets": offered_datasets(request, chosen),
         "chosen": chosen,
     }
-    return render(request, "rules/list.html", context)
+    return render(request, "datasets/rules/list.html", context)
 
 
 @login_required
@@ -110,7 +110,7 @@ def _form(
         "adaptive": adaptive,
         "field_names": [field["name"] for field in latest.fields] if latest else [],
     }
-    return render(request, "rules/form.html", context, status=422 if form.errors else 200)
+    return render(request, "datasets/rules/form.html", context, status=422 if form.errors else 200)
 
 
 @login_required
@@ -132,7 +132,7 @@ def rule(request: HttpRequest, pk: int) -> HttpResponse:
             context.update(_sample(request, row))
         except ThemisError as error:
             context["error"] = str(error)
-    return render(request, "rules/rule.html", context)
+    return render(request, "datasets/rules/rule.html", context)
 
 
 def _sample(request: HttpRequest, row: WeightingRule) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def rule_compare(request: HttpRequest, pk: int) -> HttpResponse:
             context.update(_compared(dataset, dataset.latest, form.cleaned_data))
         except ThemisError as error:
             form.add_service_error(error)
-    return render(request, "rules/compare.html", context, status=422 if form.errors else 200)
+    return render(request, "datasets/rules/compare.html", context, status=422 if form.errors else 200)
 
 
 def _compared(dataset: Dataset, version: Version, chosen: dict[str, Any]) -> dict[str, Any]:

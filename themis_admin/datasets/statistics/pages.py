@@ -33,7 +33,7 @@ def version_statistics(request: HttpRequest, pk: int) -> HttpResponse:
             pass  # the page says that the job failed, and leads to it
         page = reverse("theme", args=[theme.pk]) if theme else reverse("version", args=[pk])
         return redirect(f"{page}#statistics")
-    return render(request, "datasets/statistics.html", section(row, theme))
+    return render(request, "datasets/statistics/statistics.html", section(row, theme))
 
 
 CHARTS = ("line_bytes", "text_chars", "times", "text_field")

@@ -10,7 +10,7 @@ from themis_admin.web.forms import ServiceForm
 
 
 class ThemeForm(ServiceForm):
-    """A theme's name and its filter as JSON, which the rule builder writes."""
+    """A theme's name and its filter as JSON, which the filter builder writes."""
 
     name = forms.CharField(max_length=MAX_NAME)
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))

@@ -1,4 +1,4 @@
-"""The console's pages about themes: list, rule builder, one theme with its samples, deleting."""
+"""The console's pages about themes: list, filter builder, one theme with its samples, deleting."""
 
 import json
 from typing import Any, cast
@@ -43,7 +43,7 @@ def theme_list(request: HttpRequest) -> HttpResponse:
         "datasets": offered_datasets(request, chosen),
         "chosen": chosen,
     }
-    return render(request, "themes/list.html", context)
+    return render(request, "datasets/themes/list.html", context)
 
 
 @login_required
@@ -84,7 +84,7 @@ def _form(
     latest = dataset.latest
     fields = [{"name": field["name"], "types": field["types"]} for field in latest.fields] if latest else []
     context = {"form": form, "dataset": dataset, "theme": theme, "latest": latest, "field_list": fields}
-    return render(request, "themes/form.html", context, status=422 if form.errors else 200)
+    return render(request, "datasets/themes/form.html", context, status=422 if form.errors else 200)
 
 
 @login_required
@@ -102,7 +102,7 @@ def theme_preview(request: HttpRequest, pk: int) -> HttpResponse:
             context["error"] = str(error)
         except (ValueError, RecursionError):
             context["error"] = "This is no JSON."
-    return render(request, "themes/matches.html", context)
+    return render(request, "datasets/themes/matches.html", context)
 
 
 def _cards(dataset: Dataset, window: windows.Window) -> list[cards.Card]:
@@ -126,7 +126,7 @@ def theme(request: HttpRequest, pk: int) -> HttpResponse:
             context.update(statistics_section.section(latest, row))
         except ThemisError as error:
             context["error"] = str(error)
-    return render(request, "themes/theme.html", context)
+    return render(request, "datasets/themes/theme.html", context)
 
 
 @login_required

@@ -7,7 +7,7 @@ from themis_admin.web.forms import ServiceForm
 
 
 class DeleteForm(ServiceForm):
-    """A filter of what is to go, as JSON, which the rule builder writes."""
+    """A filter of what is to go, as JSON, which the filter builder writes."""
 
     where = ThemeForm.base_fields["where"]
     note = forms.CharField(required=False, max_length=2000)

@@ -51,7 +51,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
         **Browser.of(request, row, theme).context(),
     }
     context["filtered"] = context["filtered"] or theme is not None
-    return render(request, "datasets/version.html", context)
+    return render(request, "datasets/versions/version.html", context)
 
 
 @login_required
@@ -81,7 +81,7 @@ def version_sample(request: HttpRequest, pk: int, n: int) -> HttpResponse:
         "sample_id": hashlib.sha256(line).hexdigest()[:32],
         **_looked_up(row, n),
     }
-    return render(request, "datasets/sample.html", context)
+    return render(request, "datasets/samples/sample.html", context)
 
 
 def _looked_up(row: Version, position: int) -> dict[str, Any]:
@@ -113,7 +113,10 @@ def version_restore(request: HttpRequest, pk: int) -> HttpResponse:
         error = str(refused)
     context = {"version": version, "dataset": version.dataset, "latest": latest, "error": error}
     return render(
-        request, "datasets/restore.html", context, status=422 if error and request.method == "POST" else 200
+        request,
+        "datasets/versions/restore.html",
+        context,
+        status=422 if error and request.method == "POST" else 200,
     )
 
 
@@ -133,7 +136,7 @@ def dataset_compact(request: HttpRequest, pk: int) -> HttpResponse:
         error = str(refused)
     context = {"dataset": dataset, "outlook": outlook, "error": error}
     refused_post = error and request.method == "POST"
-    return render(request, "datasets/compact.html", context, status=422 if refused_post else 200)
+    return render(request, "datasets/versions/compact.html", context, status=422 if refused_post else 200)
 
 
 @login_required
@@ -153,4 +156,4 @@ def dataset_delete_samples(request: HttpRequest, pk: int) -> HttpResponse:
     fields = [{"name": each["name"], "types": each["types"]} for each in latest.fields] if latest else []
     context = {"form": form, "dataset": dataset, "latest": latest, "field_list": fields}
     status = 422 if form.errors else 200
-    return render(request, "datasets/delete_samples.html", context, status=status)
+    return render(request, "datasets/versions/delete_samples.html", context, status=status)

@@ -34,7 +34,7 @@ def test_it_counts_and_shows_texts_word_by_word(alices: Client, version: Version
 def test_themes_tell_what_they_gain_and_lose(alices: Client, version: Version, second: Version) -> None:
     shifts = f"/versions/{second.pk}/diff/shifts/?against={version.pk}"
     assert shifts in page(alices, f"/versions/{second.pk}/diff/?against={version.pk}")
-    counts = "".join(f'<td class="num">{count}' for count in ("2", "1", "0", "−1"))
+    counts = "".join(f'<td class="num">{count}</td>' for count in ("2", "1", "0", "−1"))
     assert counts in page(alices, shifts)
     assert alices.get(f"/versions/{version.pk}/diff/shifts/").status_code == 404
 

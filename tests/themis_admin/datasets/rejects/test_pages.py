@@ -29,7 +29,7 @@ def test_the_page_of_a_job_leads_to_what_it_rejected(
     sent = browser.post(page, {"line-0": '{"id": "a"}', "line-1": BROKEN[1].decode()})
     assert sent.status_code == 302
     assert finish(dataset)[-1] == b'{"id": "a"}'
-    assert "1 line was rejected" in browser.get(f"/jobs/{half.pk}/").content.decode()
+    assert "1 line was rejected" in " ".join(browser.get(f"/jobs/{half.pk}/").content.decode().split())
     version = Version.objects.get(job=half)
     assert browser.get(f"/jobs/{half.pk}/rejects/").headers["Location"] == f"/versions/{version.pk}/rejects/"
     browser.force_login(bob)
