@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from themis_admin.datasets.wordwise import Piece
+from themis_admin.datasets.diffs.wordwise import Piece
 from themis_admin.templatetags import corpus, themis
 
 
