@@ -142,6 +142,13 @@ def parse_body(document: Any) -> StreamBody:
         body = msgspec.convert(document, StreamBody, strict=True)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
+    _check_choices(body)
+    _check_together(body, document)
+    return body
+
+
+def _check_choices(body: StreamBody) -> None:
+    """What has one of several words, and numbers that a plan's document can hold."""
     _check_choice("format", body.format, (*FORMATS, *PRESETS))
     if body.order is not None:
         _check_choice("order", body.order, ORDERS)
@@ -149,18 +156,17 @@ def parse_body(document: Any) -> StreamBody:
     _check_choice("proportion_unit", body.proportion_unit, ("samples", "tokens"))
     if body.stream_mode is not None:
         _check_choice("stream_mode", body.stream_mode, ("pinned", "continuous"))
+    for name, number in (("seed", body.seed), ("epoch", body.epoch)):
+        if number is not None and abs(number) >= MAX_SEED:
+            raise MalformedError.at(
+                name, "{name} has a hundred digits at most.", code="bad_parameter", name=name
+            )
+
+
+def _check_together(body: StreamBody, document: Mapping[str, Any]) -> None:
+    """What does not go together, though each by itself may be asked for."""
     if body.stream_mode == "continuous":
-        for name, used in (
-            ("order", body.order not in (None, "stored")),
-            ("themes", body.themes is not UNSET),
-        ):
-            if used:
-                raise MalformedError.at(
-                    name,
-                    "A continuous stream has no end, so it is in stored order; leave {name} out.",
-                    code="bad_parameter",
-                    name=name,
-                )
+        _check_endless(body)
     if body.cursor is not None and (extra := sorted(set(document) - BESIDE_CURSOR)):
         message = (
             f"A cursor says all of {', '.join(extra)} already; leave it out or start without the cursor."
@@ -176,11 +182,6 @@ def parse_body(document: Any) -> StreamBody:
         raise MalformedError.at(
             "theme", "Name either one theme or, in themes, several.", code="bad_parameter"
         )
-    for name, number in (("seed", body.seed), ("epoch", body.epoch)):
-        if number is not None and abs(number) >= MAX_SEED:
-            raise MalformedError.at(
-                name, "{name} has a hundred digits at most.", code="bad_parameter", name=name
-            )
     if body.rank >= body.world_size:
         raise MalformedError.at(
             "rank",
@@ -189,7 +190,20 @@ def parse_body(document: Any) -> StreamBody:
             rank=body.rank,
             world_size=body.world_size,
         )
-    return body
+
+
+def _check_endless(body: StreamBody) -> None:
+    for name, used in (
+        ("order", body.order not in (None, "stored")),
+        ("themes", body.themes is not UNSET),
+    ):
+        if used:
+            raise MalformedError.at(
+                name,
+                "A continuous stream has no end, so it is in stored order; leave {name} out.",
+                code="bad_parameter",
+                name=name,
+            )
 
 
 def _check_names(document: Mapping[str, Any], struct: type[msgspec.Struct], prefix: str) -> None:
