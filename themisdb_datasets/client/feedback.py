@@ -320,8 +320,11 @@ class Feedback:
         """Wait before another attempt, less when this is being closed; False when the time to close is over."""
         with self._changed:
             if self._closing:
-                wait = min(wait, 1.0, self._deadline - time.monotonic())
-            self._changed.wait_for(lambda: self._closing, wait)
+                # Whoever waits for what is so already does not wait: against a server that is gone, that would be
+                # hundreds of attempts a second until the deadline.
+                self._changed.wait(max(0.0, min(wait, 1.0, self._deadline - time.monotonic())))
+            else:
+                self._changed.wait_for(lambda: self._closing, wait)
             return time.monotonic() < self._deadline
 
     def _give_up(self, error: ThemisError) -> None:

@@ -235,3 +235,23 @@ def test_a_thread_that_breaks_down_is_said_and_nothing_waits_for_it(live: Runnin
     feedback.send(f"{plan}.1", 1)
     assert (feedback.num_waiting, feedback.num_dropped) == (0, 2)
     feedback.close()
+
+
+def test_closing_waits_between_its_attempts_at_a_server_that_is_gone() -> None:
+    refused = 0
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse() -> None:
+            nonlocal refused
+            with suppress(OSError):
+                while True:
+                    client, _ = listening.accept()
+                    refused += 1
+                    client.close()
+
+        threading.Thread(target=refuse, daemon=True).start()
+        feedback = Feedback(f"http://127.0.0.1:{listening.getsockname()[1]}", "token", run="gone")
+        feedback.send(f"{'0' * 64}.0", 1)
+        feedback.close(timeout=2)
+        listening.shutdown(socket.SHUT_RDWR)
+    assert 1 <= refused < 20
