@@ -6,8 +6,9 @@ from exports.links import services as links
 from exports.models import FileExport, Link
 from tests.conftest import page
 from tests.exports.files.test_pages import export, link
+from tests.themis_admin.console.conftest import version
 
-__all__ = ["export", "link"]
+__all__ = ["export", "link", "version"]
 
 
 def test_a_link_is_made_and_revoked(export: FileExport, alices: Client) -> None:

@@ -4,7 +4,10 @@ from rest_framework.test import APIClient
 
 from exports.models import FileExport
 from tests.exports.conftest import client_answer, get, path_of
+from tests.exports.links.conftest import export
 from tests.exports.links.test_api import URL, linked
+
+__all__ = ["export"]
 
 
 def test_a_link_ends_with_its_export(as_alice: APIClient, export: FileExport) -> None:

@@ -23,8 +23,8 @@ def downloaded(client: APIClient, index: dict[str, Any]) -> bytes:
     return data
 
 
-def built(client: APIClient, **body: Any) -> dict[str, Any]:
-    """The index that a body asks for, once its job has ended."""
+def built_tokens(client: APIClient, **body: Any) -> dict[str, Any]:
+    """The token index that a body asks for, once its job has ended."""
     answer = asked(client, **body)
     assert answer.status_code == 202, answer.json()
     job = Job.objects.get(pk=answer.json()["job"]["id"])
@@ -36,7 +36,7 @@ def built(client: APIClient, **body: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def tokenizer(alices: Client) -> Tokenizer:
+def known_tokenizer(alices: Client) -> Tokenizer:
     file = SimpleUploadedFile("gesetze.json", byte_level().library.to_str().encode())
     assert alices.post("/tokenizers/", {"file": file}).status_code == 302
     return Tokenizer.objects.get()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rest_framework.test import APIClient
 
-from tests.indexing.indexes.conftest import built
+from tests.indexing.indexes.conftest import built_tokens
 from tests.themis_admin.datasets.conftest import Ingest
 from themis_admin.datasets.models import Dataset, Version
 from themisdb_datasets.order import ShuffledOrder
@@ -20,7 +20,7 @@ def test_blocks_are_the_tokens_in_any_order_and_part(
 ) -> None:
     ingest([{"id": n, "text": f"§ {n} Die Anlage {n * 7919}"} for n in range(200)])
     assert dataset.latest is not None
-    index = built(as_alice, version=dataset.latest.pk, tokenizer=tokenizer, sample_size=8)
+    index = built_tokens(as_alice, version=dataset.latest.pk, tokenizer=tokenizer, sample_size=8)
     url, count = f"{index['url']}blocks/", index["num_samples"]
 
     def got(expected: int = 200, range_: str | None = None, **query: Any) -> tuple[Any, bytes]:
@@ -62,7 +62,7 @@ def test_blocks_are_the_tokens_in_any_order_and_part(
 def test_blocks_that_cannot_be_are_refused(
     as_alice: APIClient, version: Version, tokenizer: int, query: str, field: str
 ) -> None:
-    index = built(as_alice, version=version.pk, tokenizer=tokenizer, sample_size=8)
+    index = built_tokens(as_alice, version=version.pk, tokenizer=tokenizer, sample_size=8)
     answer = as_alice.get(f"{index['url']}blocks/?{query}")
     assert answer.status_code == 400 and field in answer.json()["fields"]
 
@@ -70,6 +70,6 @@ def test_blocks_that_cannot_be_are_refused(
 def test_blocks_of_documents_come_in_stored_order_only(
     as_alice: APIClient, version: Version, tokenizer: int
 ) -> None:
-    index = built(as_alice, version=version.pk, tokenizer=tokenizer)
+    index = built_tokens(as_alice, version=version.pk, tokenizer=tokenizer)
     assert as_alice.get(f"{index['url']}blocks/")["X-Themis-Num-Samples"] == "4"
     assert as_alice.get(f"{index['url']}blocks/?order=shuffled").status_code == 422

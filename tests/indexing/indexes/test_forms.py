@@ -12,9 +12,11 @@ __all__ = ["version"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_what_is_wrong_stands_under_its_field(alices: Client, version: Version, tokenizer: Tokenizer) -> None:
+def test_what_is_wrong_stands_under_its_field(
+    alices: Client, version: Version, known_tokenizer: Tokenizer
+) -> None:
     address = f"/versions/{version.pk}/indexes/new/"
-    good = {"kind": "tokens", "tokenizer": tokenizer.pk, "text_field": "text", "sample_size": 16}
+    good = {"kind": "tokens", "tokenizer": known_tokenizer.pk, "text_field": "text", "sample_size": 16}
     for wrong, sentence in (
         ({"tokenizer": ""}, "Choose a tokenizer."),
         ({"text_field": "txt"}, "did you mean"),

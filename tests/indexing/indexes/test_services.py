@@ -7,7 +7,7 @@ from rest_framework.test import APIClient
 
 from indexing.models import Index
 from tests.indexing.conftest import Upload, asked
-from tests.indexing.indexes.conftest import built
+from tests.indexing.indexes.conftest import built_tokens
 from tests.tokenizers import with_vocabulary
 from themis_admin.datasets.models import Version
 
@@ -45,4 +45,4 @@ def test_a_vocabulary_that_does_not_fit_is_refused(
     large = upload(with_vocabulary(70_000).library.to_str().encode()).json()["id"]
     answer = asked(as_alice, version=version.pk, tokenizer=large, sample_size=8, dtype="uint16")
     assert answer.status_code == 422 and answer.json()["code"] == "dtype_too_small"
-    assert built(as_alice, version=version.pk, tokenizer=large, sample_size=8)["dtype"] == "uint32"
+    assert built_tokens(as_alice, version=version.pk, tokenizer=large, sample_size=8)["dtype"] == "uint32"

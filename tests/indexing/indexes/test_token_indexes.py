@@ -12,7 +12,7 @@ import pytest
 from data_forager.datasets.tokens import TokensDataset
 from rest_framework.test import APIClient
 
-from tests.indexing.indexes.conftest import built
+from tests.indexing.indexes.conftest import built_tokens
 from tests.themis_admin.datasets.conftest import SAMPLES
 from tests.themisdb_datasets.engine.indexes.test_packing import FILES, forage
 from tests.tokenizers import EOS, byte_level
@@ -36,7 +36,7 @@ def unpacked(client: APIClient, index: dict[str, Any], folder: Path) -> Path:
 def test_the_download_is_what_data_forager_makes_and_opens(
     as_alice: APIClient, version: Version, tokenizer: int, tmp_path: Path, size: int | None
 ) -> None:
-    index = built(as_alice, version=version.pk, tokenizer=tokenizer, sample_size=size)
+    index = built_tokens(as_alice, version=version.pk, tokenizer=tokenizer, sample_size=size)
     folder = unpacked(as_alice, index, tmp_path / "out")
     expected = forage(tmp_path / "theirs", SAMPLES, byte_level(), size)
     for name in FILES:
@@ -61,8 +61,8 @@ def test_it_says_what_it_was_made_of(
 ) -> None:
     where = {"field": "law", "op": "eq", "value": "BImSchG"}
     theme = services.create_theme(dataset, user=alice, name="BImSchG", where=where)
-    whole = built(as_alice, version=version.pk, tokenizer=tokenizer, sample_size=8)
-    part = built(as_alice, version=version.pk, theme=theme.pk, tokenizer=tokenizer, sample_size=8)
+    whole = built_tokens(as_alice, version=version.pk, tokenizer=tokenizer, sample_size=8)
+    part = built_tokens(as_alice, version=version.pk, theme=theme.pk, tokenizer=tokenizer, sample_size=8)
     manifest = whole["manifest"]
     assert (manifest["dtype"], manifest["sample_size"], manifest["eos_token"]) == ("uint16", 8, EOS)
     assert manifest["vocabulary_size"] == byte_level().vocabulary_size
@@ -76,7 +76,7 @@ def test_it_says_what_it_was_made_of(
 
 
 def test_samples_are_read_by_number(as_alice: APIClient, version: Version, tokenizer: int) -> None:
-    index = built(as_alice, version=version.pk, tokenizer=tokenizer, sample_size=None)
+    index = built_tokens(as_alice, version=version.pk, tokenizer=tokenizer, sample_size=None)
     ids = [byte_level().library.encode(sample["text"]).ids for sample in SAMPLES]
     assert as_alice.get(f"{index['url']}samples/1").json() == {"number": 1, "sample": ids[1]}
     found = as_alice.get(f"{index['url']}samples/", {"ids": "-1,0:2"}).json()

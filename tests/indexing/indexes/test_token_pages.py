@@ -15,11 +15,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_form_makes_one_and_its_page_shows_text_and_tokens(
-    alices: Client, version: Version, theme: Theme, tokenizer: Tokenizer
+    alices: Client, version: Version, theme: Theme, known_tokenizer: Tokenizer
 ) -> None:
     address = f"/versions/{version.pk}/indexes/new/"
     assert "gesetze" in page(alices, f"{address}?kind=tokens")
-    body = {"kind": "tokens", "tokenizer": tokenizer.pk, "text_field": "{law}: {text}", "sample_size": 16}
+    body = {
+        "kind": "tokens",
+        "tokenizer": known_tokenizer.pk,
+        "text_field": "{law}: {text}",
+        "sample_size": 16,
+    }
     answer = alices.post(address, body)
     index = Index.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, f"/indexes/{index.pk}/")

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from rest_framework.test import APIClient
 
-from tests.themis_admin.datasets.conftest import SAMPLES, write
+from tests.themis_admin.datasets.conftest import SAMPLES, dataset, folders, write
 from themis_admin.datasets.models import Dataset
 from themis_admin.jobs.models import Job
 
+__all__ = ["dataset", "folders"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

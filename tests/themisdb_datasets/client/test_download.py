@@ -87,7 +87,7 @@ def test_what_an_earlier_process_has_is_not_sent_again(
 ) -> None:
     target = tmp_path / "index.tar"
     program = (
-        "import sys; from themisdb_datasets import Client, download\n"
+        "import sys; from themisdb_datasets import Client; from themisdb_datasets.client import download\n"
         f"download.PART_BYTES = {SMALL}\n"
         "Client(sys.argv[1], sys.argv[2]).download(sys.argv[3], sys.argv[4], at_once=1)"
     )
