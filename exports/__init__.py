@@ -1,1 +1,1 @@
-"""Delivering plans over HTTP: the live stream, and what it needs to go on."""
+"""Delivering plans over HTTP: as live streams, as files, by links; and what trainings tell back."""

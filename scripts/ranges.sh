@@ -22,5 +22,5 @@ for resolution in lowest-direct highest; do
     echo "Testing engine and client with the releases of $venv/$resolution.txt"
     "$venv/bin/python" -m pytest -n 3 --dist loadscope --no-loadscope-reorder tests/themisdb_datasets "$@"
     THEMIS_SERVER_PYTHON="$server" PYTHONPATH="$PWD" "$venv/bin/python" -m pytest -c tests_client/pytest.ini \
-        tests_client/test_huggingface.py tests_client/test_samples.py
+        tests_client/huggingface tests_client/test_samples.py
 done

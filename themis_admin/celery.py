@@ -62,7 +62,6 @@ app.autodiscover_tasks(
         "themis_admin.snapshots",
         "indexing",
         "exports",
-        "exports.feedback",
     ]
 )
 

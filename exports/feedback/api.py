@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exports.feedback import services as feedback
+from exports.feedback import services
 from exports.feedback.frames import Teller, read_frame
 from exports.models import FeedbackRun
 from exports.requests.subject import find_dataset
@@ -103,7 +103,7 @@ class FeedbackRunView(FeedbackApi):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
         """Remove it with all it told; weightings that were made of it stay."""
-        feedback.remove_run(self.run(pk), user=self.user)
+        services.remove_run(self.run(pk), user=self.user)
         return Response(status=204)
 
 
@@ -135,7 +135,7 @@ class DifficultyView(FeedbackApi):
     def post(self, request: Request, pk: int) -> Response:
         """Compute them of all it has told so far."""
         run = self.run(pk)
-        job = self.once({"run": pk}, lambda: feedback.start_fold(run, user=self.user))
+        job = self.once({"run": pk}, lambda: services.start_fold(run, user=self.user))
         return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
 
 
@@ -149,7 +149,7 @@ class RunWeightingView(FeedbackApi):
         adaption = Adaption(body["strength"], body["least"], body["most"])
 
         def start() -> Any:
-            return feedback.start_weighting(
+            return services.start_weighting(
                 run, user=self.user, name=body["name"], adaption=adaption, missing=body["missing"]
             )
 

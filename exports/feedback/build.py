@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from exports.feedback import services as feedback
+from exports.feedback import services
 from exports.models import DIFFICULTY, FACTORS, Factors, FeedbackRun
 from themis_admin.artifacts import services as artifacts
 from themis_admin.datasets.rules import services as rules
@@ -88,7 +88,7 @@ class _Folded:
     """The difficulties of a run as its job has just folded them."""
 
     def __init__(self, job: RunningJob, row: FeedbackRun) -> None:
-        files = feedback.record_files(row)
+        files = services.record_files(row)
         self._row = row
         self._num_records = sum(each.num_records for each in files)
         self.path = fold(files, job.workdir, limits=stores.limits())

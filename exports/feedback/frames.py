@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from exports.feedback import services as feedback
+from exports.feedback import services
 from exports.feedback.plans import find_plan
 from exports.models import FeedbackRun, FeedbackSender
 from themis_admin.accounts.models import User
@@ -194,10 +194,10 @@ class Teller:
         ids, losses = self._resolved(frame.items, problems)
         # The run is made with the first frame that says of which dataset it is, and not by merely connecting.
         if self._sender is None and self._dataset is not None:
-            run = feedback.open_run(self._dataset, self.name, user=self.user)
-            self._take(feedback.open_sender(run, self._sender_name))
+            run = services.open_run(self._dataset, self.name, user=self.user)
+            self._take(services.open_sender(run, self._sender_name))
         if self._sender is not None:
-            last = feedback.append(self._sender, seq=frame.seq, records=records(b"".join(ids), losses))
+            last = services.append(self._sender, seq=frame.seq, records=records(b"".join(ids), losses))
             self._sender.last_seq = last
             ack = last if frame.seq is None else ack
         problems.sort()

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from exports.feedback import services as feedback
+from exports.feedback import services
 from exports.models import FeedbackRun
 from themis_admin.accounts.models import User
 from themis_admin.datasets.cleaning import MAX_NAME
@@ -42,7 +42,7 @@ class WeightingForm(ServiceForm):
         """Have the rule made."""
         data = self.cleaned_data
         adaption = Adaption(data["strength"], data["least"], data["most"])
-        feedback.start_weighting(
+        services.start_weighting(
             run, user=user, name=data["name"], adaption=adaption, missing=data["missing"]
         )
 
@@ -110,7 +110,7 @@ def run_fold(request: HttpRequest, pk: int) -> HttpResponse:
     """Compute the difficulties of all that the run has told so far."""
     row = get_run(request, pk)
     try:
-        feedback.start_fold(row, user=cast(User, request.user))
+        services.start_fold(row, user=cast(User, request.user))
     except ThemisError as error:
         messages.error(request, str(error))
     return redirect("run", pk)
@@ -131,7 +131,7 @@ def run_remove(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if request.method == "POST":
         try:
-            feedback.remove_run(row, user=cast(User, request.user))
+            services.remove_run(row, user=cast(User, request.user))
         except ThemisError as error:
             return render(request, "confirm.html", {**context, "error": str(error)}, status=409)
         messages.success(request, f"{row.name} is removed.")

@@ -11,8 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from exports.delivery.dry_run import describe
-from exports.files import body
-from exports.files import services as file_exports
+from exports.files import body, services
 from exports.limits import Consumer
 from exports.links.services import LinkedFile, refs_seen
 from exports.models import FileExport
@@ -64,7 +63,7 @@ class FileExportsView(DatasetsApi):
         asked = body.open_export(request.data, consumer=Consumer.of(request))
         if asked.body.dry_run:
             return Response(describe(asked.opened))
-        job = self.once({"body": request.data}, lambda: file_exports.start_export(asked, user=self.user))
+        job = self.once({"body": request.data}, lambda: services.start_export(asked, user=self.user))
         export = (
             FileExport.objects.filter(pk=job.params["export"]).select_related("owner", "job__owner").first()
         )
@@ -105,7 +104,7 @@ class FileExportView(DatasetsApi):
                 code="bad_parameter",
                 most=MAX_DAYS,
             )
-        file_exports.prolong(export, user=self.user, days=days)
+        services.prolong(export, user=self.user, days=days)
         return Response(described(export))
 
     @extend_schema(
@@ -116,8 +115,8 @@ class FileExportView(DatasetsApi):
         """Remove it; 409 with the links that would break, unless `break_links` allows that. `dry_run` only tells."""
         export = find(self, pk)
         if self.flag("dry_run"):
-            return Response(file_exports.removal(export))
-        file_exports.remove_export(export, user=self.user, break_links=self.flag("break_links"))
+            return Response(services.removal(export))
+        services.remove_export(export, user=self.user, break_links=self.flag("break_links"))
         jobs.submit(
             "collect", owner=self.user, title="Free the space of a removed export", params={}, lane="collect"
         )

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from exports.files import services as file_exports
+from exports.files import services
 from exports.links import services as links
 from exports.links.pages import LinkForm, addressed
 from exports.models import FileExport, Link
@@ -103,7 +103,7 @@ def export_keep(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if asked and days is None:
             raise MalformedError("Choose how long from the list.")
-        file_exports.prolong(row, user=cast(User, request.user), days=days)
+        services.prolong(row, user=cast(User, request.user), days=days)
     except ThemisError as error:
         messages.error(request, str(error))
     else:
@@ -118,7 +118,7 @@ def export_remove(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         user = cast(User, request.user)
         try:
-            file_exports.remove_export(row, user=user, break_links=True)
+            services.remove_export(row, user=user, break_links=True)
         except ThemisError as refused:
             error = str(refused)
         else:
@@ -127,7 +127,7 @@ def export_remove(request: HttpRequest, pk: int) -> HttpResponse:
             )
             messages.success(request, f"The export {row.title} is removed.")
             return redirect("export-list")
-    broken = file_exports.links_broken_by(row)
+    broken = services.links_broken_by(row)
     consequences = ["Its files go. The same plan can be exported again while its version is there."]
     consequences += [
         f"The link “{link}” stops working; it would last until {link.expires_at:%Y-%m-%d %H:%M} UTC and was used"

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exports.links import services as links
+from exports.links import services
 from exports.models import FileExport, Link
 from themis_admin.accounts.models import AuditEntry
 from themis_admin.artifacts.models import Artifact
@@ -32,7 +32,7 @@ class LinkBody(msgspec.Struct, forbid_unknown_fields=True):
     artifact: Id | None = None
     expires_in: Annotated[int, Meta(ge=1, le=1 << 40)] | None = None
     max_downloads: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
-    note: Annotated[str, Meta(max_length=links.MAX_NOTE)] = ""
+    note: Annotated[str, Meta(max_length=services.MAX_NOTE)] = ""
 
 
 BODY = inline_serializer(
@@ -98,7 +98,7 @@ class LinksView(DatasetsApi):
     def post(self, request: Request) -> Response:
         """A new link: `url` opens the file, or the list of files; `files` are the addresses of each."""
         body = parse_link(request.data)
-        link = links.create_link(
+        link = services.create_link(
             user=self.user,
             export=self.export(body.export),
             artifact=self.artifact(body.artifact),
@@ -139,7 +139,7 @@ class LinkView(DatasetsApi):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
         """Revoke it, at once; it stays in the list."""
-        links.revoke_link(self.find(pk), user=self.user)
+        services.revoke_link(self.find(pk), user=self.user)
         return Response(status=204)
 
     def find(self, pk: int) -> Link:
@@ -149,7 +149,7 @@ class LinkView(DatasetsApi):
 
 def described(view: DatasetsApi, link: Link, *, with_files: bool = False) -> dict[str, Any]:
     """A link with its address, which works while its state is active."""
-    address = view.request.build_absolute_uri(links.path_of(link))
+    address = view.request.build_absolute_uri(services.path_of(link))
     answer: dict[str, Any] = {**link.to_dict(), "url": address}
     if with_files:
         answer["files"] = [
@@ -159,6 +159,6 @@ def described(view: DatasetsApi, link: Link, *, with_files: bool = False) -> dic
                 "sha256": file.artifact.digest,
                 "num_bytes": file.artifact.num_bytes,
             }
-            for file in links.files(link)
+            for file in services.files(link)
         ]
     return answer

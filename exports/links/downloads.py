@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from exports.links import services as links
+from exports.links import services
 from exports.links.services import LinkedFile
 from exports.models import Link, LinkUse
 
@@ -22,11 +22,11 @@ MISSES, MISSES_SECONDS, ADDRESSES = 3_000, 3_600, 10_000
 @require_safe
 def link(request: HttpRequest, token: str) -> HttpResponseBase:
     """The file of a link; of an export of several files the list of them."""
-    found = links.find(token)
+    found = services.find(token)
     if found is None:
         return missing(request)
-    files = links.files(found)
-    data = links.data_files(files)
+    files = services.files(found)
+    data = services.data_files(files)
     if len(data) == 1:
         return serve(request, found, data[0])
     if not data:
@@ -39,8 +39,8 @@ def link(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_safe
 def linked_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
     """One of a link's files by its name."""
-    found = links.find(token)
-    files = links.files(found) if found is not None else []
+    found = services.find(token)
+    files = services.files(found) if found is not None else []
     file = next((each for each in files if each.name == name), None)
     if found is None or file is None:
         return missing(request)
@@ -63,7 +63,7 @@ def serve(request: HttpRequest, link: Link, file: LinkedFile) -> HttpResponseBas
     if request.method == "GET" and part.status in (200, 206):
         # Counted before the first byte, or many at once would all find
         # a place free; what is not taken is given back afterwards.
-        use = links.count(link, file, part, address=request.META.get("REMOTE_ADDR") or None)
+        use = services.count(link, file, part, address=request.META.get("REMOTE_ADDR") or None)
         if use is None:
             return missing(request)
         sent = partial(_taken, use, part.num_bytes)

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from exports.links import services as links
+from exports.links import services
 from exports.models import Link
 from themis_admin.accounts.models import AuditEntry, User
 from themisdb_datasets.errors import ThemisError
@@ -31,7 +31,7 @@ LIFETIMES = [
 class LinkForm(forms.Form):
     """What a new link is for, how long it lasts, and how often it works."""
 
-    note = forms.CharField(label="Note", max_length=links.MAX_NOTE, required=False)
+    note = forms.CharField(label="Note", max_length=services.MAX_NOTE, required=False)
     expires_in = forms.ChoiceField(label="It lasts", choices=LIFETIMES, initial=str(7 * DAY))
     max_downloads = forms.IntegerField(
         label="Downloads at most", min_value=1, max_value=1_000_000_000, required=False
@@ -44,7 +44,7 @@ class LinkForm(forms.Form):
 
 def addressed(request: HttpRequest, rows: Iterable[Link]) -> list[dict[str, Any]]:
     """Links with their addresses."""
-    return [{"link": row, "address": request.build_absolute_uri(links.path_of(row))} for row in rows]
+    return [{"link": row, "address": request.build_absolute_uri(services.path_of(row))} for row in rows]
 
 
 @login_required
@@ -66,9 +66,9 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
     uses = AuditEntry.objects.filter(action="link.used", object=row.url).order_by("-id")[:USES_SHOWN]
     context = {
         "link": row,
-        "address": request.build_absolute_uri(links.path_of(row)),
+        "address": request.build_absolute_uri(services.path_of(row)),
         "uses": list(uses),
-        "files": links.files(row),
+        "files": services.files(row),
     }
     return render(request, "exports/links/link.html", context)
 
@@ -79,7 +79,7 @@ def link_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     row, error = get_link(request, pk), ""
     if request.method == "POST":
         try:
-            links.revoke_link(row, user=cast(User, request.user))
+            services.revoke_link(row, user=cast(User, request.user))
         except ThemisError as refused:
             error = str(refused)
         else:

@@ -1,4 +1,4 @@
-"""The worker's side of indexes: an offset index is built, and published with the end of its job."""
+"""The worker's side of indexes: one of offsets or of tokens is built, and published with the end of its job."""
 
 import hashlib
 from collections.abc import Sequence

@@ -25,6 +25,7 @@ from themisdb_datasets.errors import ThemisError
 
 PAGE_SIZE = 50
 MAX_SHOWN = 100_000
+MAX_TOKENS = 20_000  # of a sample that are shown
 
 
 @login_required
@@ -171,9 +172,6 @@ def get_index(request: HttpRequest, pk: int) -> Index:
     """The index, or 404 where the user may not see it."""
     row: Index = get_object_or_404(Index.objects.visible_to(request.user).for_lists(), pk=pk)
     return row
-
-
-MAX_TOKENS = 20_000  # of a sample that are shown
 
 
 @lru_cache(maxsize=2)

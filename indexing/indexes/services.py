@@ -1,4 +1,4 @@
-"""What people do with indexes: have one built, and remove it."""
+"""What people do with indexes: have one of offsets or of tokens built, and remove it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

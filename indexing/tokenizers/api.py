@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from indexing.models import Tokenizer
-from indexing.tokenizers import services as tokenizers
+from indexing.tokenizers import services
 from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.web.api import PAGING
 from themis_admin.web.bodies import Body
@@ -46,7 +46,7 @@ class TokenizersView(DatasetsApi):
     def post(self, request: Request) -> Response:
         """Keep a tokenizer.json; it is loaded and tried first."""
         body = self.body(TokenizerBody)
-        row = tokenizers.add_tokenizer(body["file"], user=self.user, name=body.get("name", ""))
+        row = services.add_tokenizer(body["file"], user=self.user, name=body.get("name", ""))
         return Response(row.to_dict(), status=201, headers={"Location": row.url})
 
 
@@ -60,7 +60,7 @@ class TokenizerView(DatasetsApi):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
         """Delete it; indexes that were made with it stay as they are."""
-        tokenizers.delete_tokenizer(self._row(pk), user=self.user)
+        services.delete_tokenizer(self._row(pk), user=self.user)
         return Response(status=204)
 
     def _row(self, pk: int) -> Tokenizer:

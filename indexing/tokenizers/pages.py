@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from indexing.models import Tokenizer
-from indexing.tokenizers import services as tokenizers
+from indexing.tokenizers import services
 from themis_admin.accounts.models import User
 from themis_admin.datasets.cleaning import MAX_NAME
 from themis_admin.web.forms import ServiceForm
@@ -33,7 +33,7 @@ def tokenizer_list(request: HttpRequest) -> HttpResponse:
     form = TokenizerForm(request.POST, request.FILES) if request.method == "POST" else TokenizerForm()
     if request.method == "POST" and form.is_valid():
         try:
-            row = tokenizers.add_tokenizer(user=cast(User, request.user), **form.cleaned_data)
+            row = services.add_tokenizer(user=cast(User, request.user), **form.cleaned_data)
         except ThemisError as error:
             form.add_service_error(error)
         else:
@@ -51,7 +51,7 @@ def tokenizer_delete(request: HttpRequest, pk: int) -> HttpResponse:
     rows = Tokenizer.objects.visible_to(request.user)
     row: Tokenizer = get_object_or_404(rows, pk=pk)
     if request.method == "POST":
-        tokenizers.delete_tokenizer(row, user=cast(User, request.user))
+        services.delete_tokenizer(row, user=cast(User, request.user))
         messages.success(request, f"{row.name} is deleted.")
         return redirect("tokenizer-list")
     context = {

@@ -1,4 +1,4 @@
-"""REST: datasets, their versions with samples and rejected lines, and themes."""
+"""REST: datasets."""
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request

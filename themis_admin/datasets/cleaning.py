@@ -27,6 +27,7 @@ MAPPING_KEYS = (
 )
 MAX_NAME = 200
 MAX_TEXT = 20_000
+MAX_NOTE = 2_000
 MAX_FIELD = 500
 MAX_MAPPED = 10_000
 # A shard has columns for this many fields; a filter on a version with as many may name others.
@@ -109,6 +110,3 @@ def known_fields(version: Version | None) -> list[str] | None:
     if version is None or len(version.fields) >= COLUMN_FIELDS:
         return None
     return [field["name"] for field in version.fields]
-
-
-MAX_NOTE = 2_000

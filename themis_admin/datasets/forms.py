@@ -1,4 +1,4 @@
-"""The console's forms for datasets, uploads and themes; the services check what they hold."""
+"""A dataset's form; the services check what it holds."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The console's pages about datasets: list, one dataset, making, changing and deleting it, uploading to it."""
+"""The console's pages about datasets: list, one dataset, making, changing and deleting it."""
 
 from typing import Any, cast
 

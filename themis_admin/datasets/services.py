@@ -1,4 +1,4 @@
-"""What people do with datasets and themes: database, disk and queue together."""
+"""What people do with datasets: create, change and delete them."""
 
 from collections.abc import Mapping
 from functools import partial

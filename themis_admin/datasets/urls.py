@@ -1,4 +1,4 @@
-"""The addresses of datasets, versions, themes and uploads."""
+"""The addresses of datasets and of all that is in their rooms."""
 
 from django.urls import URLPattern, path
 

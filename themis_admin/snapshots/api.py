@@ -14,7 +14,7 @@ from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.datasets.models import Theme, Version, WeightingRule
 from themis_admin.jobs.api import in_state
 from themis_admin.jobs.models import Job
-from themis_admin.snapshots import services as snapshots
+from themis_admin.snapshots import services
 from themis_admin.snapshots.models import Snapshot
 from themis_admin.snapshots.serializers import SnapshotBody
 from themis_admin.web.api import OBJECT, ORDERING, PAGING
@@ -36,7 +36,7 @@ class SnapshotsApi(DatasetsApi):
 
         Where the address `moves` on to other files, only a part of a file that the client names by `If-Range`.
         """
-        file = snapshots.database(snapshot)
+        file = services.database(snapshot)
         request = self.request._request
         part = file.requested_range(request)
         # A client that goes on where it stopped would otherwise join the beginning of one snapshot to the end
@@ -110,7 +110,7 @@ class SnapshotsView(SnapshotsApi):
             )
             for number, given in enumerate(body.get("weighting_rules", []))
         ]
-        return snapshots.start_snapshot(
+        return services.start_snapshot(
             version,
             user=self.user,
             theme=theme,
@@ -131,8 +131,8 @@ class SnapshotView(SnapshotsApi):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
         """Remove it; its folder in the archive stays for its readers for a while."""
-        snapshots.remove_snapshot(self.snapshot(pk), user=self.user)
-        snapshots.collect(self.user)
+        services.remove_snapshot(self.snapshot(pk), user=self.user)
+        services.collect(self.user)
         return Response(status=204)
 
 
@@ -152,7 +152,7 @@ class SnapshotVerifyView(SnapshotsApi):
     def post(self, request: Request, pk: int) -> Response:
         """Compare its files with their digests and with what its version, filter and rules give."""
         snapshot = self.snapshot(pk)
-        job = self.once({"snapshot": pk}, lambda: snapshots.start_verification(snapshot, user=self.user))
+        job = self.once({"snapshot": pk}, lambda: services.start_verification(snapshot, user=self.user))
         return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
 
 
@@ -162,7 +162,7 @@ class CurrentSnapshotView(SnapshotsApi):
     @extend_schema(operation_id="datasets_snapshots_current", responses=OBJECT)
     def get(self, request: Request, pk: int, series: str) -> Response:
         """The snapshot with its files and its manifest."""
-        return Response(described(snapshots.current(self.dataset(pk), series)))
+        return Response(described(services.current(self.dataset(pk), series)))
 
 
 class CurrentDownloadView(SnapshotsApi):
@@ -171,7 +171,7 @@ class CurrentDownloadView(SnapshotsApi):
     @extend_schema(operation_id="datasets_snapshots_current_download", responses=BINARY)
     def get(self, request: Request, pk: int, series: str) -> HttpResponseBase:
         """Ranges need `If-Range` here, so that no download is put together from two snapshots."""
-        return self.sent(snapshots.current(self.dataset(pk), series), moves=True)
+        return self.sent(services.current(self.dataset(pk), series), moves=True)
 
 
 def described(snapshot: Snapshot) -> dict[str, Any]:

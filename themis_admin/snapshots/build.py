@@ -13,8 +13,7 @@ from themis_admin.artifacts import services as artifacts
 from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.jobs import events
 from themis_admin.jobs.runner import RunningJob
-from themis_admin.snapshots import archive
-from themis_admin.snapshots import services as snapshots
+from themis_admin.snapshots import archive, services
 from themis_admin.snapshots.models import Snapshot
 from themis_admin.storage import stores
 from themis_admin.storage.space import check_room
@@ -130,7 +129,7 @@ def _publish(
             )
         transaction.on_commit(partial(archive.point, row.dataset_id, row.series), robust=True)
         for old in _outdated(row):
-            snapshots.drop(old, user=None, reason="superseded")
+            services.drop(old, user=None, reason="superseded")
         data = {"snapshot": row.pk, "title": row.title, "dataset": row.dataset_id, "series": row.series}
         events.record("snapshot.published", owner=row.owner, job=job.row, data=data)
 

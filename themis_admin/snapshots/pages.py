@@ -14,8 +14,7 @@ from themis_admin.accounts.models import User
 from themis_admin.datasets.lookup import get_version
 from themis_admin.datasets.models import Dataset
 from themis_admin.datasets.snippets import command, of_folder
-from themis_admin.snapshots import archive
-from themis_admin.snapshots import services as snapshots
+from themis_admin.snapshots import archive, services
 from themis_admin.snapshots.forms import SnapshotForm
 from themis_admin.snapshots.models import Snapshot
 from themisdb_datasets.engine.snapshots.snapshot import DATABASE
@@ -45,7 +44,7 @@ def snapshot_new(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user = cast(User, request.user)
         try:
-            job = snapshots.start_snapshot(version, user=user, **form.values())
+            job = services.start_snapshot(version, user=user, **form.values())
         except ThemisError as error:
             form.add_service_error(error)
         else:
@@ -79,7 +78,7 @@ def snippets(request: HttpRequest, row: Snapshot) -> list[tuple[str, str]]:
     """How the snapshot is fetched and read, also by whoever wants the newest of its series."""
     if row.manifest is None:
         return []
-    file = snapshots.file_name(row)
+    file = services.file_name(row)
     address = request.build_absolute_uri(f"{row.url}download")
     newest = f"/api/v1/datasets/{row.dataset_id}/snapshots/{row.series}/download"
     curl = (
@@ -121,7 +120,7 @@ def snapshot_verify(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue the job that compares it with its digests and its version."""
     row = get_snapshot(request, pk)
     try:
-        job = snapshots.start_verification(row, user=cast(User, request.user))
+        job = services.start_verification(row, user=cast(User, request.user))
     except ThemisError as error:
         messages.error(request, str(error))
         return redirect("snapshot", pk)
@@ -135,11 +134,11 @@ def snapshot_remove(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         user = cast(User, request.user)
         try:
-            snapshots.remove_snapshot(row, user=user)
+            services.remove_snapshot(row, user=user)
         except ThemisError as refused:
             error = str(refused)
         else:
-            snapshots.collect(user)
+            services.collect(user)
             messages.success(request, f"The snapshot {row.title} is removed.")
             return redirect("snapshot-list")
     context = {

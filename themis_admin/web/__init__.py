@@ -1,1 +1,1 @@
-"""What every app answers HTTP with: the base of the API, downloads, byte ranges, health."""
+"""What every app answers HTTP with: the base of the API, scopes, bodies, downloads, byte ranges, health."""

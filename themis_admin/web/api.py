@@ -54,6 +54,9 @@ CODES = {
     404: "not_found",
     405: "method_not_allowed",
 }
+OBJECT = OpenApiTypes.OBJECT
+ORDERING = OpenApiParameter("ordering", description="a field, with - before it descending")
+PAGING = ("cursor", "page_size")
 
 
 class HasScope(BasePermission):
@@ -139,9 +142,6 @@ class JSONAlways(BaseContentNegotiation):
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         """The first renderer."""
         return renderers[0], renderers[0].media_type
-
-
-PAGING = ("cursor", "page_size")
 
 
 class ListPagination(CursorPagination):
@@ -294,10 +294,6 @@ def server_error(request: HttpRequest) -> JsonResponse:
     """A fault of ours, told without its insides."""
     sentence = "Something went wrong on the server; its log says what."
     return JsonResponse(error_document(sentence, "internal"), status=status.HTTP_500_INTERNAL_SERVER_ERROR)
-
-
-OBJECT = OpenApiTypes.OBJECT
-ORDERING = OpenApiParameter("ordering", description="a field, with - before it descending")
 
 
 def parse_json(text: str, *, field: str) -> Any:

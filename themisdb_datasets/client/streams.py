@@ -27,6 +27,8 @@ from themisdb_datasets.errors import (
 
 PATH = "/api/export/jsonl_llm/stream"
 BROKEN = (httpx.TransportError, httpx.DecodingError)
+BROKE_OFF = "The stream broke off ({})."
+TOO_SHORT = "The stream ended before all its lines had come."
 
 
 class LineBlock(NamedTuple):
@@ -138,10 +140,6 @@ def passing(response: httpx.Response) -> tuple[ThemisError, int]:
     if response.status_code not in TRANSIENT:
         raise error
     return error, retry_after(response)
-
-
-BROKE_OFF = "The stream broke off ({})."
-TOO_SHORT = "The stream ended before all its lines had come."
 
 
 class Opens(Protocol):

@@ -10,7 +10,7 @@ from tests.themis_admin.datasets.conftest import dataset, folders, ingest, versi
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Theme, Version, WeightingRule
 from themis_admin.datasets.rules import services as rules
-from themis_admin.datasets.themes import services as theme_services
+from themis_admin.datasets.themes import services as themes
 from themis_admin.jobs import runner
 from themis_admin.snapshots import archive
 from themis_admin.snapshots.models import Snapshot
@@ -23,7 +23,7 @@ URL = "/api/v1/snapshots/"
 @pytest.fixture
 def theme(dataset: Dataset, version: Version, alice: User) -> Theme:
     where = {"field": "law", "op": "contains", "value": "BImSch"}
-    return theme_services.create_theme(dataset, user=alice, name="Immissionsschutz", where=where)
+    return themes.create_theme(dataset, user=alice, name="Immissionsschutz", where=where)
 
 
 @pytest.fixture

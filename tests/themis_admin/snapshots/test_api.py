@@ -13,7 +13,7 @@ from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Dataset, Theme, Version, WeightingRule
 from themis_admin.datasets.rules import services as rules
-from themis_admin.datasets.themes import services as theme_services
+from themis_admin.datasets.themes import services as themes
 from themis_admin.snapshots.models import Snapshot
 from themis_admin.storage.stores import FILES, store
 
@@ -121,7 +121,7 @@ def test_a_theme_and_rules_go_by_name_too(
 
 def test_a_theme_of_another_dataset_is_refused(as_alice: APIClient, version: Version, alice: User) -> None:
     other = datasets.create_dataset(user=alice, name="Andere")
-    theme = theme_services.create_theme(other, user=alice, name="T", where={"all": []})
+    theme = themes.create_theme(other, user=alice, name="T", where={"all": []})
     rule = rules.create_rule(other, user=alice, name="R", definition={"kind": "value", "field": "n"})
     for body, field in (({"theme": theme.pk}, "theme"), ({"weighting_rules": [rule.pk]}, "weighting_rules")):
         response = as_alice.post(URL, {"version": version.pk, **body}, format="json")

@@ -16,7 +16,7 @@ from themis_admin.artifacts.models import ArtifactRef
 from themis_admin.datasets import services as datasets
 from themis_admin.datasets.models import Theme, Version, WeightingRule
 from themis_admin.datasets.rules import services as rules
-from themis_admin.datasets.themes import services as theme_services
+from themis_admin.datasets.themes import services as themes
 from themis_admin.jobs import runner
 from themis_admin.jobs.models import Event, Job
 from themis_admin.snapshots import archive
@@ -38,7 +38,7 @@ def test_a_version_a_theme_and_rules_are_frozen(
     as_alice: APIClient, version: Version, theme: Theme, rule: WeightingRule
 ) -> None:
     snapshot = made(as_alice, version=version.pk, theme=theme.pk, weighting_rules=[rule.pk])
-    theme_services.update_theme(theme, user=version.dataset.owner, where={"all": []})
+    themes.update_theme(theme, user=version.dataset.owner, where={"all": []})
     rules.delete_rule(rule, user=version.dataset.owner)
     told = as_alice.get(snapshot.url).json()
     assert (told["state"], told["num_samples"], told["series"]) == ("succeeded", 2, "immissionsschutz-funf")
@@ -157,7 +157,7 @@ def test_a_process_that_was_killed_before_it_pointed_is_made_up_for(
 
 
 def test_what_was_deleted_meanwhile_is_not_frozen(version: Version, theme: Theme, alice: User) -> None:
-    theme_services.delete_theme(Theme.objects.get(pk=theme.pk), user=alice)
+    themes.delete_theme(Theme.objects.get(pk=theme.pk), user=alice)
     with pytest.raises(NotFoundError, match="theme was deleted"):
         snapshots.start_snapshot(version, user=alice, theme=theme)
     datasets.delete_dataset(version.dataset, user=alice)

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from themis_admin.datasets.diffs.wordwise import Piece
+from themis_admin.datasets.diffs.wordwise import TextStretch
 from themis_admin.templatetags import corpus, themis
 
 
@@ -40,11 +40,11 @@ def test_filters_are_sentences(where: dict[str, object], words: str) -> None:
 
 def test_edits_stand_in_one_text_and_add_no_white_space() -> None:
     pieces = [
-        Piece("equal", "a "),
-        Piece("del", "<b>"),
-        Piece("ins", "c"),
-        Piece("gap", "…"),
-        Piece("equal", "d\n"),
+        TextStretch("equal", "a "),
+        TextStretch("del", "<b>"),
+        TextStretch("ins", "c"),
+        TextStretch("gap", "…"),
+        TextStretch("equal", "d\n"),
     ]
     assert corpus.edits(pieces) == 'a <del>&lt;b&gt;</del><ins>c</ins> <span class="meta">…</span> d\n'
 

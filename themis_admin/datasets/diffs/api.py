@@ -12,8 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from themis_admin.datasets.diffs import services as diffs
-from themis_admin.datasets.diffs import shifts
+from themis_admin.datasets.diffs import services, shifts
 from themis_admin.datasets.labels import services as labels
 from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.datasets.models import MAX_LABEL, Version
@@ -55,7 +54,7 @@ class DiffView(DiffApi):
     def get(self, request: Request, pk: int) -> Response:
         version = self.version(pk)
         against = self.against(version, self.query(DiffQuery))
-        counts = diffs.between(version, against).counts
+        counts = services.between(version, against).counts
         named = {"version": version.pk, "against": against.pk, "key_field": version.dataset.key_field}
         return Response({**named, **msgspec.structs.asdict(counts)})
 
@@ -70,7 +69,7 @@ class DiffShiftsView(DiffApi):
         """`now` is of this version, `before` of the one it is compared with; ages count to when each was made."""
         version = self.version(pk)
         against = self.against(version, self.query(DiffQuery))
-        diffs.check_pair(version, against)
+        services.check_pair(version, against)
         themes = [each.to_dict() for each in shifts.of_themes(version, against)]
         rules = [each.to_dict() for each in shifts.of_rules(version, against)]
         return Response({"themes": themes, "weighting_rules": rules})
@@ -85,7 +84,7 @@ class DiffSamplesView(DiffApi):
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         version = self.version(pk)
         query = self.query(DiffSamplesQuery)
-        page = diffs.page(version, self.against(version, query), **query)
+        page = services.page(version, self.against(version, query), **query)
         links = msgspec.json.encode(self.links(query["offset"], query["length"], page.next_offset))
         body = b'{"num_samples":%d,%b,"results":%b}' % (page.num_samples, links[1:-1], page.results())
         return HttpResponse(body, content_type="application/json")

@@ -9,8 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from themis_admin.datasets.diffs import services as diffs
-from themis_admin.datasets.diffs import shifts
+from themis_admin.datasets.diffs import services, shifts
 from themis_admin.datasets.diffs.wordwise import TextStretch, folded, pieces
 from themis_admin.datasets.lookup import get_version
 from themis_admin.datasets.models import Version
@@ -32,7 +31,7 @@ class Shown:
 
 
 @dataclass(eq=False)
-class DiffWindow(windows.Cut[diffs.DiffSample]):
+class DiffWindow(windows.Cut[services.DiffSample]):
     """The samples that differ as a sequence that Django's paginator can cut."""
 
     version: Version
@@ -45,8 +44,8 @@ class DiffWindow(windows.Cut[diffs.DiffSample]):
     def __len__(self) -> int:
         return self.total
 
-    def between(self, start: int, stop: int) -> list[diffs.DiffSample]:
-        page = diffs.page(
+    def between(self, start: int, stop: int) -> list[services.DiffSample]:
+        page = services.page(
             self.version, self.against, kind=self.kind, field=self.field, offset=start, length=stop - start
         )
         return page.samples
@@ -78,9 +77,9 @@ def version_diff(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _found(request: HttpRequest, row: Version, against: Version) -> dict[str, Any]:
-    counts = diffs.between(row, against).counts
+    counts = services.between(row, against).counts
     kind = request.GET.get("kind", "")
-    if kind not in diffs.KINDS:
+    if kind not in services.KINDS:
         kind = next((name for name in ("changed", "added", "removed") if getattr(counts, name)), "changed")
     field = request.GET.get("field", "") if kind == "changed" else ""
     field = field if field in counts.fields else ""
@@ -116,7 +115,7 @@ def version_shifts(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "datasets/diffs/shifts.html", context)
 
 
-def shown(sample: diffs.DiffSample, row: Version, against: Version) -> Shown:
+def shown(sample: services.DiffSample, row: Version, against: Version) -> Shown:
     """A sample with its changed fields; one that was removed is shown as it was."""
     version = row if sample.line is not None else against
     here = cards.parsed(sample.line) if sample.line is not None else {}

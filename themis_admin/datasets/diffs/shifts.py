@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from themis_admin.datasets.diffs import services as diffs
+from themis_admin.datasets.diffs import services
 from themis_admin.datasets.models import Theme, Version, WeightingRule
 from themis_admin.datasets.samples import windows
 from themis_admin.storage.stores import limits
@@ -57,7 +57,7 @@ def of_themes(version: Version, against: Version) -> Iterator[ThemeShift]:
     """Of each theme of the dataset that can be asked of both versions."""
     # `changed` has pairs of positions, one a version, so a sample that is kept by both is followed from one
     # to the other, though it may lie elsewhere. Membership is a byte a sample, and no row is read.
-    found = diffs.between(version, against)
+    found = services.between(version, against)
     new, old = found.changed[:, 0], found.changed[:, 1]
     for theme in version.dataset.themes.order_by("name"):
         try:

@@ -11,7 +11,6 @@ from django.db import transaction
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import cleaning
-from themis_admin.datasets.cleaning import MAX_NOTE
 from themis_admin.datasets.models import Dataset, Upload
 from themis_admin.datasets.uploads import services as uploads
 from themis_admin.jobs import services as jobs
@@ -47,7 +46,7 @@ def start_ingest(
     key field, a disk without room for about three times the unpacked size.
     """
     check_mode(mode, MODES)
-    note = cleaning.clean_text(note, field="note", max_length=MAX_NOTE)
+    note = cleaning.clean_text(note, field="note", max_length=cleaning.MAX_NOTE)
     if mode == "upsert" and not dataset.key_field:
         raise ImpossibleError.at(
             "mode", "An upsert goes by the key: give the dataset a key field first.", code="no_key_field"

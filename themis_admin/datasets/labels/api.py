@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from themis_admin.datasets.labels import services as labels
+from themis_admin.datasets.labels import services
 from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.web.api import PAGING
 from themis_admin.web.bodies import Body
@@ -38,7 +38,7 @@ class LabelsView(DatasetsApi):
         if name := request.query_params.get("name"):
             found = found.filter(name__icontains=name)
         if version := request.query_params.get("version"):
-            found = found.filter(version=labels.find_version(dataset, version))
+            found = found.filter(version=services.find_version(dataset, version))
         return self.paginated(found, ordering=("name", "created_at", "updated_at"))
 
 
@@ -47,17 +47,17 @@ class LabelView(DatasetsApi):
 
     @extend_schema(responses=OBJECT)
     def get(self, request: Request, pk: int, name: str) -> Response:
-        return Response(labels.find_label(self.dataset(pk), name).to_dict())
+        return Response(services.find_label(self.dataset(pk), name).to_dict())
 
     @extend_schema(request=LabelBody, responses={200: OBJECT, 201: OBJECT})
     def put(self, request: Request, pk: int, name: str) -> Response:
         dataset = self.dataset(pk)
-        label, is_new = labels.put_label(dataset, user=self.user, name=name, **self.body(LabelBody))
+        label, is_new = services.put_label(dataset, user=self.user, name=name, **self.body(LabelBody))
         return Response(label.to_dict(), status=201 if is_new else 200)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int, name: str) -> Response:
-        labels.remove_label(labels.find_label(self.dataset(pk), name), user=self.user)
+        services.remove_label(services.find_label(self.dataset(pk), name), user=self.user)
         return Response(status=204)
 
 
@@ -66,4 +66,4 @@ class NamedVersionView(DatasetsApi):
 
     @extend_schema(operation_id="datasets_versions_named", responses=OBJECT)
     def get(self, request: Request, pk: int, name: str) -> Response:
-        return Response(labels.find_version(self.dataset(pk), name).to_dict())
+        return Response(services.find_version(self.dataset(pk), name).to_dict())

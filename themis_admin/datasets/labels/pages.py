@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from themis_admin.accounts.models import User
-from themis_admin.datasets.labels import services as labels
+from themis_admin.datasets.labels import services
 from themis_admin.datasets.lookup import get_version
 from themis_admin.datasets.models import Version
 from themisdb_datasets.errors import ThemisError
@@ -46,8 +46,8 @@ def _change(request: HttpRequest, version: Version, name: str) -> str:
     """Do what was asked for; answers a sentence about it."""
     user = cast(User, request.user)
     if request.POST.get("action") == "remove":
-        label = labels.find_label(version.dataset, name)
-        labels.remove_label(label, user=user)
+        label = services.find_label(version.dataset, name)
+        services.remove_label(label, user=user)
         return f"The label {label.name} is gone; version {label.version.number} stays."
-    label, _ = labels.put_label(version.dataset, user=user, name=name, version=version.number)
+    label, _ = services.put_label(version.dataset, user=user, name=name, version=version.number)
     return f"Version {version.number} is {label.name} now."

@@ -1,4 +1,4 @@
-"""Files on their way in, and the requests that started something under a key of the client's."""
+"""Uploads as rows: files on their way in."""
 
 import uuid
 from pathlib import Path

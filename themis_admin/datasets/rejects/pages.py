@@ -12,8 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from themis_admin.accounts.models import User
 from themis_admin.datasets.lookup import get_version
 from themis_admin.datasets.models import Version
-from themis_admin.datasets.rejects import mending
-from themis_admin.datasets.rejects import services as browsing
+from themis_admin.datasets.rejects import mending, services
 from themis_admin.jobs.models import Job
 from themisdb_datasets.errors import ThemisError
 
@@ -58,7 +57,7 @@ def version_rejects_download(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 def download_rejects(job_id: int | None, name: str) -> HttpResponseBase:
     """The file of the lines that a job rejected; Http404 where there is none."""
-    path = browsing.Rejects.of_job(job_id).path
+    path = services.Rejects.of_job(job_id).path
     if not path.is_file():
         raise Http404
     return FileResponse(
@@ -67,7 +66,7 @@ def download_rejects(job_id: int | None, name: str) -> HttpResponseBase:
 
 
 def _rejects(request: HttpRequest, rejected: mending.Rejected, version: Version | None) -> HttpResponse:
-    lines = browsing.Rejects.of_job(rejected.job_id)
+    lines = services.Rejects.of_job(rejected.job_id)
     page = Paginator(lines, REJECTS_A_PAGE).get_page(request.GET.get("page"))
     rows = [_row(each) for each in page.object_list]
     mode = "upsert" if rejected.mode == "upsert" else "append"

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.datasets.models import Dataset
-from themis_admin.datasets.retention import services as retention
+from themis_admin.datasets.retention import services
 from themis_admin.datasets.retention.services import Policy
 from themis_admin.web.bodies import Body, PageQuery
 from themisdb_datasets.errors import ImpossibleError
@@ -38,7 +38,7 @@ class RetentionView(DatasetsApi):
     def get(self, request: Request, pk: int) -> Response:
         dataset, query = self.dataset(pk), self.query(RetentionQuery)
         policy = self._policy(dataset, query)
-        fates = retention.plan(dataset, policy)
+        fates = services.plan(dataset, policy)
         going = [fate.version for fate in fates if fate.goes]
         shown = [fate for fate in fates if query["removed"] in (None, fate.goes)]
         offset, stop = query["offset"], query["offset"] + query["length"]
@@ -47,7 +47,7 @@ class RetentionView(DatasetsApi):
                 "policy": policy.to_dict(),
                 "num_removed": len(going),
                 "num_kept": len(fates) - len(going),
-                "freed_bytes": retention.freed_bytes(going),
+                "freed_bytes": services.freed_bytes(going),
                 **self.links(offset, query["length"], stop if stop < len(shown) else None),
                 "results": [fate.to_dict() for fate in shown[offset:stop]],
             }
@@ -57,17 +57,17 @@ class RetentionView(DatasetsApi):
     def post(self, request: Request, pk: int) -> Response:
         dataset, body = self.dataset(pk), self.body(RetentionBody)
         policy = Policy.parse(body) if body else None
-        job = self.once(body, lambda: retention.start(dataset, user=self.user, policy=policy))
+        job = self.once(body, lambda: services.start(dataset, user=self.user, policy=policy))
         return Response({"job": job.to_dict()}, status=202, headers={"Location": job.url})
 
     @extend_schema(request=RetentionBody, responses=OBJECT)
     def put(self, request: Request, pk: int) -> Response:
         policy = Policy.parse(self.body(RetentionBody))
-        return Response(retention.set_policy(self.dataset(pk), policy, user=self.user).to_dict())
+        return Response(services.set_policy(self.dataset(pk), policy, user=self.user).to_dict())
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        retention.set_policy(self.dataset(pk), None, user=self.user)
+        services.set_policy(self.dataset(pk), None, user=self.user)
         return Response(status=204)
 
     def _policy(self, dataset: Dataset, query: dict[str, Any]) -> Policy:

@@ -8,7 +8,7 @@ from django.db.models import ProtectedError, RestrictedError
 from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets.models import Dataset, Version
-from themis_admin.datasets.retention import services as retention
+from themis_admin.datasets.retention import services
 from themis_admin.datasets.retention.services import Policy
 from themis_admin.datasets.versions.publishing import find_dataset
 from themis_admin.jobs import events
@@ -26,12 +26,12 @@ def retain(job: RunningJob, *, dataset: int, keep_last: int | None, older_than_d
     # true when somebody looked at the dry run may not be now.
     with job.finishing(result=told):
         target = find_dataset(dataset, lock=True)
-        fates = retention.plan(target, Policy(keep_last, older_than_days), besides=job.id)
+        fates = services.plan(target, Policy(keep_last, older_than_days), besides=job.id)
         going = [fate.version for fate in fates if fate.goes]
         told.update(
             num_removed=len(going),
             num_kept=len(fates) - len(going),
-            freed_bytes=retention.freed_bytes(going),
+            freed_bytes=services.freed_bytes(going),
         )
         if going:
             _remove(job, target, going)

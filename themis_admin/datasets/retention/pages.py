@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from themis_admin.accounts.models import User
 from themis_admin.datasets.lookup import get_dataset
 from themis_admin.datasets.models import Dataset
-from themis_admin.datasets.retention import services as retention
+from themis_admin.datasets.retention import services
 from themis_admin.datasets.retention.services import Policy
 from themisdb_datasets.errors import MalformedError, ThemisError
 
@@ -39,14 +39,14 @@ def dataset_retention(request: HttpRequest, pk: int) -> HttpResponse:
         policy = None
         context["errors"] = error.fields or {"keep_last": str(error)}
     if policy is not None:
-        fates = retention.plan(dataset, policy)
+        fates = services.plan(dataset, policy)
         going = [fate.version for fate in fates if fate.goes]
         context.update(
             policy=policy,
             page=Paginator(fates, VERSIONS_A_PAGE).get_page(request.GET.get("page")),
             num_going=len(going),
             num_staying=len(fates) - len(going),
-            freed_bytes=retention.freed_bytes(going),
+            freed_bytes=services.freed_bytes(going),
         )
     return render(
         request, "datasets/retention/retention.html", context, status=422 if context["errors"] else 200
@@ -56,17 +56,17 @@ def dataset_retention(request: HttpRequest, pk: int) -> HttpResponse:
 def _act(request: HttpRequest, dataset: Dataset, given: QueryDict, texts: dict[str, str]) -> HttpResponse:
     user = cast(User, request.user)
     if given.get("action") == "stop":
-        retention.set_policy(dataset, None, user=user)
+        services.set_policy(dataset, None, user=user)
         messages.success(request, "Versions are no longer removed by themselves.")
         return redirect("dataset-retention", dataset.pk)
     policy = _policy(texts)
     if given.get("action") == "save":
-        retention.set_policy(dataset, policy, user=user)
+        services.set_policy(dataset, policy, user=user)
         messages.success(request, "This is done every day from now on.")
         return redirect("dataset-retention", dataset.pk)
     if given.get("name", "").strip() != dataset.name:
         raise MalformedError.at("name", "This is not its name.")
-    return redirect("job", retention.start(dataset, user=user, policy=policy).pk)
+    return redirect("job", services.start(dataset, user=user, policy=policy).pk)
 
 
 def _policy(texts: dict[str, str]) -> Policy:

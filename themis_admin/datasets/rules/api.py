@@ -9,8 +9,7 @@ from rest_framework.response import Response
 
 from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.datasets.models import Dataset, Version, WeightingRule
-from themis_admin.datasets.rules import comparisons
-from themis_admin.datasets.rules import services as rules
+from themis_admin.datasets.rules import comparisons, services
 from themis_admin.datasets.rules.serializers import CompareBody, ExplainBody
 from themis_admin.web.api import OBJECT, ORDERING, PAGING
 from themisdb_datasets.engine.weights.rules import parse_rule
@@ -96,7 +95,7 @@ class DatasetRulesView(RulesApi):
         own, definition = self.parts()
         if "name" not in own:
             raise MalformedError.at("name", "Give the rule a name.")
-        rule = rules.create_rule(dataset, user=self.user, definition=definition, **own)
+        rule = services.create_rule(dataset, user=self.user, definition=definition, **own)
         return Response(rule.to_dict(), status=201, headers={"Location": rule.url})
 
 
@@ -110,7 +109,7 @@ class RulePreviewView(RulesApi):
         dataset = self.dataset(pk)
         _, definition = self.parts()
         where = definition.pop("where", None)
-        return Response(rules.spread_document(rules.preview(dataset, definition, where)))
+        return Response(services.spread_document(services.preview(dataset, definition, where)))
 
 
 class RulesExplainView(RulesApi):
@@ -161,11 +160,11 @@ class WeightingRuleView(RulesApi):
         if definition:
             # Kinds have different fields, so one rule's cannot be merged into another kind's.
             own["definition"] = definition if "kind" in definition else {**rule.definition, **definition}
-        return Response(rules.update_rule(rule, user=self.user, **own).to_dict())
+        return Response(services.update_rule(rule, user=self.user, **own).to_dict())
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        rules.delete_rule(self.rule(pk), user=self.user)
+        services.delete_rule(self.rule(pk), user=self.user)
         return Response(status=204)
 
 
@@ -185,5 +184,5 @@ class RuleExplainView(RulesApi):
 
 
 def _explained(version: Version, position: int, chosen: dict[str, Any]) -> dict[str, Any]:
-    found = rules.explain_sample(version, position, chosen)
+    found = services.explain_sample(version, position, chosen)
     return {"version": version.pk, "position": position, "weight": found.weight, "factors": found.factors}

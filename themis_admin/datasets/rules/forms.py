@@ -1,12 +1,12 @@
 """The forms of weighting rules."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
 from themis_admin.datasets.cleaning import MAX_NAME
-from themis_admin.datasets.models import WeightingRule
+from themis_admin.datasets.models import Dataset, Theme, WeightingRule
 from themis_admin.web.forms import ServiceForm
 from themisdb_datasets.errors import ThemisError
 
@@ -47,3 +47,24 @@ class RulesField(forms.ModelMultipleChoiceField[WeightingRule]):
             raise forms.ValidationError(
                 message, code="invalid_choice", params={"value": "a number as large as that"}
             ) from None
+
+
+class CompareForm(ServiceForm):
+    """The rules of either side, and what they are compared over."""
+
+    a = RulesField(
+        WeightingRule.objects.none(), required=False, label="A", widget=forms.CheckboxSelectMultiple
+    )
+    b = RulesField(
+        WeightingRule.objects.none(), required=False, label="B", widget=forms.CheckboxSelectMultiple
+    )
+    theme = forms.ModelChoiceField(
+        Theme.objects.none(), required=False, label="Over", empty_label="all samples"
+    )
+
+    def __init__(self, dataset: Dataset, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast(forms.ModelChoiceField[Theme], self.fields["theme"]).queryset = dataset.themes.all()
+        for side in ("a", "b"):
+            field = cast(forms.ModelMultipleChoiceField[WeightingRule], self.fields[side])
+            field.queryset = dataset.weighting_rules.all()

@@ -1,10 +1,9 @@
-"""The console's pages about weighting rules: list, form with curve and live histogram, one rule, deleting."""
+"""The console's pages about weighting rules: list, form with curve and live histogram, one rule, deleting, comparing two."""
 
 import json
 from collections.abc import Iterable
 from typing import Any, cast
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -15,12 +14,10 @@ from django.views.decorators.http import require_safe
 
 from themis_admin.accounts.models import User
 from themis_admin.datasets.lookup import chosen_dataset, get_dataset, get_rule, offered_datasets
-from themis_admin.datasets.models import Dataset, Theme, Version, WeightingRule
-from themis_admin.datasets.rules import comparisons
-from themis_admin.datasets.rules import services as rules
-from themis_admin.datasets.rules.forms import RuleForm, RulesField
+from themis_admin.datasets.models import Dataset, Version, WeightingRule
+from themis_admin.datasets.rules import comparisons, services
+from themis_admin.datasets.rules.forms import CompareForm, RuleForm
 from themis_admin.datasets.samples import cards
-from themis_admin.web.forms import ServiceForm
 from themisdb_datasets.engine.selections.comparison import Change
 from themisdb_datasets.engine.weights.rules import parse_rule
 from themisdb_datasets.errors import ThemisError
@@ -36,9 +33,8 @@ KINDS = {
     "expression": "a free expression",
     "adaptive": "what a training run found hard",
 }
-WRITTEN = {
-    kind: what for kind, what in KINDS.items() if kind != "adaptive"
-}  # by hand; that one is made of a run
+# By hand; the other one is made of a run.
+WRITTEN = {kind: what for kind, what in KINDS.items() if kind != "adaptive"}
 START = {"kind": "freshness", "half_life_days": 365}
 
 
@@ -69,7 +65,7 @@ def rule_new(request: HttpRequest, pk: int) -> HttpResponse:
     form = RuleForm(request.POST or None, initial={"definition": json.dumps(start, indent=1)})
     if request.method == "POST" and form.is_valid():
         try:
-            rule = rules.create_rule(dataset, user=cast(User, request.user), **form.cleaned_data)
+            rule = services.create_rule(dataset, user=cast(User, request.user), **form.cleaned_data)
         except ThemisError as error:
             form.add_service_error(error)
         else:
@@ -86,7 +82,7 @@ def rule_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = RuleForm(request.POST or None, initial=start)
     if request.method == "POST" and form.is_valid():
         try:
-            rules.update_rule(rule, user=cast(User, request.user), **form.cleaned_data)
+            services.update_rule(rule, user=cast(User, request.user), **form.cleaned_data)
         except ThemisError as error:
             form.add_service_error(error)
             rule.refresh_from_db()
@@ -127,8 +123,8 @@ def rule(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if latest is not None:
         try:
-            spread = rules.preview(row.dataset, row.definition)
-            context.update(spread=spread, spread_data=rules.spread_document(spread))
+            spread = services.preview(row.dataset, row.definition)
+            context.update(spread=spread, spread_data=services.spread_document(spread))
             context.update(_sample(request, row))
         except ThemisError as error:
             context["error"] = str(error)
@@ -144,7 +140,7 @@ def _sample(request: HttpRequest, row: WeightingRule) -> dict[str, Any]:
     position = min(position, max(latest.num_samples - 1, 0))
     if not latest.num_samples:
         return {}
-    explained = rules.explain_sample(latest, position, {row.name: parse_rule(row.definition)})
+    explained = services.explain_sample(latest, position, {row.name: parse_rule(row.definition)})
     shown = cards.cards(latest.open(), cards.CardLayout.of(row.dataset, latest), [position])
     return {
         "position": position,
@@ -160,7 +156,7 @@ def rule_delete(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_rule(request, pk)
     if request.method == "POST":
         name, dataset_id = row.name, row.dataset_id
-        rules.delete_rule(row, user=cast(User, request.user))
+        services.delete_rule(row, user=cast(User, request.user))
         messages.success(request, f"{name} is deleted.")
         return redirect("dataset", dataset_id)
     context = {
@@ -174,27 +170,6 @@ def rule_delete(request: HttpRequest, pk: int) -> HttpResponse:
         "back_label": row.name,
     }
     return render(request, "confirm.html", context)
-
-
-class CompareForm(ServiceForm):
-    """The rules of either side, and what they are compared over."""
-
-    a = RulesField(
-        WeightingRule.objects.none(), required=False, label="A", widget=forms.CheckboxSelectMultiple
-    )
-    b = RulesField(
-        WeightingRule.objects.none(), required=False, label="B", widget=forms.CheckboxSelectMultiple
-    )
-    theme = forms.ModelChoiceField(
-        Theme.objects.none(), required=False, label="Over", empty_label="all samples"
-    )
-
-    def __init__(self, dataset: Dataset, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        cast(forms.ModelChoiceField[Theme], self.fields["theme"]).queryset = dataset.themes.all()
-        for side in ("a", "b"):
-            field = cast(forms.ModelMultipleChoiceField[WeightingRule], self.fields[side])
-            field.queryset = dataset.weighting_rules.all()
 
 
 @login_required

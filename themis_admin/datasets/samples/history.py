@@ -15,6 +15,8 @@ MAX_VERSIONS = 50
 MAX_POSITIONS = 10
 QUIET = ("unchanged", "absent")
 
+LookedInto = tuple[Version, OpenVersion, list[Occurrence]]
+
 
 @dataclass(frozen=True)
 class VersionStep:
@@ -98,9 +100,6 @@ def of_sample(version: Version, position: int) -> History:
     state = "present" if len(rows) > MAX_VERSIONS else "added"
     steps.append(VersionStep(oldest, None, there, state if there else "absent", []))
     return History(identity, steps, len(rows) > MAX_VERSIONS)
-
-
-LookedInto = tuple[Version, OpenVersion, list[Occurrence]]
 
 
 def _step(newer: LookedInto, older: LookedInto) -> VersionStep:

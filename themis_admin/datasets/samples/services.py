@@ -1,4 +1,4 @@
-"""Looking into a version: pages of samples, one sample, rejected lines, and what a filter would keep."""
+"""Looking into a version: pages of samples, one sample, and what a filter would keep."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Looking into a version from the console: pages of samples, and rejected lines."""
+"""Looking into a version from the console: pages of samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from themis_admin.datasets.models import Version
-from themis_admin.datasets.samples import services as samples
+from themis_admin.datasets.samples import services
 from themis_admin.web.windows import Cut
 from themisdb_datasets.engine.query.filters import parse_filter
 
@@ -27,7 +27,7 @@ class Window(Cut[int]):
         where = parse_filter(self.where) if self.where is not None else None
         return cast(
             "Sequence[int]",
-            samples.positions(
+            services.positions(
                 self.version, self.version.open(), where=where, search=self.search, order_by=self.order_by
             ),
         )

@@ -1,4 +1,4 @@
-"""The console's part of pages that shows statistics: of a version, or of a theme in it."""
+"""Statistics in the console: the part of a version's and a theme's page that shows them, and that part as a fragment."""
 
 from typing import Any
 
@@ -13,6 +13,10 @@ from themis_admin.datasets.models import Theme, Version
 from themis_admin.datasets.statistics.services import StatisticsRequest, title_of
 from themis_admin.jobs.models import ENDED
 from themisdb_datasets.errors import ThemisError
+
+CHARTS = ("line_bytes", "text_chars", "times", "text_field")
+SHOWN_VALUES = 6
+NEARLY = 0.85  # estimates of how many are different are off by up to a tenth or so
 
 
 @login_required
@@ -34,11 +38,6 @@ def version_statistics(request: HttpRequest, pk: int) -> HttpResponse:
         page = reverse("theme", args=[theme.pk]) if theme else reverse("version", args=[pk])
         return redirect(f"{page}#statistics")
     return render(request, "datasets/statistics/statistics.html", section(row, theme))
-
-
-CHARTS = ("line_bytes", "text_chars", "times", "text_field")
-SHOWN_VALUES = 6
-NEARLY = 0.85  # estimates of how many are different are off by up to a tenth or so
 
 
 def section(version: Version, theme: Theme | None = None) -> dict[str, Any]:

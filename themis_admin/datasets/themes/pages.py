@@ -17,7 +17,7 @@ from themis_admin.datasets.lookup import chosen_dataset, get_dataset, get_theme,
 from themis_admin.datasets.models import Dataset, Theme
 from themis_admin.datasets.samples import cards, windows
 from themis_admin.datasets.samples.browser import Browser
-from themis_admin.datasets.statistics import pages as statistics_section
+from themis_admin.datasets.statistics import pages as statistics_pages
 from themis_admin.datasets.themes import services
 from themis_admin.datasets.themes.forms import ThemeForm
 from themisdb_datasets.errors import ThemisError
@@ -123,7 +123,7 @@ def theme(request: HttpRequest, pk: int) -> HttpResponse:
         context.update(Browser.of(request, latest, row).context())
         try:
             context["num_samples"] = windows.count_matches(latest, row.where)
-            context.update(statistics_section.section(latest, row))
+            context.update(statistics_pages.section(latest, row))
         except ThemisError as error:
             context["error"] = str(error)
     return render(request, "datasets/themes/theme.html", context)

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from themis_admin.datasets.lookup import DatasetsApi
 from themis_admin.datasets.models import Upload
-from themis_admin.datasets.uploads import services as uploads
+from themis_admin.datasets.uploads import services
 from themis_admin.datasets.uploads.serializers import UploadBody
 from themis_admin.web.api import PAGING
 from themisdb_datasets.errors import MalformedError
@@ -31,7 +31,7 @@ class UploadsView(DatasetsApi):
 
     @extend_schema(request=UploadBody, responses={201: OBJECT})
     def post(self, request: Request) -> Response:
-        upload = uploads.open_upload(owner=self.user, **self.body(UploadBody))
+        upload = services.open_upload(owner=self.user, **self.body(UploadBody))
         return Response(upload.to_dict(), status=201, headers={"Location": upload.url, **_standing(upload)})
 
 
@@ -55,12 +55,12 @@ class UploadView(DatasetsApi):
         offset = _header(request, "Upload-Offset")
         announced = _header(request, "Content-Length") if request.headers.get("Content-Length") else None
         # Django's own request is the stream; the parsers would hold the body in memory.
-        upload = uploads.append_part(upload, offset=offset, part=request._request, announced=announced)
+        upload = services.append_part(upload, offset=offset, part=request._request, announced=announced)
         return Response(upload.to_dict(), headers=_standing(upload))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
-        uploads.discard(self.upload(pk))
+        services.discard(self.upload(pk))
         return Response(status=204)
 
     def upload(self, pk: uuid.UUID) -> Upload:

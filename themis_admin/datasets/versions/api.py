@@ -1,4 +1,4 @@
-"""REST: what is done with whole versions."""
+"""REST: one version, and what is done with whole ones."""
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema

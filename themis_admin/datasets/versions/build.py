@@ -1,4 +1,4 @@
-"""The worker's side of whole versions: an old one is published again as the newest, and others are removed."""
+"""The worker's side of whole versions: an old one is published again as the newest."""
 
 from themis_admin.datasets.models import Dataset, Version
 from themis_admin.datasets.versions.publishing import Draft, find_dataset, pieces_of

@@ -32,7 +32,6 @@ from themisdb_datasets.engine.versions.compaction import runs
 from themisdb_datasets.engine.versions.rewriting import rewrite
 from themisdb_datasets.errors import ConflictError, ImpossibleError
 
-MAX_NOTE = 2_000
 ROOM_FACTOR = 3  # the samples, their columns, and what is being built of them
 
 
@@ -72,7 +71,7 @@ def outlook(dataset: Dataset) -> Outlook:
 
 def start_compaction(dataset: Dataset, *, user: User, note: Any = "") -> Job:
     """Queue the job; ConflictError where no shard is worth it, TooLargeError where the disk has no room."""
-    text = cleaning.clean_text(note, field="note", max_length=MAX_NOTE)
+    text = cleaning.clean_text(note, field="note", max_length=cleaning.MAX_NOTE)
     # Looked at now to answer at once, and again when the job's turn
     # comes, for the jobs before it in the lane may make another version.
     found = outlook(dataset)

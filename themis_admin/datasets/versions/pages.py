@@ -1,4 +1,4 @@
-"""The console's pages about one version: its figures and samples, one sample, the rejected lines."""
+"""The console's pages about versions: one with its samples, one of these, restoring, compacting, deleting samples."""
 
 import hashlib
 from typing import Any, cast
@@ -15,7 +15,7 @@ from themis_admin.datasets.models import Version
 from themis_admin.datasets.rules import weighing
 from themis_admin.datasets.samples import cards, history
 from themis_admin.datasets.samples.browser import Browser
-from themis_admin.datasets.statistics import pages as statistics_section
+from themis_admin.datasets.statistics import pages as statistics_pages
 from themis_admin.datasets.versions import compaction, services
 from themis_admin.datasets.versions.forms import DeleteForm
 from themisdb_datasets.errors import ThemisError
@@ -47,7 +47,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
         "gained": row.num_samples - row.parent.num_samples if row.parent else None,
         "num_shards": row.version_shards.count(),
         "themes": themes,
-        **statistics_section.section(row),
+        **statistics_pages.section(row),
         **Browser.of(request, row, theme).context(),
     }
     context["filtered"] = context["filtered"] or theme is not None

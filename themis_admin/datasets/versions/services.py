@@ -1,4 +1,4 @@
-"""What people do with whole versions: an old one is restored as the newest."""
+"""What people do with whole versions: samples are deleted from the newest, and an old one is restored as the newest."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from themisdb_datasets.errors import ConflictError, ImpossibleError
 
 def start_delete(dataset: Dataset, *, user: User, where: Any, note: str = "") -> Job:
     """Queue the job that makes a new version without the samples that a filter keeps; older versions keep them."""
-    note = cleaning.clean_text(note, field="note", max_length=MAX_NOTE)
+    note = cleaning.clean_text(note, field="note", max_length=cleaning.MAX_NOTE)
     if dataset.latest is None:
         raise ImpossibleError("The dataset has no version, and so no samples.", code="no_version")
     params = {"dataset": dataset.pk, "where": cleaning.clean_where(where, dataset), "note": note}
@@ -27,12 +27,9 @@ def start_delete(dataset: Dataset, *, user: User, where: Any, note: str = "") ->
     return job
 
 
-MAX_NOTE = 2_000
-
-
 def start_restore(version: Version, *, user: User, note: Any = "") -> Job:
     """Queue the job that makes a new version with this one's samples; ConflictError where the latest has them."""
-    text = cleaning.clean_text(note, field="note", max_length=MAX_NOTE)
+    text = cleaning.clean_text(note, field="note", max_length=cleaning.MAX_NOTE)
     dataset = version.dataset
     check_restorable(dataset, version)
     params = {"dataset": dataset.pk, "version": version.pk, "note": text}

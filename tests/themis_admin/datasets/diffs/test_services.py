@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from tests.themis_admin.datasets.diffs.conftest import NEW, ask
 from themis_admin.accounts.models import User
 from themis_admin.datasets import services as datasets
-from themis_admin.datasets.ingest import services as ingest_services
+from themis_admin.datasets.ingest import services as ingest
 from themis_admin.datasets.models import Version
 from themis_admin.jobs import runner
 
@@ -20,7 +20,7 @@ def test_versions_of_two_datasets_are_not_compared(
 ) -> None:
     other = datasets.create_dataset(user=alice, name="Andere", key_field="id")
     (tmp_path / "other.jsonl").write_bytes(NEW + b"\n")
-    runner.run(ingest_services.start_ingest(other, user=alice, sources=[tmp_path / "other.jsonl"]).pk)
+    runner.run(ingest.start_ingest(other, user=alice, sources=[tmp_path / "other.jsonl"]).pk)
     other.refresh_from_db()
     answer = as_alice.get(f"{version.url}diff/?against={other.latest_id}")
     assert answer.status_code == 422
