@@ -14,6 +14,7 @@ from tests.processes import ROOT
 PACKAGES = ("themisdb_datasets", "themis_admin", "exports", "indexing")
 DEMO = Path("themis_admin/console/demo")
 MAX_LINES = 400
+MAX_COLUMNS = 160  # of templates and scripts
 MAX_MODULES, MEAN_MODULES = 20, 9
 TESTED = 0.8
 COMMENTS = 2.5  # per 100 lines
@@ -44,6 +45,17 @@ def test_no_file_is_longer_than_400_lines() -> None:
     numbers = {path: (ROOT / path).read_text().count("\n") for path in files(".py")}
     longest = {str(path): number for path, number in numbers.items() if number > MAX_LINES}
     assert not longest, f"split these by noun: {longest}"
+
+
+def test_no_line_of_a_template_or_script_is_longer_than_160_columns() -> None:
+    longer = [
+        f"{path}:{number} ({len(line)})"
+        for path in files(".html", ".txt", ".js")
+        if path.parts[0] == "templates" or path.parts[:2] == ("static", "js")
+        for number, line in enumerate((ROOT / path).read_text().splitlines(), start=1)
+        if len(line) > MAX_COLUMNS
+    ]
+    assert not longer, f"one element a line: {longer}"
 
 
 def test_a_folder_has_few_modules() -> None:
@@ -96,3 +108,4 @@ def test_this_sees_the_house() -> None:
     """A listing that is empty would keep every number."""
     assert {path.parts[0] for path in modules()} == set(PACKAGES)
     assert Path("tests/test_house.py") in set(files(".py"))
+    assert {path.parts[0] for path in files(".html", ".js")} >= {"templates", "static"}
