@@ -7,7 +7,7 @@ ages are counted from.
 import math
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, get_args
 
 import msgspec
 from msgspec import Meta
@@ -238,16 +238,7 @@ class AdaptiveRule(_Base, frozen=True, tag="adaptive"):
 WeightingRule = (
     ValueRule | MapRule | FreshnessRule | LengthRule | LinearRule | StepRule | ExpressionRule | AdaptiveRule
 )
-KINDS: dict[str, type[_Base]] = {
-    "value": ValueRule,
-    "map": MapRule,
-    "freshness": FreshnessRule,
-    "length": LengthRule,
-    "linear": LinearRule,
-    "step": StepRule,
-    "expression": ExpressionRule,
-    "adaptive": AdaptiveRule,
-}
+KINDS: dict[str, type[_Base]] = {str(rule.__struct_config__.tag): rule for rule in get_args(WeightingRule)}
 
 
 def parse_rule(document: Any, *, fields: Iterable[str] | None = None) -> WeightingRule:

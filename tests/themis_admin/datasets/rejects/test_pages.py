@@ -1,8 +1,11 @@
 """Rejected lines in the browser."""
 
+import json
+
 import pytest
 from django.test import Client
 
+from tests.conftest import page
 from tests.themis_admin.datasets.conftest import SAMPLES, Ingest
 from tests.themis_admin.datasets.rejects.conftest import BROKEN, finish
 from tests.themis_admin.datasets.rejects.test_mending import version
@@ -11,6 +14,26 @@ from themis_admin.datasets.models import Dataset, Version
 
 __all__ = ["version"]
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_rejected_lines_are_shown_with_place_and_reason(
+    alices: Client, ingest: Ingest, dataset: Dataset
+) -> None:
+    ingest([*SAMPLES, b'{"id": broken', b"[1, 2]"])
+    html = page(alices, f"/versions/{dataset.latest_id}/rejects/")
+    assert "not_an_object" in html
+    assert "[1, 2]" in html
+    rows = [
+        json.loads(line)
+        for line in b"".join(alices.get(f"/versions/{dataset.latest_id}/rejects.jsonl")).splitlines()
+    ]
+    assert [row["line"] for row in rows] == [5, 6]
+
+
+def test_a_version_without_rejected_lines_says_so(alices: Client, ingest: Ingest, dataset: Dataset) -> None:
+    ingest([{"id": 1}])
+    assert "every line is a sample" in page(alices, f"/versions/{dataset.latest_id}/rejects/")
+    assert alices.get(f"/versions/{dataset.latest_id}/rejects.jsonl").status_code == 404
 
 
 def test_the_page_of_a_job_leads_to_what_it_rejected(

@@ -1,6 +1,4 @@
-"""Looking into a version: search, one condition, order, one sample."""
-
-import json
+"""A version's page: search, one condition, order; and the page of one of its samples."""
 
 from django.test import Client
 
@@ -57,23 +55,6 @@ def test_what_cannot_be_asked_is_said_on_the_page(alices: Client, version: Versi
     assert "There is no field" in page(alices, f"/versions/{version.pk}/?order=nothing")
     assert "regular expression" in page(alices, f"/versions/{version.pk}/?field=law&op=matches&value=(")
     assert "No sample is like this" in page(alices, f"/versions/{version.pk}/?q=gibtesnicht")
-
-
-def test_rejected_lines_are_shown_with_place_and_reason(alices: Client, version: Version) -> None:
-    html = page(alices, f"/versions/{version.pk}/rejects/")
-    assert "not_an_object" in html
-    assert "[1, 2]" in html
-    rows = [
-        json.loads(line)
-        for line in b"".join(alices.get(f"/versions/{version.pk}/rejects.jsonl")).splitlines()
-    ]
-    assert [row["line"] for row in rows] == [5, 6]
-
-
-def test_a_version_without_rejected_lines_says_so(alices: Client, ingest: Ingest, dataset: Dataset) -> None:
-    ingest([{"id": 1}])
-    assert "every line is a sample" in page(alices, f"/versions/{dataset.latest_id}/rejects/")
-    assert alices.get(f"/versions/{dataset.latest_id}/rejects.jsonl").status_code == 404
 
 
 def test_a_theme_is_browsed_in_any_version(

@@ -5,6 +5,7 @@ from themisdb_datasets.engine.rendering.formats import Format
 
 FIELDS = ["question", "context", "answer", "source", "tags", "law"]
 ALPACA = ("instruction", "input", "output")
+TURNS = {"system": parse_value("law"), "user": parse_value("question"), "assistant": parse_value("answer")}
 FORMATS = {
     "instruction": Format(
         "instruction_tuning",
@@ -50,3 +51,7 @@ FORMATS = {
         "alpaca", {role: parse_value(name) for role, name in zip(ALPACA, FIELDS, strict=False)}, ("law",)
     ),
 }
+for name in ("chat_completion", "openai", "sharegpt", "chatml"):
+    FORMATS[f"{name} of fields"] = Format(name, TURNS, (), name == "chatml")
+    FORMATS[f"{name} with input"] = Format(name, {**TURNS, "input": parse_value("{context}{tags}")})
+    FORMATS[f"{name} of messages"] = Format(name, {"messages": parse_value("tags")}, ("law",), weight=False)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.themisdb_datasets.engine.rendering.conftest import FORMATS
 from tests.versions import make_version
 from themisdb_datasets.engine.query.mapping import MappedValue, parse_value
+from themisdb_datasets.engine.rendering import formats
 from themisdb_datasets.engine.rendering.formats import Format
 from themisdb_datasets.engine.rendering.render import Renderer
 from themisdb_datasets.engine.selections.checks import Checker, Conversation
@@ -236,6 +237,10 @@ def render(version: OpenVersion, form: Format) -> list[str]:
     text = bytes(lines.join(0, len(rows))).decode()
     assert text.endswith("\n")
     return text[:-1].split("\n")
+
+
+def test_every_format_is_compared() -> None:
+    assert {form.name for form in FORMATS.values()} == {*formats.FORMATS, *formats.PRESETS} - {"raw"}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

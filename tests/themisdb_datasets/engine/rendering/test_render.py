@@ -33,13 +33,6 @@ MESSAGES = st.fixed_dictionaries({"role": SPEAKERS, "content": PLAIN}, optional=
 BROKEN = st.dictionaries(st.sampled_from(["role", "from", "content", "value"]), PLAIN)
 VALUES = PLAIN | st.lists(MESSAGES, max_size=4) | st.lists(MESSAGES | BROKEN, max_size=3)
 SAMPLES = st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6), min_size=1, max_size=12)
-TURNS = {"system": parse_value("law"), "user": parse_value("question"), "assistant": parse_value("answer")}
-
-
-for name in ("chat_completion", "openai", "sharegpt", "chatml"):
-    FORMATS[f"{name} of fields"] = Format(name, TURNS, (), name == "chatml")
-    FORMATS[f"{name} with input"] = Format(name, {**TURNS, "input": parse_value("{context}{tags}")})
-    FORMATS[f"{name} of messages"] = Format(name, {"messages": parse_value("tags")}, ("law",), weight=False)
 
 
 def value_of(sample: dict[str, Any], source: str) -> Any:

@@ -14,7 +14,7 @@ from themisdb_datasets.engine.query.mapping import parse_value
 from themisdb_datasets.engine.selections.criteria import Criteria
 from themisdb_datasets.engine.selections.selection import SelectionCache
 from themisdb_datasets.engine.versions.version import OpenVersion
-from themisdb_datasets.engine.weights.rules import KINDS, LARGEST, parse_rule
+from themisdb_datasets.engine.weights.rules import KINDS, LARGEST, ValueRule, parse_rule
 from themisdb_datasets.engine.weights.weighting import Explicit, Freshness, Length, Weighting
 from themisdb_datasets.errors import MalformedError
 
@@ -140,6 +140,7 @@ def test_a_curve_ascends_and_gives_what_the_rule_gives(tmp_path: Path, kind: str
         "step": {"field": "n", "steps": [[0, 2], [5, 1]], "default": 0.5},
     }
     if kind not in rules:
+        assert KINDS[kind].curve is ValueRule.curve, "it has a curve, so it needs a rule here"
         return
     rule = parse_rule({"kind": kind, **rules[kind]})
     curve = rule.curve()
