@@ -7,7 +7,6 @@ from themis_admin.datasets.ingest import build as ingesting
 from themis_admin.datasets.retention import build as retention
 from themis_admin.datasets.statistics import build as statistics_build
 from themis_admin.datasets.versions import build as version_build
-from themis_admin.datasets.versions import compaction
 from themis_admin.jobs.runner import RunningJob, job_task
 
 
@@ -56,4 +55,4 @@ def retain(job: RunningJob, **params: Any) -> None:
 @job_task(kind="compact", queue="default")
 def compact(job: RunningJob, **params: Any) -> None:
     """Make a dataset's newest version again, from fewer shards."""
-    compaction.compact(job, **params)
+    version_build.compact(job, **params)

@@ -15,21 +15,10 @@ from themis_admin.accounts import audit
 from themis_admin.accounts.models import User
 from themis_admin.datasets import cleaning
 from themis_admin.datasets.models import Dataset
-from themis_admin.datasets.versions.publishing import (
-    Draft,
-    ShardPiece,
-    find_dataset,
-    finish_unchanged,
-    pieces_of,
-    progress_of,
-)
 from themis_admin.jobs import services as jobs
 from themis_admin.jobs.models import Job
-from themis_admin.jobs.runner import RunningJob
-from themis_admin.storage import stores
 from themis_admin.storage.space import check_room
 from themisdb_datasets.engine.versions.compaction import runs
-from themisdb_datasets.engine.versions.rewriting import rewrite
 from themisdb_datasets.errors import ConflictError, ImpossibleError
 
 ROOM_FACTOR = 3  # the samples, their columns, and what is being built of them
@@ -88,37 +77,3 @@ def start_compaction(dataset: Dataset, *, user: User, note: Any = "") -> Job:
         detail = {"job": job.pk, **found.to_dict()}
         audit.record(user=user, action="dataset.compacted", object=dataset.url, detail=detail)
     return job
-
-
-def compact(job: RunningJob, *, dataset: int, note: str) -> None:
-    """Publish the newest version again, with its small shards joined and its deletions carried out."""
-    target = find_dataset(dataset)
-    latest = target.latest
-    if latest is None:
-        raise ImpossibleError("The dataset has no version.", code="no_version")
-    opened, pieces = latest.open(), pieces_of(latest)
-    worth = runs(opened, shard_bytes=settings.THEMIS.shard_bytes)
-    told = {"num_shards_before": len(pieces), "num_bytes": sum(run.num_bytes for run in worth)}
-    if not worth:
-        finish_unchanged(job, latest, told)
-        return
-    progress, written = progress_of(job), 0
-    for number, run in reversed(list(enumerate(worth))):  # from the end, so that places before it stay
-        shards = rewrite(
-            run.of(opened),
-            store=stores.store(),
-            workdir=job.workdir / str(number),
-            shard_bytes=settings.THEMIS.shard_bytes,
-            # A default binds the figure as it is in this round; a
-            # free name would be looked up when it has grown already.
-            report=lambda done, _, before=written: progress(before + done, told["num_bytes"]),  # type: ignore[misc]
-        )
-        pieces[run.start : run.stop] = [
-            ShardPiece(each.digest, each.num_samples, each.num_bytes) for each in shards
-        ]
-        written += run.num_bytes
-    told["num_shards"] = len(pieces)
-    draft = Draft(
-        dataset=target.pk, parent=latest, pieces=pieces, mode="compact", note=note, digest=latest.digest
-    )
-    draft.publish(job, told)

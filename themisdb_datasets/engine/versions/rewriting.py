@@ -36,7 +36,7 @@ class VersionLines:
                 rows = version.rows_of(positions) - version.row_starts[number]
                 views = np.zeros(len(rows), VIEW)
                 views["offset"], views["length"] = part.locations[rows, 1], part.locations[rows, 2]
-                # A chunk ends with the sample that brings the sum over the next whole MiB.
+                # The sample that brings the sum over the next whole MiB begins the next chunk.
                 filled = np.cumsum(views["length"].astype(np.int64)) // CHUNK_BYTES
                 for some in np.split(views, np.flatnonzero(np.diff(filled)) + 1):
                     chunk = bytes(gather(some, [part.buffer]))
