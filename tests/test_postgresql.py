@@ -33,7 +33,7 @@ SUITES = (
 )
 LEFT_OUT = (
     "not (frozen or pool_process or kills_its_workers or broker_has_lost or cancelling_stops or of_3_gb"
-    " or altered_tokens)"
+    " or altered_tokens or test_pages)"  # pages ask by the same querysets as the API
 )
 
 
