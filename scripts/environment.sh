@@ -117,7 +117,7 @@ pip() {
 # nothing is resolved, and each file has to have a hash that the lock gives it.
 install() {
     if pip install --no-compile --require-hashes --requirement requirements/uv.lock &&
-        "$venv/bin/python" scripts/uv.py pip install --no-deps --require-hashes --requirement "$1"; then
+        "$venv/bin/python" scripts/uv.py pip install $compile --no-deps --require-hashes --requirement "$1"; then
         return
     fi
     echo "uv could not install $1; pip does"
@@ -135,6 +135,12 @@ if installed; then
     exit 0
 fi
 rm -f "$venv"/installed-*.lock
+# Python keeps what it has compiled at the first import, so nothing waits for that here; except where it may not write
+# bytecode, as in many containers: every process would compile everything anew, and the tests start hundreds.
+compile=""
+if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ] && [ "$lock" != client ]; then
+    compile=--compile-bytecode
+fi
 echo "Installing requirements/$lock.lock"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 if [ "$lock" = client ]; then
