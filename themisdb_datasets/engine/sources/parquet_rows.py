@@ -7,6 +7,8 @@ import pyarrow as pa
 
 from themisdb_datasets.errors import MalformedError
 
+# What PyArrow raises for a value that no Python type holds; for an unknown time zone, before 26, zoneinfo's KeyError.
+NO_PYTHON_VALUE = (ValueError, OverflowError, KeyError)
 _ZONE = re.compile(r"([+-]\d\d)(\d\d)$")
 
 
@@ -21,7 +23,7 @@ def rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     try:
         found: list[dict[str, Any]] = batch.to_pylist()
         return found
-    except (ValueError, OverflowError):  # of one value in it, seldom enough to look at each
+    except NO_PYTHON_VALUE:  # of one value in it, seldom enough to look at each
         return [_row(batch, number) for number in range(len(batch))]
 
 
@@ -33,7 +35,7 @@ def _row(batch: pa.RecordBatch, number: int) -> dict[str, Any]:
 def _value(scalar: Any) -> Any:
     try:
         return scalar.as_py()
-    except (ValueError, OverflowError):
+    except NO_PYTHON_VALUE:
         pass
     kind = scalar.type
     if isinstance(scalar, pa.DictionaryScalar | pa.ExtensionScalar):
